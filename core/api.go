@@ -1,0 +1,120 @@
+// Package core is the data API itself, without HTTP and without a database.
+// Start at [API]; the first line of each of its methods is the gate, in gate.go.
+package core
+
+import (
+	"time"
+
+	"github.com/portolan-io/portolan/core/derive"
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/policy"
+	"github.com/portolan-io/portolan/core/schema"
+	"github.com/portolan-io/portolan/ports/repository"
+	"github.com/portolan-io/portolan/ports/secrets"
+)
+
+// An API serves collections to principals. It is safe for concurrent use.
+//
+// Every method takes who asks as an argument, and begins with the gate: what a
+// caller may not do is refused before anything is read, and what it may not see
+// is narrowed out of the query before the store gets it. Every error has a
+// fault.Kind, except a done context's.
+type API struct {
+	store       repository.Store
+	collections map[string]*collection
+	order       []*collection // in the order of the configuration
+	cursors     sealer
+	pepper      secrets.Value
+	now         func() time.Time
+}
+
+// A Collection is what the API serves: a schema and who may do what with it.
+type Collection struct {
+	Schema *schema.Collection
+	Access policy.Access
+}
+
+// Config is what an API is made from.
+type Config struct {
+	Store       repository.Store
+	Collections []Collection
+	CursorKey   []byte        // authenticates cursors; empty is a key that lives as long as the process
+	Pepper      secrets.Value // keys the hashes of API keys; nil refuses to make or accept any
+	Now         func() time.Time // nil is time.Now
+}
+
+// collection is a served collection with all that is worked out beforehand.
+type collection struct {
+	*schema.Collection
+	access  policy.Access
+	derived *derive.Set
+	inbound []reference // enforced references to this collection
+}
+
+// A reference is a field of another collection that holds ids of this one.
+type reference struct {
+	from  *schema.Collection
+	field int
+}
+
+// New returns an API. Every reference must name a collection that is there,
+// and every derive expression must compile.
+func New(config Config) (*API, error) {
+	a := &API{
+		store:       config.Store,
+		collections: make(map[string]*collection, len(config.Collections)),
+		pepper:      config.Pepper,
+		now:         config.Now,
+		cursors:     newSealer(config.CursorKey),
+	}
+	if a.now == nil {
+		a.now = time.Now
+	}
+	for _, served := range config.Collections {
+		derived, err := derive.Compile(served.Schema)
+		if err != nil {
+			return nil, err
+		}
+		c := &collection{Collection: served.Schema, access: served.Access, derived: derived}
+		if a.collections[c.Name] != nil {
+			return nil, fault.New(fault.Invalid, "core.New", "there are two collections called %s", c.Name)
+		}
+		a.collections[c.Name] = c
+		a.order = append(a.order, c)
+	}
+	return a, a.link()
+}
+
+// link finds for each collection who refers to it.
+func (a *API) link() error {
+	for _, c := range a.order {
+		for i, field := range c.Fields {
+			if field.References == "" {
+				continue
+			}
+			target := a.collections[field.References]
+			if target == nil {
+				return fault.New(fault.Invalid, "core.New", "%s.%s references %s, which is no collection",
+					c.Name, field.Name, field.References)
+			}
+			if field.Type != target.IDField().Type {
+				return fault.New(fault.Invalid, "core.New", "%s.%s is of type %s, but the id of %s is of type %s",
+					c.Name, field.Name, field.Type, target.Name, target.IDField().Type)
+			}
+			if field.Enforce {
+				target.inbound = append(target.inbound, reference{c.Collection, i})
+			}
+		}
+	}
+	return nil
+}
+
+// Schemas returns the schemas of everything that the API stores, its own
+// system collections included: what Store.Ensure must be given.
+func (a *API) Schemas() []*schema.Collection {
+	schemas := []*schema.Collection{keysSchema, jobsSchema}
+	for _, c := range a.order {
+		schemas = append(schemas, c.Collection)
+	}
+	return schemas
+}

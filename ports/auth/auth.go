@@ -1,0 +1,45 @@
+// Package auth is the port that turns a credential into a principal. Start at
+// [Authenticator]; the suite that proves an implementation is in authtest.
+package auth
+
+import (
+	"context"
+
+	"github.com/portolan-io/portolan/core/policy"
+)
+
+// A Scheme is the kind of a credential, told by its shape.
+type Scheme string
+
+// The schemes.
+const (
+	Bearer Scheme = "bearer"  // a JWT in Authorization
+	APIKey Scheme = "api-key" // the value of X-API-Key
+)
+
+// A Credential is what a request carries to say who asks.
+type Credential struct {
+	Scheme Scheme
+	Token  string // never to be logged, nor put into an error
+}
+
+// An Authenticator turns credentials into principals.
+//
+// An Authenticator is safe for concurrent use. Every error it returns has a
+// fault.Kind, except that a done context's error is returned as it is. No error
+// holds any part of the credential.
+type Authenticator interface {
+	// Authenticate returns who presents the credential.
+	//
+	// Authenticate returns fault.Unauthenticated if the credential is malformed,
+	// forged, expired, not yet valid or revoked. It returns fault.Unsupported if
+	// the credential is not of a kind, or not of an issuer, that it knows, so
+	// that another may be asked. It returns fault.Unavailable if it cannot decide
+	// now. The principal has an Issuer, a Subject and the Expires of the
+	// credential; it has neither of the implied roles among its Roles.
+	Authenticate(ctx context.Context, credential Credential) (policy.Principal, error)
+
+	// Close lets go of everything the authenticator holds. Calling it again does
+	// nothing.
+	Close() error
+}
