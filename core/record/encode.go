@@ -135,7 +135,7 @@ func AppendBytes(dst []byte, octets string) []byte {
 	return append(dst, '"')
 }
 
-const hex = "0123456789abcdef"
+const hexDigits = "0123456789abcdef"
 
 // AppendString appends s as a JSON string that escapes only what must be: the
 // quote, the backslash and controls. What is not UTF-8 becomes U+FFFD.
@@ -178,5 +178,5 @@ func appendEscape(dst []byte, c byte) []byte {
 	case '\t':
 		return append(dst, '\\', 't')
 	}
-	return append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
+	return append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&0xf])
 }
