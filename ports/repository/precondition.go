@@ -1,8 +1,6 @@
 package repository
 
 import (
-	"fmt"
-
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/record"
 )
@@ -54,14 +52,3 @@ func (p Precondition) Check(op string, exists bool, current record.Revision) err
 	}
 	return nil
 }
-
-// A BatchError is why a batch was not applied. It unwraps to Err.
-type BatchError struct {
-	Index int // position of the mutation that failed
-	Err   error
-}
-
-func (e *BatchError) Error() string { return fmt.Sprintf("mutation %d: %v", e.Index, e.Err) }
-
-// Unwrap returns the error of the mutation.
-func (e *BatchError) Unwrap() error { return e.Err }

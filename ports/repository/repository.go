@@ -31,10 +31,11 @@ type Store interface {
 	// Find returns one page of the query, in its order.
 	//
 	// A page has at most Limit rows. Its Next is the cursor of the page after it;
-	// Next is empty if and only if the query has no further rows. A page may be
+	// Next is empty if and only if no further record matches Filter. A page may be
 	// shorter than Limit, or empty, and still have a Next. A record that no write
 	// touches while the pages are read is in exactly one of them. A cursor that
-	// the store did not make for a query of the same order is fault.Invalid.
+	// the store did not make for a query of the same order is fault.Invalid with
+	// the code bad-cursor.
 	//
 	// If Keep is set, rows that it refuses are left out, and the page ends after
 	// Scan rows were read.
@@ -57,7 +58,8 @@ type Store interface {
 	// committed, nothing of it is stored.
 	//
 	// A batch has at most MaxBatch mutations, else it is fault.TooLarge. No two of
-	// its Puts and Deletes are of the same record.
+	// its Puts and Deletes are of the same record, else it is fault.Invalid.
+	// CheckBatch returns both errors.
 	Apply(ctx context.Context, batch []Mutation) ([]Outcome, error)
 
 	// Load puts many records, in order, replacing what has the same id.
