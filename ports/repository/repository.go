@@ -139,9 +139,11 @@ type Load struct {
 	Run        string          // names the import; not empty, and not the beginning of another's
 
 	// Mark, if not nil, returns what to apply with the first n rows of this Load,
-	// in the same transaction: a checkpoint, checks. It returns at most 100
-	// mutations, and may be called more than once for the same n.
-	Mark func(n int) []Mutation
+	// in the same transaction: a checkpoint, checks. Repeated are the positions
+	// among those n of the rows not stored, as Loaded has them, so that a
+	// checkpoint counts them exactly. Mark returns at most 400 mutations, and may
+	// be called more than once for the same n.
+	Mark func(n int, repeated []int) []Mutation
 }
 
 // Loaded says how far a [Load] came.
