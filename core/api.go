@@ -8,6 +8,7 @@ import (
 	"github.com/portolan-io/portolan/core/derive"
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/policy"
+	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/schema"
 	"github.com/portolan-io/portolan/ports/repository"
 	"github.com/portolan-io/portolan/ports/secrets"
@@ -21,6 +22,7 @@ import (
 // fault.Kind, except a done context's.
 type API struct {
 	store       repository.Store
+	native      func(query.Query) (native, rest query.Expr, err error) // the store's Split
 	collections map[string]*collection
 	order       []*collection // in the order of the configuration
 	cursors     sealer
@@ -38,23 +40,25 @@ type Collection struct {
 type Config struct {
 	Store       repository.Store
 	Collections []Collection
-	CursorKey   []byte        // authenticates cursors; empty is a key that lives as long as the process
-	Pepper      secrets.Value // keys the hashes of API keys; nil refuses to make or accept any
+	CursorKey   []byte           // authenticates cursors; empty is a key that lives as long as the process
+	Pepper      secrets.Value    // keys the hashes of API keys; nil refuses to make or accept any
 	Now         func() time.Time // nil is time.Now
 }
 
 // collection is a served collection with all that is worked out beforehand.
 type collection struct {
 	*schema.Collection
-	access  policy.Access
-	derived *derive.Set
-	inbound []reference // enforced references to this collection
+	access   policy.Access
+	derived  *derive.Set
+	outbound []reference // enforced references from this collection
+	inbound  []reference // enforced references to this collection
 }
 
-// A reference is a field of another collection that holds ids of this one.
+// A reference is a field of one collection that holds ids of another.
 type reference struct {
 	from  *schema.Collection
-	field int
+	field int // position in from
+	to    *schema.Collection
 }
 
 // New returns an API. Every reference must name a collection that is there,
@@ -62,6 +66,7 @@ type reference struct {
 func New(config Config) (*API, error) {
 	a := &API{
 		store:       config.Store,
+		native:      config.Store.Capabilities().Split,
 		collections: make(map[string]*collection, len(config.Collections)),
 		pepper:      config.Pepper,
 		now:         config.Now,
@@ -102,7 +107,9 @@ func (a *API) link() error {
 					c.Name, field.Name, field.Type, target.Name, target.IDField().Type)
 			}
 			if field.Enforce {
-				target.inbound = append(target.inbound, reference{c.Collection, i})
+				r := reference{from: c.Collection, field: i, to: target.Collection}
+				target.inbound = append(target.inbound, r)
+				c.outbound = append(c.outbound, r)
 			}
 		}
 	}
@@ -117,4 +124,14 @@ func (a *API) Schemas() []*schema.Collection {
 		schemas = append(schemas, c.Collection)
 	}
 	return schemas
+}
+
+// system returns one of the server's own collections, whose spec is part of
+// this program and therefore right.
+func system(spec schema.Spec) *schema.Collection {
+	c, err := schema.System(spec)
+	if err != nil {
+		panic(err)
+	}
+	return c
 }

@@ -3,7 +3,9 @@ package core
 import (
 	"context"
 
+	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/policy"
+	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/record"
 )
 
@@ -13,8 +15,8 @@ type ListRequest struct {
 	Filter  string   // the filter language; empty matches everything
 	OrderBy string   // "stars desc,price"; empty is by id
 	Select  string   // "asin,title"; empty is every field the caller may see
-	IDs     []string // only these records; nil is all, at most 500
-	First   int      // rows in the page at most; 0 is 100, at most 1000
+	IDs     []string // only these records; nil is all, at most [MaxIDs]
+	First   int      // rows in the page at most; 0 is [DefaultFirst], at most [MaxFirst]
 	After   string   // the Next of an earlier page of the same request, or empty
 	Count   bool     // how many there are in all is wanted too
 	Long    bool     // the filter may be 64 KiB long rather than 4
@@ -41,31 +43,79 @@ type Result struct {
 	ID       record.ID
 	Revision record.Revision
 	Variant  string // names what of the record JSON shows: the projection
-	JSON     []byte
-	Created  bool // a write made it, rather than replaced it
+	JSON     []byte // nil if a write was allowed that the caller may not read
+	Created  bool   // a write made it, rather than replaced it
 }
 
-// List returns one page of the records that match and that the caller may read.
-func (a *API) List(ctx context.Context, who policy.Principal, collection string, req ListRequest) (Page, error)
-
 // Get returns one record. A record that the caller may not read does not exist.
-func (a *API) Get(ctx context.Context, who policy.Principal, collection, id, selection string) (Result, error)
+func (a *API) Get(ctx context.Context, who policy.Principal, collection, id, selection string) (Result, error) {
+	c, right, err := a.gate(who, collection, policy.Read)
+	if err != nil {
+		return Result{}, err
+	}
+	key, err := c.ParseID(id)
+	if err != nil {
+		return Result{}, err
+	}
+	fields, err := query.ParseSelect(selection, query.Names{Collection: c.Collection, Hidden: right.Hidden})
+	if err != nil {
+		return Result{}, err
+	}
+	view := query.View{Collection: c.Collection, Filter: right.Where, Fields: fields}
+	rows, err := a.store.Get(ctx, view, []record.ID{key})
+	if err != nil {
+		return Result{}, err
+	}
+	if len(rows) == 0 {
+		return Result{}, missing()
+	}
+	row := rows[0]
+	return Result{ID: row.ID, Revision: row.Revision, Variant: c.variant(fields), JSON: row.JSON}, nil
+}
 
-// Create stores new records, given as JSON objects: all of them or none. The
-// Place of an error names the record by its position, "/3/price", if there are
-// several.
-func (a *API) Create(ctx context.Context, who policy.Principal, collection string, bodies [][]byte) ([]Result, error)
+func missing() error {
+	return fault.New(fault.NotFound, "core.Get", "there is no record with this id").Coded("unknown-record")
+}
 
-// Replace stores the JSON object as the record of the given id, creating it if
-// there is none.
-func (a *API) Replace(ctx context.Context, who policy.Principal, collection, id string, body []byte, cond Condition) (Result, error)
+// read returns the whole record as it is stored, and whether there is one.
+// What the caller may do with it is for the caller of read to decide.
+func (a *API) read(ctx context.Context, c *collection, id record.ID) (record.Record, bool, error) {
+	view := query.View{Collection: c.Collection, Needs: c.All()}
+	rows, err := a.store.Get(ctx, view, []record.ID{id})
+	if err != nil || len(rows) == 0 {
+		return record.Record{ID: id}, false, err
+	}
+	return record.Record{ID: id, Revision: rows[0].Revision, Fields: rows[0].Values}, true, nil
+}
 
-// Patch changes the record by a JSON merge patch (RFC 7396).
-func (a *API) Patch(ctx context.Context, who policy.Principal, collection, id string, patch []byte, cond Condition) (Result, error)
+// shown returns the record as the caller may see it: without JSON if it may
+// not read it at all.
+func (c *collection) shown(may rights, r record.Record, created bool) Result {
+	result := Result{ID: r.ID, Revision: r.Revision, Created: created}
+	if !may.reads || !query.Match(may.read.Where, r.Fields) {
+		return result
+	}
+	fields := c.visible(may.read)
+	values := make([]record.Value, len(fields))
+	for i, position := range fields {
+		values[i] = r.Fields[position]
+	}
+	result.Variant = c.variant(fields)
+	result.JSON = record.NewEncoder(c.Names(fields)).Append(nil, values)
+	return result
+}
 
-// Delete removes the record.
-func (a *API) Delete(ctx context.Context, who policy.Principal, collection, id string, cond Condition) error
-
-// DeleteMany removes all records that match the request's Filter and IDs, or
-// none if there are more than most. It returns how many it removed.
-func (a *API) DeleteMany(ctx context.Context, who policy.Principal, collection string, req ListRequest, most int) (int, error)
+// visible returns the positions of the fields that the right does not hide.
+func (c *collection) visible(right policy.Right) []int {
+	fields := c.All()
+	if right.Hidden == nil {
+		return fields
+	}
+	shown := fields[:0]
+	for _, position := range fields {
+		if !right.Hidden[position] {
+			shown = append(shown, position)
+		}
+	}
+	return shown
+}

@@ -1,0 +1,35 @@
+package core
+
+import (
+	"context"
+
+	"github.com/portolan-io/portolan/core/policy"
+	"github.com/portolan-io/portolan/core/schema"
+)
+
+// A Description is what a caller may know of a collection: its schema, and what
+// it may do there.
+type Description struct {
+	Collection *schema.Collection
+	Rights     [len(policy.Actions)]*policy.Right // by action; nil if it may not
+}
+
+// Collections describes the collections that the caller may do anything with,
+// in the order of the configuration.
+func (a *API) Collections(_ context.Context, who policy.Principal) []Description {
+	var descriptions []Description
+	for _, c := range a.order {
+		d := Description{Collection: c.Collection}
+		allowed := false
+		for _, action := range policy.Actions {
+			if right, ok := c.access.For(who, c.Collection, action); ok {
+				d.Rights[action] = &right
+				allowed = true
+			}
+		}
+		if allowed {
+			descriptions = append(descriptions, d)
+		}
+	}
+	return descriptions
+}

@@ -1,0 +1,206 @@
+package core
+
+import (
+	"context"
+	"hash/fnv"
+	"slices"
+	"strconv"
+
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/policy"
+	"github.com/portolan-io/portolan/core/query"
+	"github.com/portolan-io/portolan/core/record"
+	"github.com/portolan-io/portolan/ports/repository"
+)
+
+// Bounds of a page.
+const (
+	DefaultFirst = 100
+	MaxFirst     = 1000
+	MaxIDs       = 500 // ids in one request
+)
+
+// List returns one page of the records that match and that the caller may read.
+func (a *API) List(ctx context.Context, who policy.Principal, collection string, req ListRequest) (Page, error) {
+	c, right, err := a.gate(who, collection, policy.Read)
+	if err != nil {
+		return Page{}, err
+	}
+	q, err := c.narrow(req, right)
+	if err != nil {
+		return Page{}, err
+	}
+	canonical := q.Canonical()
+	if q.After, err = a.cursors.open(canonical, req.After); err != nil {
+		return Page{}, err
+	}
+	found, err := a.find(ctx, c, q)
+	if err != nil {
+		return Page{}, err
+	}
+	page := Page{JSON: array(found.Rows), Rows: len(found.Rows), Next: a.cursors.seal(canonical, found.Next), Count: -1}
+	if req.Count {
+		page.Count, err = a.count(ctx, c, q)
+	}
+	return page, err
+}
+
+// narrow turns a request into a query that asks for nothing the right does not
+// give: rows by the policy's filter, fields by what it hides.
+func (c *collection) narrow(req ListRequest, right policy.Right) (query.Query, error) {
+	names := query.Names{Collection: c.Collection, Hidden: right.Hidden}
+	longest := query.MaxURLBytes
+	if req.Long {
+		longest = query.MaxBodyBytes
+	}
+	filter, err := query.Parse(req.Filter, names, longest)
+	if err != nil {
+		return query.Query{}, err
+	}
+	order, err := query.ParseOrder(req.OrderBy, names)
+	if err != nil {
+		return query.Query{}, err
+	}
+	fields, err := query.ParseSelect(req.Select, names)
+	if err != nil {
+		return query.Query{}, err
+	}
+	among, err := c.among(req.IDs)
+	if err != nil {
+		return query.Query{}, err
+	}
+	first, err := pageSize(req.First)
+	if err != nil {
+		return query.Query{}, err
+	}
+	view := query.View{Collection: c.Collection, Filter: query.AllOf(filter, among, right.Where), Fields: fields}
+	return query.Query{View: view, Order: order, Limit: first}, nil
+}
+
+// among is the filter for a list of ids, which matches everything if there is no list.
+func (c *collection) among(ids []string) (query.Expr, error) {
+	switch {
+	case ids == nil:
+		return query.Expr{}, nil
+	case len(ids) == 0:
+		return query.Expr{Op: query.None}, nil
+	case len(ids) > MaxIDs:
+		return query.Expr{}, fault.New(fault.Invalid, "core.List", "%d ids are more than %d", len(ids), MaxIDs).Coded("too-many-items")
+	}
+	values := make([]record.Value, len(ids))
+	for i, text := range ids {
+		id, err := c.ParseID(text)
+		if err != nil {
+			return query.Expr{}, fault.Of(err).At(fault.Place{Pointer: "/ids/" + strconv.Itoa(i), Code: "bad-id", Detail: fault.Of(err).Detail})
+		}
+		values[i] = c.IDValue(id)
+	}
+	return query.Expr{Op: query.In, Field: c.ID, Values: values}, nil
+}
+
+func pageSize(first int) (int, error) {
+	switch {
+	case first == 0:
+		return DefaultFirst, nil
+	case first < 0 || first > MaxFirst:
+		return 0, fault.New(fault.Invalid, "core.List", "$first is 1 to %d, not %d", MaxFirst, first).Coded("bad-first")
+	}
+	return first, nil
+}
+
+// array joins rows to a JSON array.
+func array(rows []record.Row) []byte {
+	size := 2
+	for _, row := range rows {
+		size += len(row.JSON) + 1
+	}
+	joined := append(make([]byte, 0, size), '[')
+	for i, row := range rows {
+		if i > 0 {
+			joined = append(joined, ',')
+		}
+		joined = append(joined, row.JSON...)
+	}
+	return append(joined, ']')
+}
+
+// find asks the store for a page, and does itself what of the filter the store
+// does not: it filters a scan in the query's order of at most max_scan rows.
+func (a *API) find(ctx context.Context, c *collection, q query.Query) (repository.Page, error) {
+	rest, err := a.split(&q)
+	if err != nil || rest.Op == query.All {
+		if err == nil {
+			return a.store.Find(ctx, q)
+		}
+		return repository.Page{}, err
+	}
+	wanted := len(q.Needs)
+	page, err := a.store.Find(ctx, c.completed(q, rest))
+	for i := range page.Rows {
+		page.Rows[i].Values = page.Rows[i].Values[:wanted]
+	}
+	return page, err
+}
+
+// split leaves in q the part of the filter that the store evaluates, and
+// returns the rest.
+func (a *API) split(q *query.Query) (rest query.Expr, err error) {
+	if a.native == nil {
+		return query.Expr{}, nil
+	}
+	q.Filter, rest, err = a.native(*q)
+	return rest, err
+}
+
+// completed returns q so that the store's scan keeps what matches rest too.
+func (c *collection) completed(q query.Query, rest query.Expr) query.Query {
+	wanted := len(q.Needs)
+	q.Needs = slices.Concat(q.Needs, rest.Positions())
+	positions := q.Needs[wanted:]
+	fields := make([]record.Value, len(c.Fields))
+	q.Keep = func(needs []record.Value) bool {
+		for i, position := range positions {
+			fields[position] = needs[wanted+i]
+		}
+		return query.Match(rest, fields)
+	}
+	q.Scan = c.MaxScan
+	return q
+}
+
+// count returns how many records match q, whatever its page.
+func (a *API) count(ctx context.Context, c *collection, q query.Query) (int64, error) {
+	rest, err := a.split(&q)
+	if err != nil {
+		return -1, err
+	}
+	if rest.Op == query.All {
+		groups, err := a.store.Aggregate(ctx, query.Aggregation{
+			Collection: c.Collection, Filter: q.Filter, Measures: []query.Measure{{Func: query.Count}}, Limit: 1,
+		})
+		if err != nil {
+			return -1, err
+		}
+		return groups[0].Measures[0].AsInt(), nil
+	}
+	q.Fields, q.After, q.Limit = nil, "", c.MaxScan
+	page, err := a.store.Find(ctx, c.completed(q, rest))
+	if err != nil {
+		return -1, err
+	}
+	if page.Next != "" {
+		return -1, fault.New(fault.Refused, "core.count", "to count what matches would read more than %d records", c.MaxScan).
+			Coded("query-needs-index").Hinting("leave $count out, or filter by an indexed field")
+	}
+	return int64(len(page.Rows)), nil
+}
+
+// variant names a projection, for the second half of an ETag.
+func (c *collection) variant(fields []int) string {
+	h := fnv.New32a()
+	for _, position := range fields {
+		h.Write([]byte(c.Fields[position].Name))
+		h.Write([]byte{0})
+	}
+	return strconv.FormatUint(uint64(h.Sum32()), 36)
+}
