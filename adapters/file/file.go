@@ -102,7 +102,7 @@ const settled = 3 * time.Second
 // holds reports whether the file that info tells of is still what was read.
 func (e entry) holds(info fs.FileInfo) bool {
 	return os.SameFile(e.info, info) && e.info.Size() == info.Size() && e.info.Mode() == info.Mode() &&
-		e.info.ModTime().Equal(info.ModTime()) &&
+		e.info.ModTime().Equal(info.ModTime()) && e.at.Sub(info.ModTime()) > settled
 }
 
 // load reads a file of a bounded size.
