@@ -68,7 +68,9 @@ type Store interface {
 	// mutations that Mark returns for the number of rows it completes, so the mark
 	// and the rows are never one without the other. A row whose id is held by a
 	// record that this Run stored earlier is not stored but reported as repeated.
-	// If ctx is done, what was committed stays and the rest is not stored.
+	// If a mutation of Mark's fails, its transaction is not stored and Load returns
+	// the error of the mutation. If ctx is done, what was committed stays and the
+	// rest is not stored. With an error too, Loaded says what was committed.
 	Load(ctx context.Context, load Load) (Loaded, error)
 
 	// Ensure makes the storage fit the collections.
