@@ -14,12 +14,13 @@ import (
 // what it is asked is already narrowed and already valid.
 //
 // A Store is safe for concurrent use. Every error it returns has a fault.Kind,
-// except that a done context's error is returned as it is. A Store keeps no
-// reference to its arguments, and the caller owns what it returns. After Close
-// every method but Close and Capabilities returns fault.Unavailable.
+// except that a done context's error is returned as it is. A method that is
+// called with a done context returns its error and does nothing. A Store keeps
+// no reference to its arguments, and the caller owns what it returns. After
+// Close every method but Close and Capabilities returns fault.Unavailable.
 //
 // Get, Find and Aggregate see every Apply and Load that returned before they
-// were called, and never a part of one.
+// were called, and never a part of an Apply.
 type Store interface {
 	// Get returns the records with the given ids that match the view's filter.
 	//
