@@ -1,0 +1,4 @@
+package query
+
+// ParseApply is in preparation.
+func ParseApply(text string, names Names) (Aggregation, error) { return Aggregation{}, nil }
