@@ -1,0 +1,203 @@
+package schema
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/record"
+)
+
+// Decode returns the values of a new record, in the order of Fields, from a
+// strict JSON object; what it does not hold is null. hidden and readOnly say,
+// by field, what does not exist for the caller and what it may not write; nil
+// is nothing. What only the server sets, a generated id among it, is refused
+// like what the caller may not write.
+//
+// Errors are fault.Invalid, with a Place for each mistake, at most 100. Decode
+// answers what can be read at all: the rules of the fields are for Check.
+func (c *Collection) Decode(body []byte, hidden, readOnly []bool) ([]record.Value, error) {
+	d := decoder{Collection: c, hidden: hidden, readOnly: readOnly}
+	return d.decode("schema.Decode", body, make([]record.Value, len(c.Fields)))
+}
+
+// Restore is Decode for a record as it was exported, not as a caller makes it:
+// it also takes what only the server sets.
+func (c *Collection) Restore(body []byte) ([]record.Value, error) {
+	d := decoder{Collection: c, restoring: true}
+	return d.decode("schema.Restore", body, make([]record.Value, len(c.Fields)))
+}
+
+// Merge returns the values of a record after a JSON merge patch (RFC 7396): a
+// null makes a field null, what the patch does not hold stays, and a field of
+// type json is merged deeply. The id may be given, but not changed; else Merge
+// refuses what Decode refuses. It does not change current.
+func (c *Collection) Merge(current []record.Value, patch []byte, hidden, readOnly []bool) ([]record.Value, error) {
+	d := decoder{Collection: c, hidden: hidden, readOnly: readOnly, current: current}
+	return d.decode("schema.Merge", patch, slices.Clone(current))
+}
+
+// maxPlaces is how many mistakes an answer names: enough to mend them, too few
+// to make answering dear.
+const maxPlaces = 100
+
+// A decoder reads one object into values and gathers what is wrong with it.
+type decoder struct {
+	*Collection
+	hidden, readOnly []bool
+	restoring        bool
+	current          []record.Value // of a merge, else nil
+
+	r       *record.Reader
+	places  []fault.Place
+	unknown bool // some property was
+}
+
+func (d *decoder) decode(op string, body []byte, values []record.Value) ([]record.Value, error) {
+	d.r = record.NewReader(body)
+	if kind := d.r.Peek(); kind != record.ObjectKind && kind != 0 {
+		d.wrong("wrong-type", "a record is a JSON object, not %s", kindNames[kind])
+		d.r.Skip()
+	} else {
+		d.members(values)
+	}
+	if err := d.r.End(); err != nil {
+		broken := fault.Of(err)
+		broken.Op = op
+		broken.Places = append(d.places, broken.Places...)
+		return nil, broken
+	}
+	if err := refusal(op, d.places); err != nil {
+		if d.unknown {
+			err.Hinting("%s", d.known())
+		}
+		return nil, err
+	}
+	return values, nil
+}
+
+func (d *decoder) members(values []record.Value) {
+	var few [64]bool // keeps seen off the heap
+	seen := few[:0]
+	if n := len(values); n <= len(few) {
+		seen = few[:n]
+	} else {
+		seen = make([]bool, n)
+	}
+	d.r.EnterObject()
+	expected := 0 // most objects have their members in the order of the fields
+	for key, ok := d.r.NextMember(); ok; key, ok = d.r.NextMember() {
+		i, known := expected, expected < len(d.Fields) && d.Fields[expected].Name == key
+		if !known {
+			i, known = d.positions[key]
+		}
+		if !known || flagged(d.hidden, i) {
+			d.refuseUnknown(key)
+			d.r.Skip()
+			continue
+		}
+		expected = i + 1
+		if seen[i] {
+			d.wrong("duplicate-key", "the key is there more than once")
+			d.r.Skip()
+			continue
+		}
+		seen[i] = true
+		d.member(values, i)
+	}
+}
+
+// member reads the value of the i-th field.
+func (d *decoder) member(values []record.Value, i int) {
+	f := &d.Fields[i]
+	merging := d.current != nil
+	switch {
+	case d.restoring, merging && i == d.ID: // an id that changes is refused below
+	case f.ReadOnly:
+		d.wrong("read-only", "%s is set by the server alone", f.Name)
+		d.r.Skip()
+		return
+	case flagged(d.readOnly, i):
+		d.wrong("read-only", "%s may not be written by this caller", f.Name)
+		d.r.Skip()
+		return
+	}
+	if merging && f.Type == record.JSONType && d.r.Peek() == record.ObjectKind {
+		values[i] = d.mergeJSON(values[i])
+		return
+	}
+	pointer := ""
+	if merging && i == d.ID {
+		pointer = d.r.Pointer()
+	}
+	v, place := f.read(d.r)
+	switch {
+	case d.r.Err() != nil: // the Reader's mistake is the one that counts
+	case place != nil:
+		d.add(*place)
+	case merging && i == d.ID && !record.Equal(v, d.current[i]):
+		d.add(fault.Place{Pointer: pointer, Code: "read-only", Detail: "the id of a record cannot change"})
+	default:
+		values[i] = v
+	}
+}
+
+// mergeJSON reads a patch of a json field and returns the field's new value.
+func (d *decoder) mergeJSON(current record.Value) record.Value {
+	pointer := d.r.Pointer()
+	patch := string(d.r.AppendCanonical(nil))
+	if d.r.Err() != nil {
+		return current
+	}
+	merged, err := record.MergePatch(current.AsString(), patch)
+	if err != nil {
+		broken := fault.Of(err)
+		d.add(fault.Place{Pointer: pointer, Code: broken.Code, Detail: broken.Detail})
+		return current
+	}
+	return record.JSON(merged)
+}
+
+func flagged(flags []bool, i int) bool { return i < len(flags) && flags[i] }
+
+// refuseUnknown notes a property that is none for the caller, and offers what
+// comes nearest of what is.
+func (d *decoder) refuseUnknown(key string) {
+	d.unknown = true
+	if len(d.places) == maxPlaces {
+		return
+	}
+	name := key
+	if len(name) > maxNameLength {
+		name = name[:maxNameLength] + "…"
+	}
+	if near := fault.Nearest(key, d.visible()); near != "" {
+		d.wrong("unknown-field", "there is no field %s; did you mean %s?", strconv.Quote(name), near)
+		return
+	}
+	d.wrong("unknown-field", "there is no field %s", strconv.Quote(name))
+}
+
+// visible returns the names of the fields that are not hidden.
+func (d *decoder) visible() []string {
+	var names []string
+	for i := range d.Fields {
+		if !flagged(d.hidden, i) {
+			names = append(names, d.Fields[i].Name)
+		}
+	}
+	return names
+}
+
+func (d *decoder) known() string { return fmt.Sprintf("the fields are %s", joined(d.visible())) }
+
+func (d *decoder) wrong(code, format string, args ...any) {
+	d.add(fault.Place{Pointer: d.r.Pointer(), Code: code, Detail: fmt.Sprintf(format, args...)})
+}
+
+func (d *decoder) add(place fault.Place) {
+	if len(d.places) < maxPlaces {
+		d.places = append(d.places, place)
+	}
+}

@@ -1,0 +1,101 @@
+package schema
+
+import (
+	"net/mail"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// A format is a rule for the text of a string.
+type format struct {
+	fits func(text string) bool
+	want string // ends the sentence "it must be …"
+}
+
+// formatNames lists the formats in the order that sentences list them.
+var formatNames = []string{"uri", "email", "uuid", "date"}
+
+var formats = map[string]format{
+	"uri":   {isURI, "an absolute URI with scheme and host, https://example.com/a"},
+	"email": {isEmail, "an e-mail address without a name, ann@example.com"},
+	"uuid":  {isUUID, "a UUID of 36 characters, 01890a5d-ac96-774b-bcce-b302099a8057"},
+	"date":  {isDate, "a date, 2026-01-31"},
+}
+
+// isURI follows RFC 3986, also where net/url is laxer about characters.
+func isURI(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
+			return false
+		}
+	}
+	u, err := url.Parse(text)
+	return err == nil && u.Scheme != "" && u.Hostname() != ""
+}
+
+// isEmail asks for an addr-spec of RFC 5322, as net/mail reads it.
+func isEmail(text string) bool {
+	address, err := mail.ParseAddress(text)
+	return err == nil && address.Address == text
+}
+
+func isUUID(text string) bool {
+	if len(text) != 36 {
+		return false
+	}
+	for i := range len(text) {
+		switch c := text[i]; i {
+		case 8, 13, 18, 23:
+			if c != '-' {
+				return false
+			}
+		default:
+			if !('0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F') {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func isDate(text string) bool {
+	t, err := time.Parse(time.DateOnly, text)
+	return err == nil && len(text) == len(time.DateOnly) && t.Year() >= 1
+}
+
+// The instants that a time may be, in microseconds since 1970: the years 1 to
+// 9999 in UTC, which RFC 3339 and every engine can write.
+var (
+	earliest = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
+	latest   = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro() - 1
+)
+
+// parseTime reads RFC 3339 strictly, and drops what is below a microsecond.
+// inRange says whether the instant may be kept.
+func parseTime(text string) (micros int64, inRange, ok bool) {
+	var t time.Time
+	// Not time.Parse, which also takes what RFC 3339 does not, as 1:02:03,5Z.
+	if t.UnmarshalText([]byte(text)) != nil {
+		return 0, false, false
+	}
+	micros = t.UnixMicro()
+	return micros, earliest <= micros && micros <= latest, true
+}
+
+// laxTimes are the forms that tables of other systems use for times, in UTC.
+var laxTimes = []string{time.DateOnly, time.DateTime}
+
+// parseLaxTime is parseTime that also takes laxTimes.
+func parseLaxTime(text string) (micros int64, inRange, ok bool) {
+	for _, layout := range laxTimes {
+		if len(text) != len(layout) {
+			continue
+		}
+		if t, err := time.Parse(layout, text); err == nil {
+			micros = t.UnixMicro()
+			return micros, earliest <= micros && micros <= latest, true
+		}
+	}
+	return parseTime(text)
+}
