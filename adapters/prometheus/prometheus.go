@@ -1,0 +1,101 @@
+// Package prometheus counts and times operations for a Prometheus server to
+// collect. Start at [Open].
+package prometheus
+
+import (
+	"context"
+	"database/sql"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/ports/telemetry"
+)
+
+// Config has nothing to set: what is measured, and its names, are the same
+// everywhere, so that one dashboard serves every installation.
+type Config struct{}
+
+// An Observer is a telemetry.Observer that keeps rates, errors and durations of
+// operations, with a registry of its own.
+type Observer struct {
+	registry *prometheus.Registry
+	total    *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+	inFlight *prometheus.GaugeVec
+}
+
+// buckets are upper bounds in seconds: finer than the usual ones below a
+// millisecond, where an operation of a store in this process ends.
+var buckets = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
+
+// Open returns an observer, which also measures the process and the Go runtime.
+func Open(context.Context, Config) (*Observer, error) {
+	op := []string{"port", "operation", "collection"}
+	o := &Observer{
+		registry: prometheus.NewRegistry(),
+		total: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "portolan_operations_total",
+			Help: "Operations that ended, by the kind of their error (ok: none).",
+		}, append(op, "code")),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "portolan_operation_duration_seconds",
+			Help:    "How long operations took, by the kind of their error (ok: none).",
+			Buckets: buckets,
+		}, append(op, "code")),
+		inFlight: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "portolan_operations_in_flight",
+			Help: "Operations that have started and not ended.",
+		}, op),
+	}
+	o.registry.MustRegister(o.total, o.duration, o.inFlight,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return o, nil
+}
+
+// Start counts op as in flight until it ends, and then times it.
+func (o *Observer) Start(ctx context.Context, op telemetry.Op) (context.Context, func(error)) {
+	port, name, collection := label(op.Port), label(op.Name), label(op.Collection)
+	inFlight := o.inFlight.WithLabelValues(port, name, collection)
+	inFlight.Inc()
+	began := time.Now()
+	var once sync.Once
+	return ctx, func(err error) {
+		once.Do(func() {
+			code := "ok"
+			if err != nil {
+				code = string(fault.KindOf(err))
+			}
+			inFlight.Dec()
+			o.total.WithLabelValues(port, name, collection, code).Inc()
+			o.duration.WithLabelValues(port, name, collection, code).Observe(time.Since(began).Seconds())
+		})
+	}
+}
+
+// label makes text one that a label can have: UTF-8.
+func label(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
+
+// Pool adds the figures of a connection pool under the given name: connections
+// open, in use and idle, and how often and how long somebody waited for one.
+// Each name can be added once.
+func (o *Observer) Pool(name string, stats func() sql.DBStats) error {
+	if err := o.registry.Register(newPool(name, stats)); err != nil {
+		return fault.New(fault.Invalid, "prometheus.Pool", "there is a pool called %q already", name).Because(err)
+	}
+	return nil
+}
+
+// Handler answers with everything measured, in the format that was asked for.
+func (o *Observer) Handler() http.Handler {
+	return promhttp.HandlerFor(o.registry, promhttp.HandlerOpts{EnableOpenMetrics: true, MaxRequestsInFlight: 4})
+}
+
+// Close does nothing: whoever collects comes and asks.
+func (o *Observer) Close(context.Context) error { return nil }

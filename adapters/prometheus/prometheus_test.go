@@ -1,0 +1,151 @@
+package prometheus_test
+
+import (
+	"bufio"
+	"context"
+	"database/sql"
+	"errors"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/portolan-io/portolan/adapters/prometheus"
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/ports/contract"
+	"github.com/portolan-io/portolan/ports/telemetry"
+	"github.com/portolan-io/portolan/ports/telemetry/telemetrytest"
+)
+
+func open(t *testing.T) *prometheus.Observer {
+	t.Helper()
+	o, err := prometheus.Open(t.Context(), prometheus.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// samples returns what the handler answers, by name and labels as written.
+func samples(t contract.T, o *prometheus.Observer) map[string]float64 {
+	t.Helper()
+	answer := httptest.NewRecorder()
+	o.Handler().ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
+	if answer.Code != 200 {
+		t.Fatalf("/metrics answers %d: %s", answer.Code, answer.Body)
+	}
+	found := map[string]float64{}
+	lines := bufio.NewScanner(answer.Body)
+	for lines.Scan() {
+		name, value, ok := cutLast(lines.Text())
+		if ok && !strings.HasPrefix(name, "#") {
+			found[name] = value
+		}
+	}
+	return found
+}
+
+func cutLast(line string) (string, float64, bool) {
+	i := strings.LastIndexByte(line, ' ')
+	if i < 0 {
+		return "", 0, false
+	}
+	value, err := strconv.ParseFloat(line[i+1:], 64)
+	return line[:i], value, err == nil
+}
+
+func TestSuite(t *testing.T) {
+	telemetrytest.Run(t, func(t *testing.T) telemetrytest.Harness {
+		o := open(t)
+		return telemetrytest.Harness{
+			Observer: o,
+			Ended:    func(ct contract.T) map[telemetrytest.Ended]int { return ended(ct, o) },
+		}
+	})
+}
+
+// ended reads back what was counted, of operations whose labels need no quoting.
+func ended(t contract.T, o *prometheus.Observer) map[telemetrytest.Ended]int {
+	found := map[telemetrytest.Ended]int{}
+	for name, value := range samples(t, o) {
+		labels, ok := strings.CutPrefix(name, "portolan_operations_total{")
+		if !ok {
+			continue
+		}
+		var end telemetrytest.Ended
+		for _, pair := range strings.Split(strings.TrimSuffix(labels, "}"), `",`) {
+			label, text, _ := strings.Cut(strings.TrimSuffix(pair, `"`), `="`)
+			switch label {
+			case "port":
+				end.Port = text
+			case "operation":
+				end.Name = text
+			case "collection":
+				end.Collection = text
+			case "code":
+				end.Kind = fault.Kind(strings.TrimPrefix(text, "ok"))
+			}
+		}
+		found[end] = int(value)
+	}
+	return found
+}
+
+func TestFigures(t *testing.T) {
+	o := open(t)
+	find := telemetry.Op{Port: "repository", Name: "Find", Collection: "products"}
+	_, first := o.Start(t.Context(), find)
+	_, second := o.Start(t.Context(), find)
+	_, third := o.Start(t.Context(), find)
+	first(nil)
+	second(fault.New(fault.Unavailable, "test", "the store is down").Because(context.DeadlineExceeded))
+	got := samples(t, o)
+	third(nil)
+	const op = `collection="products",operation="Find",port="repository"`
+	const failed = `code="unavailable",` + op
+	for name, want := range map[string]float64{
+		`portolan_operations_total{code="ok",` + op + `}`:                      1,
+		`portolan_operations_total{` + failed + `}`:                            1,
+		`portolan_operations_in_flight{` + op + `}`:                            1,
+		`portolan_operation_duration_seconds_count{` + failed + `}`:            1,
+		`portolan_operation_duration_seconds_bucket{` + failed + `,le="+Inf"}`: 1,
+	} {
+		if value, ok := got[name]; !ok || value != want {
+			t.Errorf("%s is %v, %t; want %v", name, value, ok, want)
+		}
+	}
+	for _, name := range []string{"go_goroutines", "process_cpu_seconds_total"} {
+		if _, ok := got[name]; !ok {
+			t.Errorf("%s is missing", name)
+		}
+	}
+}
+
+func TestPool(t *testing.T) {
+	o := open(t)
+	stats := sql.DBStats{MaxOpenConnections: 16, OpenConnections: 5, InUse: 3, Idle: 2, WaitCount: 7, WaitDuration: 1500 * time.Millisecond}
+	if err := o.Pool("sqlite", func() sql.DBStats { return stats }); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Pool("replica", func() sql.DBStats { return sql.DBStats{OpenConnections: 1} }); err != nil {
+		t.Fatalf("a second pool: %v", err)
+	}
+	if err := o.Pool("sqlite", func() sql.DBStats { return stats }); !errors.Is(err, fault.Invalid) {
+		t.Errorf("the same pool twice = %v, want %s", err, fault.Invalid)
+	}
+	got := samples(t, o)
+	for name, want := range map[string]float64{
+		`portolan_pool_max_connections{pool="sqlite"}`:    16,
+		`portolan_pool_open_connections{pool="sqlite"}`:   5,
+		`portolan_pool_in_use_connections{pool="sqlite"}`: 3,
+		`portolan_pool_idle_connections{pool="sqlite"}`:   2,
+		`portolan_pool_waits_total{pool="sqlite"}`:        7,
+		`portolan_pool_wait_seconds_total{pool="sqlite"}`: 1.5,
+		`portolan_pool_open_connections{pool="replica"}`:  1,
+	} {
+		if value, ok := got[name]; !ok || value != want {
+			t.Errorf("%s is %v, %t; want %v", name, value, ok, want)
+		}
+	}
+}
