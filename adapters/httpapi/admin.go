@@ -1,0 +1,150 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/portolan-io/portolan/core/fault"
+)
+
+// AdminConfig is what the handler of the admin listener is made from.
+type AdminConfig struct {
+	Ports []Port                          // what /readyz asks, in this order
+	Ready func(ctx context.Context) error // further reasons not to be ready, a drain for one; may be nil
+	Log   *slog.Logger                    // nil is slog.Default
+
+	// Site is the configuration of the public listener. If its Docs is admin,
+	// /docs and /openapi.json are here.
+	Site Config
+
+	// Handlers answer for the paths that they are listed under, /metrics or
+	// /docs; a path that ends in a slash takes all below it, /debug/pprof/.
+	Handlers map[string]http.Handler
+}
+
+// A Port is an adapter that /readyz asks whether it answers.
+type Port struct {
+	Name   string // "repository"
+	Driver string // "sqlite"
+	Ping   func(ctx context.Context) error
+}
+
+// pingTimeout is how long a port may take to answer /readyz.
+const pingTimeout = 2 * time.Second
+
+// NewAdmin returns the handler of the admin listener: /livez, /readyz with each
+// port, and the handlers given. It asks nobody who they are: the listener is
+// for those who reach it. It is safe for concurrent use. NewAdmin returns
+// fault.Invalid if a path is no template of gorilla/mux.
+func NewAdmin(cfg AdminConfig) (http.Handler, error) {
+	resources := []*resource{
+		{template: "/livez", methods: map[string]operation{http.MethodGet: {serve: live, open: true}}},
+		{template: "/readyz", methods: map[string]operation{http.MethodGet: {serve: cfg.readiness, open: true}}},
+	}
+	for path, handler := range cfg.Handlers {
+		resources = append(resources, mounted(path, handler, http.MethodGet, http.MethodPost))
+	}
+	around := Config{Log: cfg.Log, Timeout: adminTimeout}
+	if cfg.Site.Docs == DocsAdmin {
+		public, err := newServer(cfg.Site)
+		if err != nil {
+			return nil, err
+		}
+		resources = append(resources, public.docResources()...)
+		around.Identify, around.API = cfg.Site.Identify, cfg.Site.API
+	}
+	s, err := newSite(around, resources)
+	if err != nil {
+		return nil, err
+	}
+	s.log.level = slog.LevelDebug // probes and scrapes come every few seconds
+	return s, nil
+}
+
+// adminTimeout leaves room for a profile of five minutes.
+const adminTimeout = 6 * time.Minute
+
+// live answers that the process runs.
+func live(x *exchange) error {
+	x.Header().Set("Cache-Control", "no-store")
+	x.send(http.StatusOK, sentJSON, []byte(`{"status":"ok"}`))
+	return nil
+}
+
+// readiness answers whether requests can be served, and nothing else: this is
+// the public side.
+func readiness(ready func(context.Context) error) func(x *exchange) error {
+	return func(x *exchange) error {
+		x.Header().Set("Cache-Control", "no-store")
+		ctx, cancel := context.WithTimeout(x.r.Context(), pingTimeout)
+		defer cancel()
+		if err := ready(ctx); err != nil {
+			return fault.New(fault.Unavailable, "httpapi.readiness", "the service is not ready").Coded("not-ready").Because(err)
+		}
+		x.send(http.StatusOK, sentJSON, []byte(`{"status":"ok"}`))
+		return nil
+	}
+}
+
+// A portStatus is what the full /readyz says of a port. Error is the kind of
+// the error alone: the text may name hosts and users.
+type portStatus struct {
+	Name      string     `json:"name"`
+	Driver    string     `json:"driver"`
+	Status    string     `json:"status"`
+	LatencyMS float64    `json:"latencyMs"`
+	Error     fault.Kind `json:"error,omitempty"`
+}
+
+// readyStatus is the body of the full /readyz.
+type readyStatus struct {
+	Status string       `json:"status"` // ok, failing or not ready
+	Ports  []portStatus `json:"ports"`
+}
+
+// readiness answers how each port is: 200 if all are well, else 503.
+func (cfg AdminConfig) readiness(x *exchange) error {
+	ctx, cancel := context.WithTimeout(x.r.Context(), pingTimeout)
+	defer cancel()
+	answer := readyStatus{Status: "ok", Ports: make([]portStatus, len(cfg.Ports))}
+	var pings sync.WaitGroup
+	for i, port := range cfg.Ports {
+		pings.Go(func() { answer.Ports[i] = port.status(ctx) })
+	}
+	pings.Wait()
+	for _, port := range answer.Ports {
+		if port.Error != "" {
+			answer.Status = "failing"
+		}
+	}
+	if cfg.Ready != nil && cfg.Ready(ctx) != nil && answer.Status == "ok" {
+		answer.Status = "not ready"
+	}
+	status := http.StatusOK
+	if answer.Status != "ok" {
+		status = http.StatusServiceUnavailable
+	}
+	body, err := json.Marshal(answer)
+	if err != nil {
+		return err
+	}
+	x.Header().Set("Cache-Control", "no-store")
+	x.send(status, sentJSON, body)
+	return nil
+}
+
+// status asks the port whether it answers.
+func (p Port) status(ctx context.Context) portStatus {
+	begun := time.Now()
+	err := p.Ping(ctx)
+	status := portStatus{Name: p.Name, Driver: p.Driver, Status: "ok", Error: fault.KindOf(err)}
+	status.LatencyMS = float64(time.Since(begun).Microseconds()) / 1000
+	if err != nil {
+		status.Status = "failing"
+	}
+	return status
+}

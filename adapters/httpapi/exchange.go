@@ -1,0 +1,142 @@
+package httpapi
+
+import (
+	"crypto/rand"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/policy"
+)
+
+// An exchange is one request and its answer, with what is known of both. It is
+// the http.ResponseWriter of everything beneath [site.ServeHTTP]. It belongs to
+// one goroutine.
+type exchange struct {
+	w     http.ResponseWriter
+	r     *http.Request // its path is canonical once the resource is found
+	site  *site
+	begun time.Time
+	id    string
+	path  string // as it was sent, for the problem's instance
+
+	resource *resource         // nil if no resource has the path
+	vars     map[string]string // the variables of its template, decoded
+	query    options
+	prefer   preferences
+	who      policy.Principal
+
+	status int // 0 until the answer begins
+	bytes  int64
+	torn   bool // the answer broke off
+}
+
+// Header returns the header of the answer.
+func (x *exchange) Header() http.Header { return x.w.Header() }
+
+// WriteHeader begins the answer. A second one is ignored.
+func (x *exchange) WriteHeader(status int) {
+	if x.status != 0 {
+		return
+	}
+	x.status = status
+	x.w.WriteHeader(status)
+}
+
+// Write writes a part of the body, which HEAD leaves out.
+func (x *exchange) Write(p []byte) (int, error) {
+	x.WriteHeader(http.StatusOK)
+	if x.r.Method == http.MethodHead {
+		return len(p), nil
+	}
+	n, err := x.w.Write(p)
+	x.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap returns the writer beneath, for http.ResponseController.
+func (x *exchange) Unwrap() http.ResponseWriter { return x.w }
+
+// template returns the template of the resource's path, which is one of few,
+// whatever the request's path is.
+func (x *exchange) template() string {
+	if x.resource == nil {
+		return "unknown"
+	}
+	return x.resource.template
+}
+
+// The media types of answers, as Accept knows them and as they are sent.
+const (
+	producesJSON = "application/json"
+	sentJSON     = "application/json; charset=utf-8"
+)
+
+// send answers with a whole body at once.
+func (x *exchange) send(status int, mediaType string, body []byte) {
+	h := x.Header()
+	h.Set("Content-Type", mediaType)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	x.WriteHeader(status)
+	_, _ = x.Write(body) // a client that went away is seen by its context
+}
+
+// sendEmpty answers without a body.
+func (x *exchange) sendEmpty(status int) {
+	if status == http.StatusCreated {
+		x.Header().Set("Content-Length", "0")
+	}
+	x.WriteHeader(status)
+}
+
+// problem answers with a fault.
+func (x *exchange) problem(f *fault.Error) {
+	body, status := problemOf(f, x.path, x.id)
+	h := x.Header()
+	for _, name := range []string{"ETag", "Link", "Location", "Preference-Applied", "Last-Modified", "Content-Encoding"} {
+		h.Del(name) // they spoke of the answer that was begun instead
+	}
+	switch status {
+	case http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", challenge(x.r))
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		if h.Get("Retry-After") == "" {
+			h.Set("Retry-After", "1")
+		}
+	}
+	x.send(status, problemType, body)
+}
+
+// guard sets the headers that every answer has, before anything can fail. An
+// operation with needs of its own replaces them.
+func (x *exchange) guard() {
+	h := x.Header()
+	h.Set("X-Request-Id", x.id)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Cache-Control", "private, no-cache")
+	h.Set("Vary", "Accept, Authorization, X-API-Key")
+	if x.site.trusted.secure(x.r) {
+		h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+	}
+}
+
+// requestID returns the id that the request brings, if it is one that a log can
+// take, or a new one.
+func requestID(r *http.Request) string {
+	lines := r.Header["X-Request-Id"]
+	if len(lines) != 1 || len(lines[0]) == 0 || len(lines[0]) > 128 {
+		return rand.Text()
+	}
+	for i := range len(lines[0]) {
+		switch c := lines[0][i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.':
+		default:
+			return rand.Text()
+		}
+	}
+	return lines[0]
+}

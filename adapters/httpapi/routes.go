@@ -1,0 +1,145 @@
+package httpapi
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gorilla/mux"
+
+	"github.com/portolan-io/portolan/core/fault"
+)
+
+// An operation is what one method does with one resource.
+type operation struct {
+	serve    func(x *exchange) error // answers, or returns why not
+	options  []string                // of the query, all others are refused
+	prefers  []string                // preferences that it knows
+	produces string                  // the media type of its answer, or empty if it has no body of one
+	open     bool                    // it answers all alike: neither query nor credentials are read
+}
+
+// A resource is a path with the operations on it.
+type resource struct {
+	template string // of gorilla/mux
+	below    bool   // everything below the path belongs to it
+	methods  map[string]operation
+}
+
+// operation returns what the method does. HEAD is GET without its body.
+func (res *resource) operation(method string) (operation, bool) {
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	op, ok := res.methods[method]
+	return op, ok
+}
+
+// allow returns the methods that the resource takes, for the Allow header.
+func (res *resource) allow() string {
+	allowed := []string{http.MethodOptions}
+	for method := range res.methods {
+		allowed = append(allowed, method)
+		if method == http.MethodGet {
+			allowed = append(allowed, http.MethodHead)
+		}
+	}
+	slices.Sort(allowed)
+	return strings.Join(slices.Compact(allowed), ", ")
+}
+
+// The options that a list takes in its URL.
+var listOptions = []string{"$filter", "$orderby", "$select", "$first", "$after", "$count"}
+
+// resources returns all that the public listener has. How many there are does
+// not depend on the collections. No variable takes a segment that begins with
+// "$", because these are operations.
+func (s *server) resources() []*resource {
+	const collection, id = "/{collection:[^$/][^/]*}", "/{id:[^$/][^/]*}"
+	answers := []string{preferReturn}
+	resources := []*resource{
+		{template: "/livez", methods: map[string]operation{
+			http.MethodGet: {serve: live, open: true},
+		}},
+		{template: "/readyz", methods: map[string]operation{
+			http.MethodGet: {serve: readiness(s.ready), open: true},
+		}},
+		{template: s.base + collection, methods: map[string]operation{
+			http.MethodGet:  {serve: s.list, options: listOptions, produces: producesJSON},
+			http.MethodPost: {serve: s.create, prefers: answers, produces: producesJSON},
+		}},
+		{template: s.base + collection + "/$query", methods: map[string]operation{
+			http.MethodPost: {serve: s.listByBody, options: []string{"$after"}, produces: producesJSON},
+		}},
+		{template: s.base + collection + "/$delete", methods: map[string]operation{
+			http.MethodPost: {serve: s.deleteMany, prefers: []string{preferMaxAffected}, produces: producesJSON},
+		}},
+		{template: s.base + collection + id, methods: map[string]operation{
+			http.MethodGet:    {serve: s.get, options: []string{"$select"}, produces: producesJSON},
+			http.MethodPut:    {serve: s.replace, prefers: answers, produces: producesJSON},
+			http.MethodPatch:  {serve: s.patch, prefers: answers, produces: producesJSON},
+			http.MethodDelete: {serve: s.remove},
+		}},
+	}
+	if s.docs == DocsPublic {
+		resources = slices.Concat(s.docResources(), resources) // first: a base may be empty
+	}
+	return resources
+}
+
+// mounted returns the resource of a handler that answers for a whole path, and
+// for what is below it if the path ends in a slash.
+func mounted(path string, handler http.Handler, methods ...string) *resource {
+	res := &resource{template: path, below: strings.HasSuffix(path, "/"), methods: make(map[string]operation)}
+	for _, method := range methods {
+		res.methods[method] = operation{open: true, serve: func(x *exchange) error {
+			handler.ServeHTTP(x, x.r)
+			return nil
+		}}
+	}
+	return res
+}
+
+// find makes the path of the request canonical, and finds its resource.
+func (x *exchange) find() error {
+	segments, canonical, err := canonicalPath(x.path)
+	if err != nil {
+		return err
+	}
+	address := *x.r.URL
+	address.Path, address.RawPath = "/"+strings.Join(segments, "/"), canonical
+	x.r = x.r.Clone(x.r.Context())
+	x.r.URL = &address
+	var match mux.RouteMatch
+	if !x.site.router.Match(x.r, &match) || match.Route == nil {
+		return x.site.noResource(segments)
+	}
+	x.resource = x.site.resources[match.Route.GetName()]
+	x.vars = match.Vars
+	for name, value := range x.vars {
+		if x.vars[name], err = url.PathUnescape(value); err != nil {
+			return badPath("the path is not percent-encoded UTF-8")
+		}
+	}
+	return nil
+}
+
+// noResource is the error for a path that leads nowhere.
+func (s *site) noResource(segments []string) error {
+	const op = "httpapi.find"
+	err := fault.New(fault.NotFound, op, "there is nothing at this path").Coded("unknown-path")
+	last := segments[len(segments)-1]
+	switch {
+	case len(segments) > 1 && last == "":
+		return err.Hinting("leave the slash at the end out")
+	case strings.HasPrefix(last, "$"):
+		err.Detail = "there is no operation of this name"
+		if near := fault.Nearest(last, []string{"$query", "$delete"}); near != "" && len(segments) > 1 {
+			return err.Hinting("did you mean %s?", near)
+		}
+	case s.base != "" && "/"+segments[0] != s.base && !strings.HasPrefix(s.base, "/"+segments[0]+"/"):
+		return err.Hinting("collections are below %s", s.base)
+	}
+	return err
+}

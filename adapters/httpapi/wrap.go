@@ -1,0 +1,200 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/ports/telemetry"
+)
+
+// A site is what stands around the routes of a listener: every request passes
+// it, and every answer leaves through it, errors and panics included. The
+// router only finds the resource for a path. It never answers, because what it
+// would say of its own is plain text without an id.
+type site struct {
+	router      *mux.Router
+	resources   map[string]*resource
+	collections map[string]bool // the names that metrics may have as labels
+	base        string
+	identify    identifier
+	trusted     proxies
+	timeout     time.Duration
+	observer    telemetry.Observer
+	log         accessLog
+	extract     func(context.Context, http.Header) context.Context
+}
+
+// newSite returns the site around the given resources.
+func newSite(cfg Config, resources []*resource) (*site, error) {
+	s := &site{
+		router:    mux.NewRouter().SkipClean(true).UseEncodedPath(),
+		resources: make(map[string]*resource), collections: make(map[string]bool),
+		base: cfg.Base, identify: cfg.Identify, trusted: cfg.TrustedProxies, timeout: cfg.Timeout,
+		observer: cfg.Observer, extract: cfg.Extract, log: newAccessLog(cfg),
+	}
+	if s.identify == nil {
+		s.identify = nobody
+	}
+	if s.timeout <= 0 {
+		s.timeout = defaultTimeout
+	}
+	if s.observer == nil {
+		s.observer = unobserved{}
+	}
+	if s.extract == nil {
+		s.extract = func(ctx context.Context, _ http.Header) context.Context { return ctx }
+	}
+	if cfg.API != nil {
+		for _, schema := range cfg.API.Schemas() {
+			s.collections[schema.Name] = !schema.System()
+		}
+	}
+	for _, res := range resources {
+		route := s.router.NewRoute().Name(res.template)
+		if res.below {
+			route = route.PathPrefix(res.template)
+		} else {
+			route = route.Path(res.template)
+		}
+		if err := route.GetError(); err != nil {
+			return nil, fault.New(fault.Invalid, "httpapi.New", "the route %s cannot be made", res.template).Because(err)
+		}
+		s.resources[res.template] = res
+	}
+	return s, nil
+}
+
+// ServeHTTP answers one request: it is the outermost of this package.
+func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{w: w, r: r, site: s, begun: time.Now(), id: requestID(r), path: r.URL.EscapedPath()}
+	x.guard()
+	err := x.find()
+	ctx, cancel := context.WithTimeout(s.extract(r.Context(), r.Header), s.timeout)
+	defer cancel()
+	ctx, end := s.observer.Start(ctx, x.op())
+	x.r = x.r.WithContext(ctx)
+	if err == nil {
+		err = x.serve()
+	}
+	if err != nil {
+		err = x.fail(r.Context(), err)
+	}
+	end(err)
+	s.log.write(x, err)
+	if x.torn {
+		panic(http.ErrAbortHandler) // net/http closes the connection, so that half an answer does not look whole
+	}
+}
+
+// serve lets the operation answer, and turns a panic into an error.
+func (x *exchange) serve() (err error) {
+	defer func() {
+		switch p := recover(); p {
+		case nil:
+		case http.ErrAbortHandler:
+			x.torn = true
+			err = fault.New(fault.Unavailable, "httpapi.serve", "the answer was broken off").Coded("aborted")
+		default:
+			x.torn = x.status != 0
+			err = fault.New(fault.Internal, "httpapi.serve", "something went wrong on the server").
+				Coded("panic").Because(fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+		}
+	}()
+	return x.perform()
+}
+
+// perform finds the operation for the method, reads what all operations have in
+// common, and lets it answer.
+func (x *exchange) perform() (err error) {
+	op, ok := x.resource.operation(x.r.Method)
+	switch {
+	case x.r.Method == http.MethodOptions && !ok:
+		x.Header().Set("Allow", x.resource.allow())
+		x.WriteHeader(http.StatusNoContent)
+		return nil
+	case !ok:
+		x.Header().Set("Allow", x.resource.allow())
+		return fault.New(fault.Invalid, "httpapi.perform", "this path does not take the method %s", methodLabel(x.r.Method)).
+			Coded(codeMethod).Hinting("it takes %s", x.resource.allow())
+	case op.open:
+		return op.serve(x)
+	}
+	if x.query, err = parseQuery(x.r.URL.RawQuery, op.options); err != nil {
+		return err
+	}
+	if x.prefer, err = parsePrefer(x.r.Header["Prefer"], op.prefers); err != nil {
+		return err
+	}
+	if err := acceptable(x.r.Header["Accept"], op.produces); err != nil {
+		return err
+	}
+	if x.who, err = principalOf(x.r.Context(), x.r, x.site.identify, x.site.trusted); err != nil {
+		return err
+	}
+	return x.query.explained(op.serve(x))
+}
+
+// fail answers with the problem that err is, and returns err as the log and the
+// metrics should have it. A client that went away is answered nothing.
+func (x *exchange) fail(client context.Context, err error) error {
+	switch f := fault.Of(err); {
+	case client.Err() != nil:
+		err = fault.New(fault.Unavailable, "httpapi.fail", "the client went away").Coded("client-gone").Because(err)
+		if x.status == 0 {
+			x.status = statusClientGone
+		}
+		return err
+	case x.r.Context().Err() != nil && f.Kind == fault.Unavailable:
+		err = fault.New(fault.Unavailable, "httpapi.fail", "the request was not finished within %s", x.site.timeout).
+			Coded("timeout").Hinting("ask for less at once, or try again later").Because(err)
+	}
+	if x.status == 0 {
+		x.problem(fault.Of(err))
+	}
+	return err
+}
+
+// statusClientGone is what the log shows for a request whose client went away
+// before the answer. It is never sent.
+const statusClientGone = 499
+
+// op is what metrics and traces call the exchange. Nothing of it is a caller's
+// text.
+func (x *exchange) op() telemetry.Op {
+	op := telemetry.Op{Port: "http", Name: methodLabel(x.r.Method) + " " + x.template()}
+	if name := x.vars["collection"]; x.site.collections[name] {
+		op.Collection = name
+	}
+	return op
+}
+
+// methods are those that have a name in metrics, logs and problems.
+var methods = []string{
+	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+	http.MethodOptions, http.MethodTrace, http.MethodConnect,
+}
+
+// methodLabel returns the method, or OTHER for what is none of HTTP's.
+func methodLabel(method string) string {
+	if slices.Contains(methods, method) {
+		return method
+	}
+	return "OTHER"
+}
+
+// unobserved is the observer of those who want none.
+type unobserved struct{}
+
+func (unobserved) Start(ctx context.Context, _ telemetry.Op) (context.Context, func(error)) {
+	return ctx, func(error) {}
+}
+
+func (unobserved) Close(context.Context) error { return nil }
+
