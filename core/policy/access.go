@@ -27,10 +27,12 @@ import (
 // not valid is this process, and every grant is valid from there.
 func (a Access) For(p Principal, c *schema.Collection, action Action) (Right, bool) {
 	if p.Local {
-		return Right{Hidden: make([]bool, len(c.Fields)), ReadOnly: make([]bool, len(c.Fields))}, true
+		none := make([]bool, len(c.Fields))
+		return Right{Hidden: none, ReadOnly: none}, true
 	}
 	var everywhere, somewhere Right // of the grants without and with a row filter
 	var unfiltered, filtered int
+	none := make([]bool, len(c.Fields))
 	for i := range a {
 		g := &a[i]
 		if g.Where[action] == nil || !p.Has(g.Role) || !g.validFrom(p.Address) {
@@ -40,12 +42,12 @@ func (a Access) For(p Principal, c *schema.Collection, action Action) (Right, bo
 		switch {
 		case !ok || where.Op == query.None:
 		case where.Op == query.All:
-			everywhere.Hidden = join(everywhere.Hidden, g.Hide, unfiltered == 0, both)
-			everywhere.ReadOnly = join(everywhere.ReadOnly, g.ReadOnly, unfiltered == 0, both)
+			everywhere.Hidden = join(everywhere.Hidden, g.Hide, none, both)
+			everywhere.ReadOnly = join(everywhere.ReadOnly, g.ReadOnly, none, both)
 			unfiltered++
 		default:
-			somewhere.Hidden = join(somewhere.Hidden, g.Hide, filtered == 0, either)
-			somewhere.ReadOnly = join(somewhere.ReadOnly, g.ReadOnly, filtered == 0, either)
+			somewhere.Hidden = join(somewhere.Hidden, g.Hide, none, either)
+			somewhere.ReadOnly = join(somewhere.ReadOnly, g.ReadOnly, none, either)
 			if filtered == 0 {
 				somewhere.Where = where
 			} else {
@@ -77,14 +79,18 @@ func (g *Grant) validFrom(address netip.Addr) bool {
 func both(a, b bool) bool   { return a && b }
 func either(a, b bool) bool { return a || b }
 
-// join returns, by field, what of so far and more says; the first is more itself.
-func join(soFar, more []bool, first bool, of func(a, b bool) bool) []bool {
+// join returns, by field, what of so far and more says. The first is more
+// itself; none stands for a list that is nil.
+func join(soFar, more, none []bool, of func(a, b bool) bool) []bool {
+	if more == nil {
+		more = none
+	}
+	if soFar == nil {
+		return more
+	}
 	joined := make([]bool, len(more))
 	for i := range more {
-		joined[i] = more[i]
-		if !first {
-			joined[i] = of(soFar[i], more[i])
-		}
+		joined[i] = of(soFar[i], more[i])
 	}
 	return joined
 }

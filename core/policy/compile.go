@@ -105,9 +105,9 @@ func (k *compiler) fields(at string, names []string) []bool {
 			all := k.collection.Names(k.collection.All())
 			detail := "there is no field " + name
 			if near := fault.Nearest(name, all); near != "" {
-				detail += "; did you mean " + near + "?"
+				detail += ", did you mean " + near + "?"
 			}
-			k.wrong(at, "unknown-field", detail+" the fields are "+strings.Join(all, ", "))
+			k.wrong(at, "unknown-field", detail+"; the fields are "+strings.Join(all, ", "))
 			continue
 		}
 		set[position] = true
