@@ -1,0 +1,158 @@
+package otel_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	tracesv1 "go.opentelemetry.io/proto/otlp/trace/v1"
+
+	"github.com/portolan-io/portolan/adapters/otel"
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/ports/contract"
+	"github.com/portolan-io/portolan/ports/telemetry"
+	"github.com/portolan-io/portolan/ports/telemetry/telemetrytest"
+)
+
+func TestSuite(t *testing.T) {
+	telemetrytest.Run(t, func(t *testing.T) telemetrytest.Harness {
+		back := newReceiver(t)
+		o := open(t, back)
+		t.Cleanup(func() { shut(o) })
+		return telemetrytest.Harness{
+			Observer: o,
+			Break:    func(contract.T) { back.Close() },
+			Ended: func(ct contract.T) map[telemetrytest.Ended]int {
+				if err := o.Close(ct.Context()); err != nil {
+					ct.Errorf("Close: %v", err)
+				}
+				return back.ended()
+			},
+		}
+	})
+}
+
+// shut closes an observer whose back end may be gone.
+func shut(o *otel.Observer) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = o.Close(ctx)
+}
+
+func (r *receiver) ended() map[telemetrytest.Ended]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	found := map[telemetrytest.Ended]int{}
+	for _, span := range r.spans {
+		found[telemetrytest.Ended{
+			Op: telemetry.Op{
+				Port:       attribute(span.Attributes, "portolan.port"),
+				Name:       attribute(span.Attributes, "portolan.operation"),
+				Collection: attribute(span.Attributes, "portolan.collection"),
+			},
+			Kind: fault.Kind(attribute(span.Attributes, "error.type")),
+		}]++
+	}
+	return found
+}
+
+func TestSpans(t *testing.T) {
+	back := newReceiver(t)
+	o := open(t, back, "OTEL_SERVICE_NAME", "shop")
+	header := http.Header{"Traceparent": {"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}}
+	ctx, endRequest := o.Start(otel.Extract(t.Context(), header), telemetry.Op{Port: "http", Name: "GET /{collection}"})
+	if got := otel.TraceID(ctx); got != "0af7651916cd43dd8448eb211c80319c" {
+		t.Errorf("TraceID = %q, want that of the traceparent", got)
+	}
+	_, endFind := o.Start(ctx, telemetry.Op{Port: "repository", Name: "Find", Collection: "products"})
+	endFind(fault.New(fault.Unavailable, "test", "the store is down").Because(errors.New("dial 10.0.0.7")))
+	endRequest(fault.New(fault.Stale, "test", "the record has changed"))
+	if err := o.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(back.spans) != 2 {
+		t.Fatalf("%d spans arrived, want 2", len(back.spans))
+	}
+	find, request := back.spans[0], back.spans[1]
+	type told struct {
+		Name, Error, Description string
+		Kind                     tracesv1.Span_SpanKind
+		Status                   tracesv1.Status_StatusCode
+	}
+	of := func(s *tracesv1.Span) told {
+		return told{s.Name, attribute(s.Attributes, "error.type"), s.Status.GetMessage(), s.Kind, s.Status.GetCode()}
+	}
+	want := []told{
+		{"repository Find", "unavailable", "unavailable", tracesv1.Span_SPAN_KIND_INTERNAL, tracesv1.Status_STATUS_CODE_ERROR},
+		{"GET /{collection}", "stale", "", tracesv1.Span_SPAN_KIND_SERVER, tracesv1.Status_STATUS_CODE_UNSET},
+	}
+	if diff := cmp.Diff(want, []told{of(find), of(request)}); diff != "" {
+		t.Errorf("spans (-want +got):\n%s", diff)
+	}
+	if string(find.ParentSpanId) != string(request.SpanId) || string(find.TraceId) != string(request.TraceId) {
+		t.Errorf("the find is not a part of its request")
+	}
+	if diff := cmp.Diff([]string{"shop"}, back.services); diff != "" {
+		t.Errorf("service names (-want +got):\n%s", diff)
+	}
+	if len(back.metrics) != 1 || back.metrics[0].Name != "portolan.operation.duration" {
+		t.Errorf("the metrics are %v, want portolan.operation.duration", back.metrics)
+	}
+}
+
+// TestSilence: without a variable that asks for it, nothing is sent, and logs
+// have trace ids all the same.
+func TestSilence(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		to        *receiver
+		variables []string
+	}{
+		{"no variables", nil, nil},
+		{"switched off", newReceiver(t), []string{"OTEL_SDK_DISABLED", "true"}},
+		{"no exporters", newReceiver(t), []string{"OTEL_TRACES_EXPORTER", "none", "OTEL_METRICS_EXPORTER", "none"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o := open(t, tt.to, tt.variables...)
+			ctx, end := o.Start(t.Context(), telemetry.Op{Port: "repository", Name: "Find"})
+			if got := otel.TraceID(ctx); len(got) != 32 {
+				t.Errorf("TraceID = %q, want 32 digits", got)
+			}
+			end(nil)
+			if err := o.Close(t.Context()); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+			if tt.to != nil && len(tt.to.spans)+len(tt.to.metrics) > 0 {
+				t.Errorf("%d spans and %d metrics were sent, want none", len(tt.to.spans), len(tt.to.metrics))
+			}
+		})
+	}
+}
+
+func TestExtract(t *testing.T) {
+	for _, tt := range []struct{ name, traceparent, want string }{
+		{"none", "", ""},
+		{"right", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00", "0af7651916cd43dd8448eb211c80319c"},
+		{"zero", "00-00000000000000000000000000000000-b7ad6b7169203331-00", ""},
+		{"short", "00-0af7651916cd43dd-b7ad6b7169203331-00", ""},
+		{"no hexadecimal", "00-0af7651916cd43dd8448eb211c8031zz-b7ad6b7169203331-00", ""},
+		{"a line end", "00-0af7651916cd43dd8448eb211c80319c\n-b7ad6b7169203331-00", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			ctx := otel.Extract(t.Context(), http.Header{"Traceparent": {tt.traceparent}})
+			if got := otel.TraceID(ctx); got != tt.want {
+				t.Errorf("TraceID = %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestOpenRefusesWhatMakesNoSense(t *testing.T) {
+	t.Setenv("OTEL_TRACES_EXPORTER", "pigeons")
+	if _, err := otel.Open(t.Context(), otel.Config{}); !errors.Is(err, fault.Invalid) {
+		t.Errorf("Open = %v, want %s", err, fault.Invalid)
+	}
+}
