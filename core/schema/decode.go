@@ -22,6 +22,15 @@ func (c *Collection) Decode(body []byte, hidden, readOnly []bool) ([]record.Valu
 	return d.decode("schema.Decode", body, make([]record.Value, len(c.Fields)))
 }
 
+// DecodeAs is Decode for the record that is to have the given id: the body may
+// leave the id out, also a generated one, but not name another.
+func (c *Collection) DecodeAs(id record.ID, body []byte, hidden, readOnly []bool) ([]record.Value, error) {
+	d := decoder{Collection: c, hidden: hidden, readOnly: readOnly, id: c.IDValue(id)}
+	values := make([]record.Value, len(c.Fields))
+	values[c.ID] = d.id
+	return d.decode("schema.Decode", body, values)
+}
+
 // Restore is Decode for a record as it was exported, not as a caller makes it:
 // it also takes what only the server sets.
 func (c *Collection) Restore(body []byte) ([]record.Value, error) {
@@ -34,7 +43,7 @@ func (c *Collection) Restore(body []byte) ([]record.Value, error) {
 // type json is merged deeply. The id may be given, but not changed; else Merge
 // refuses what Decode refuses. It does not change current.
 func (c *Collection) Merge(current []record.Value, patch []byte, hidden, readOnly []bool) ([]record.Value, error) {
-	d := decoder{Collection: c, hidden: hidden, readOnly: readOnly, current: current}
+	d := decoder{Collection: c, hidden: hidden, readOnly: readOnly, merging: true, id: current[c.ID]}
 	return d.decode("schema.Merge", patch, slices.Clone(current))
 }
 
@@ -47,7 +56,8 @@ type decoder struct {
 	*Collection
 	hidden, readOnly []bool
 	restoring        bool
-	current          []record.Value // of a merge, else nil
+	merging          bool
+	id               record.Value // the id that the record has already, or null
 
 	r       *record.Reader
 	places  []fault.Place
@@ -111,9 +121,9 @@ func (d *decoder) members(values []record.Value) {
 // member reads the value of the i-th field.
 func (d *decoder) member(values []record.Value, i int) {
 	f := &d.Fields[i]
-	merging := d.current != nil
+	identified := i == d.ID && !d.id.IsNull()
 	switch {
-	case d.restoring, merging && i == d.ID: // an id that changes is refused below
+	case d.restoring, identified: // an id that changes is refused below
 	case f.ReadOnly:
 		d.wrong("read-only", "%s is set by the server alone", f.Name)
 		d.r.Skip()
@@ -123,12 +133,12 @@ func (d *decoder) member(values []record.Value, i int) {
 		d.r.Skip()
 		return
 	}
-	if merging && f.Type == record.JSONType && d.r.Peek() == record.ObjectKind {
+	if d.merging && f.Type == record.JSONType && d.r.Peek() == record.ObjectKind {
 		values[i] = d.mergeJSON(values[i])
 		return
 	}
 	pointer := ""
-	if merging && i == d.ID {
+	if identified {
 		pointer = d.r.Pointer()
 	}
 	v, place := f.read(d.r)
@@ -136,8 +146,8 @@ func (d *decoder) member(values []record.Value, i int) {
 	case d.r.Err() != nil: // the Reader's mistake is the one that counts
 	case place != nil:
 		d.add(*place)
-	case merging && i == d.ID && !record.Equal(v, d.current[i]):
-		d.add(fault.Place{Pointer: pointer, Code: "read-only", Detail: "the id of a record cannot change"})
+	case identified && !record.Equal(v, d.id):
+		d.add(fault.Place{Pointer: pointer, Code: "id-mismatch", Detail: "the id of a record cannot change: it is the one in the path"})
 	default:
 		values[i] = v
 	}
