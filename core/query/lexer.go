@@ -3,6 +3,8 @@ package query
 import (
 	"strings"
 	"time"
+
+	"github.com/portolan-io/portolan/core/record"
 )
 
 type tokenKind uint8
@@ -94,7 +96,7 @@ func (l *lexer) quoted(kind tokenKind, quote byte) (token, error) {
 func (l *lexer) number() (token, error) {
 	n := span(l.text[l.pos:], func(c byte) bool { return isNamePart(c) || strings.IndexByte(".+-:", c) >= 0 })
 	t := l.take(numberToken, n)
-	if isNumber(t.text) {
+	if record.IsNumber(t.text) {
 		return t, nil
 	}
 	if _, err := time.Parse(time.RFC3339, t.text); err == nil {
@@ -103,34 +105,6 @@ func (l *lexer) number() (token, error) {
 	}
 	return token{}, failAt(l.text, t.at, "syntax",
 		"this is neither a number nor a time in RFC 3339 such as 2026-01-31T12:00:00Z; a text stands in single quotes")
-}
-
-// isNumber reports whether text is a number in the grammar of JSON (RFC 8259).
-func isNumber(text string) bool {
-	text = strings.TrimPrefix(text, "-")
-	whole := span(text, isDigit)
-	if whole == 0 || whole > 1 && text[0] == '0' {
-		return false
-	}
-	text = text[whole:]
-	if fraction, ok := strings.CutPrefix(text, "."); ok {
-		n := span(fraction, isDigit)
-		if n == 0 {
-			return false
-		}
-		text = fraction[n:]
-	}
-	if text == "" {
-		return true
-	}
-	if text[0] != 'e' && text[0] != 'E' {
-		return false
-	}
-	text = text[1:]
-	if text != "" && (text[0] == '+' || text[0] == '-') {
-		text = text[1:]
-	}
-	return text != "" && span(text, isDigit) == len(text)
 }
 
 // span returns how many octets at the beginning of text are of the class.

@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"math"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/portolan-io/portolan/core/record"
@@ -55,11 +54,11 @@ func wanted(f *schema.Field, t record.Type) string {
 	case record.BoolType:
 		return "true or false"
 	case record.IntType:
-		return "a whole number of 64 bits, without point, exponent or quotes"
+		return "a whole number of 64 bits, without quotes"
 	case record.FloatType:
 		return "a finite number, without quotes"
 	case record.DecimalType:
-		return "a number of at most " + strconv.Itoa(maxDigits) + " digits, at most " + strconv.Itoa(f.Scale) + " of them behind the point, without quotes"
+		return "a number of at most 18 digits, at most " + strconv.Itoa(f.Scale) + " of them behind the point, without quotes"
 	case record.TimeType:
 		return "a time in RFC 3339 such as 2026-01-31T12:00:00Z"
 	case record.BytesType:
@@ -69,8 +68,8 @@ func wanted(f *schema.Field, t record.Type) string {
 }
 
 func intLiteral(text string) (record.Value, bool) {
-	n, err := strconv.ParseInt(text, 10, 64)
-	return record.Int(n), err == nil
+	n, fit := record.ParseScaled(text, 0)
+	return record.Int(n), fit == record.Fits
 }
 
 func floatLiteral(text string) (record.Value, bool) {
@@ -81,40 +80,12 @@ func floatLiteral(text string) (record.Value, bool) {
 	return record.Float(f), true
 }
 
-// maxDigits is the greatest precision of a decimal.
-const maxDigits = 18
+// maxDecimal is the greatest unscaled decimal: 18 digits.
+const maxDecimal = 999_999_999_999_999_999
 
-// decimalLiteral reads a number in JSON's grammar exactly, whatever its form:
-// 1.5, 15e-1. It refuses more digits than the scale or an int64 can hold.
 func decimalLiteral(text string, scale int) (record.Value, bool) {
-	if !isNumber(text) {
-		return record.Null, false
-	}
-	digits, negative := strings.CutPrefix(text, "-")
-	exponent := 0
-	if e := strings.IndexAny(digits, "eE"); e >= 0 {
-		var err error
-		if exponent, err = strconv.Atoi(digits[e+1:]); err != nil {
-			return record.Null, false
-		}
-		digits = digits[:e]
-	}
-	whole, fraction, _ := strings.Cut(digits, ".")
-	digits = strings.TrimLeft(whole+fraction, "0")
-	exponent += scale - len(fraction)
-	trimmed := strings.TrimRight(digits, "0")
-	exponent += len(digits) - len(trimmed)
-	if trimmed == "" {
-		return record.Decimal(0, scale), true
-	}
-	if exponent < 0 || exponent > maxDigits || len(trimmed)+exponent > maxDigits {
-		return record.Null, false
-	}
-	unscaled, err := strconv.ParseInt(trimmed+strings.Repeat("0", exponent), 10, 64)
-	if negative {
-		unscaled = -unscaled
-	}
-	return record.Decimal(unscaled, scale), err == nil
+	n, fit := record.ParseScaled(text, scale)
+	return record.Decimal(n, scale), fit == record.Fits && -maxDecimal <= n && n <= maxDecimal
 }
 
 // timeLiteral reads RFC 3339, and drops what is smaller than a microsecond.
