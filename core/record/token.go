@@ -78,14 +78,12 @@ func (r *Reader) Text() string {
 // scanString consumes the string whose opening quote is next. One without
 // escapes is returned as a part of the text.
 func (r *Reader) scanString() string {
-	begin := r.pos + 1
-	var all byte // the octets of the string or-ed: is any beyond ASCII?
-	for i := begin; i < len(r.text); i++ {
-		c := r.text[i]
-		switch {
+	begin, ascii := r.pos+1, true
+	for i := passPlain(r.text, begin); i < len(r.text); i = passPlain(r.text, i) {
+		switch c := r.text[i]; {
 		case c == '"':
 			s := r.text[begin:i]
-			if all >= utf8.RuneSelf && !utf8.ValidString(s) {
+			if !ascii && !utf8.ValidString(s) {
 				r.fail("invalid-utf8", "a string is not valid UTF-8")
 				return ""
 			}
@@ -97,7 +95,10 @@ func (r *Reader) scanString() string {
 			r.failControl(c, i)
 			return ""
 		}
-		all |= c
+		ascii = false
+		for i < len(r.text) && r.text[i] >= utf8.RuneSelf {
+			i++
+		}
 	}
 	r.fail("malformed-json", "the text ends inside a string")
 	return ""
