@@ -131,8 +131,19 @@ func Of(err error) *Error {
 	return New(KindOf(err), "", "%s", plain[KindOf(err)]).Because(err)
 }
 
-// plain is what a caller is told of an error that nobody classified.
+// plain is what a caller is told of an error that has no words of its own.
 var plain = map[Kind]string{
-	Internal:    "something went wrong on the server",
-	Unavailable: "the request was not finished in time",
+	Invalid:         "the request cannot be understood",
+	Unauthenticated: "the caller is not known",
+	Forbidden:       "the caller may not do this",
+	NotFound:        "there is no such thing",
+	Exists:          "there is such a thing already",
+	Conflict:        "what is stored forbids it",
+	Stale:           "it has changed since it was read",
+	TooLarge:        "it is too large",
+	Refused:         "it cannot be done as asked",
+	Limited:         "there were too many requests",
+	Unsupported:     "it is not supported here",
+	Unavailable:     "the request was not finished in time",
+	Internal:        "something went wrong on the server",
 }
