@@ -1,0 +1,96 @@
+// Package layer makes ports out of ports: the same contract, with something
+// added on the way. Start at [Trace].
+package layer
+
+import (
+	"context"
+
+	"github.com/portolan-io/portolan/core/policy"
+	"github.com/portolan-io/portolan/core/query"
+	"github.com/portolan-io/portolan/core/record"
+	"github.com/portolan-io/portolan/core/schema"
+	"github.com/portolan-io/portolan/ports/auth"
+	"github.com/portolan-io/portolan/ports/repository"
+	"github.com/portolan-io/portolan/ports/telemetry"
+)
+
+// Trace returns store with every call told to the observer, as an operation of
+// the port "repository" with the name of the method and of the collection.
+// Capabilities and Close are not told.
+func Trace(store repository.Store, observer telemetry.Observer) repository.Store {
+	return traced{Store: store, observer: observer}
+}
+
+type traced struct {
+	repository.Store
+	observer telemetry.Observer
+}
+
+func (t traced) start(ctx context.Context, name, collection string) (context.Context, func(error)) {
+	return t.observer.Start(ctx, telemetry.Op{Port: "repository", Name: name, Collection: collection})
+}
+
+func (t traced) Get(ctx context.Context, view query.View, ids []record.ID) (_ []record.Row, err error) {
+	ctx, end := t.start(ctx, "Get", view.Collection.Name)
+	defer func() { end(err) }()
+	return t.Store.Get(ctx, view, ids)
+}
+
+func (t traced) Find(ctx context.Context, q query.Query) (_ repository.Page, err error) {
+	ctx, end := t.start(ctx, "Find", q.Collection.Name)
+	defer func() { end(err) }()
+	return t.Store.Find(ctx, q)
+}
+
+func (t traced) Aggregate(ctx context.Context, a query.Aggregation) (_ []query.Group, err error) {
+	ctx, end := t.start(ctx, "Aggregate", a.Collection.Name)
+	defer func() { end(err) }()
+	return t.Store.Aggregate(ctx, a)
+}
+
+// Apply is told with the collection of the first mutation: the others are what
+// goes along with it.
+func (t traced) Apply(ctx context.Context, batch []repository.Mutation) (_ []repository.Outcome, err error) {
+	collection := ""
+	if len(batch) > 0 && batch[0].Collection != nil {
+		collection = batch[0].Collection.Name
+	}
+	ctx, end := t.start(ctx, "Apply", collection)
+	defer func() { end(err) }()
+	return t.Store.Apply(ctx, batch)
+}
+
+func (t traced) Load(ctx context.Context, load repository.Load) (_ repository.Loaded, err error) {
+	ctx, end := t.start(ctx, "Load", load.Collection.Name)
+	defer func() { end(err) }()
+	return t.Store.Load(ctx, load)
+}
+
+func (t traced) Ensure(ctx context.Context, collections []*schema.Collection) (err error) {
+	ctx, end := t.start(ctx, "Ensure", "")
+	defer func() { end(err) }()
+	return t.Store.Ensure(ctx, collections)
+}
+
+func (t traced) Ping(ctx context.Context) (err error) {
+	ctx, end := t.start(ctx, "Ping", "")
+	defer func() { end(err) }()
+	return t.Store.Ping(ctx)
+}
+
+// TraceAuth returns authenticator with every call of Authenticate told to the
+// observer, as an operation of the port "auth".
+func TraceAuth(authenticator auth.Authenticator, observer telemetry.Observer) auth.Authenticator {
+	return tracedAuth{Authenticator: authenticator, observer: observer}
+}
+
+type tracedAuth struct {
+	auth.Authenticator
+	observer telemetry.Observer
+}
+
+func (t tracedAuth) Authenticate(ctx context.Context, credential auth.Credential) (_ policy.Principal, err error) {
+	ctx, end := t.observer.Start(ctx, telemetry.Op{Port: "auth", Name: "Authenticate"})
+	defer func() { end(err) }()
+	return t.Authenticator.Authenticate(ctx, credential)
+}
