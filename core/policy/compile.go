@@ -102,12 +102,8 @@ func (k *compiler) fields(at string, names []string) []bool {
 	for _, name := range names {
 		position, ok := k.collection.Position(name)
 		if !ok {
-			all := k.collection.Names(k.collection.All())
-			detail := "there is no field " + name
-			if near := fault.Nearest(name, all); near != "" {
-				detail += ", did you mean " + near + "?"
-			}
-			k.wrong(at, "unknown-field", detail+"; the fields are "+strings.Join(all, ", "))
+			missing := fault.New(fault.Invalid, "policy.Compile", "there is no field %s", name)
+			k.wrong(at, "unknown-field", missing.Detail+"; "+query.Names{Collection: k.collection}.Unknown(missing, name).Hint)
 			continue
 		}
 		set[position] = true

@@ -199,7 +199,7 @@ func (b *binder) field(n Node) (int, error) {
 	position, ok := b.names.position(n.Text)
 	switch {
 	case !ok:
-		return 0, b.names.unknown(b.Fail(n, "unknown-field", "there is no field %s", n.Text), n.Text)
+		return 0, b.names.Unknown(b.Fail(n, "unknown-field", "there is no field %s", n.Text), n.Text)
 	case len(n.Kids) > 0:
 		return 0, b.Fail(n, "wrong-type", "a path into a field is for derived fields only")
 	}

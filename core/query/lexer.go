@@ -2,7 +2,6 @@ package query
 
 import (
 	"strings"
-	"time"
 
 	"github.com/portolan-io/portolan/core/record"
 )
@@ -99,7 +98,7 @@ func (l *lexer) number() (token, error) {
 	if record.IsNumber(t.text) {
 		return t, nil
 	}
-	if _, err := time.Parse(time.RFC3339, t.text); err == nil {
+	if _, ok := parseTime(t.text); ok {
 		t.kind = timeToken
 		return t, nil
 	}

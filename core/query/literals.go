@@ -90,10 +90,14 @@ func decimalLiteral(text string, scale int) (record.Value, bool) {
 
 // timeLiteral reads RFC 3339, and drops what is smaller than a microsecond.
 func timeLiteral(text string) (record.Value, bool) {
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return record.Null, false
-	}
+	t, ok := parseTime(text)
 	year := t.UTC().Year()
-	return record.Time(t), year >= 1 && year <= 9999
+	return record.Time(t), ok && year >= 1 && year <= 9999
+}
+
+// parseTime is strict where time.Parse is not: that takes 1:02:03,5Z too.
+func parseTime(text string) (time.Time, bool) {
+	var t time.Time
+	err := t.UnmarshalText([]byte(text))
+	return t, err == nil
 }

@@ -34,8 +34,9 @@ func (n Names) Visible() []int {
 	return visible
 }
 
-// unknown makes err the error for a field that is not there.
-func (n Names) unknown(err *fault.Error, name string) *fault.Error {
+// Unknown adds to err, the error for a field that is not there, a hint that names
+// the nearest and the fields that are, and returns err. It never names a hidden one.
+func (n Names) Unknown(err *fault.Error, name string) *fault.Error {
 	names := n.Collection.Names(n.Visible())
 	if near := fault.Nearest(name, names); near != "" {
 		return err.Hinting("did you mean %s? the fields are %s", near, strings.Join(names, ", "))

@@ -95,7 +95,7 @@ func (n Names) option(text string, item Node, name string) (int, *fault.Error) {
 	}
 	position, ok := n.position(name)
 	if !ok {
-		return 0, n.unknown(failAt(text, item.At, "unknown-field", "there is no field %s", name), name)
+		return 0, n.Unknown(failAt(text, item.At, "unknown-field", "there is no field %s", name), name)
 	}
 	return position, nil
 }
