@@ -6,10 +6,12 @@ package ingest
 
 import (
 	"path"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/record"
 )
 
 // A Format is how records are written in a file.
@@ -82,15 +84,25 @@ type Reject struct {
 	Row    string `json:"row"`    // as it stands in the source; of a very long one the beginning
 }
 
+// Append appends the reject as a line of the rejects file.
+func (r Reject) Append(dst []byte) []byte {
+	dst = strconv.AppendInt(append(dst, `{"line":`...), r.Line, 10)
+	dst = record.AppendString(append(dst, `,"column":`...), r.Column)
+	dst = record.AppendString(append(dst, `,"code":`...), r.Code)
+	dst = record.AppendString(append(dst, `,"reason":`...), r.Reason)
+	dst = record.AppendString(append(dst, `,"row":`...), r.Row)
+	return append(dst, '}', '\n')
+}
+
 // Codes of rejects that are about rows as a whole; those of cells are the
 // schema's.
 const (
-	BrokenQuote = "broken-quote" // a quote that does not end, or stands where none may
-	WrongCells  = "wrong-cells"  // more or fewer cells than the header has
-	TooLong     = "row-too-long" // more than MaxRow octets
-	NotUTF8     = "not-utf8"     // octets that are no UTF-8
-	DuplicateID = "duplicate-id" // the id occurs earlier in this source
-	UnknownRef  = "reference-missing"
+	BrokenQuote = "broken-quote"      // a quote that does not end, or stands where none may
+	WrongCells  = "wrong-cells"       // more or fewer cells than the header has
+	TooLong     = "row-too-long"      // more than MaxRow octets
+	NotUTF8     = "not-utf8"          // octets that are no UTF-8
+	DuplicateID = "duplicate-id"      // the id occurs earlier in this source
+	NoReference = "reference-missing" // what the row refers to does not exist
 )
 
 // MaxRow is the most octets of one row.

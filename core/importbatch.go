@@ -1,0 +1,252 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/ingest"
+	"github.com/portolan-io/portolan/core/record"
+	"github.com/portolan-io/portolan/ports/repository"
+)
+
+// An importBatch is what was read of a source and is not settled yet.
+type importBatch struct {
+	rows    []record.Record
+	from    []importRow     // of each of rows: where it comes from
+	rejects []ingest.Reject // the rows between them that are left out, by line
+	end     ingest.Position // of all of them
+	storage importStorage
+}
+
+// importStorage is what a batch stands in, used again for the next one.
+type importStorage struct {
+	rows   []record.Record
+	from   []importRow
+	values []record.Value // the fields of rows, one after the other
+}
+
+// An importRow is where a row comes from.
+type importRow struct {
+	at  ingest.Position
+	raw string
+}
+
+// pump reads batches on one goroutine and settles them on this one. Two batches
+// are all that is ever held.
+func (im *importing) pump(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	free, full, ended := make(chan *importBatch, 2), make(chan *importBatch), make(chan error, 1)
+	free <- &importBatch{}
+	free <- &importBatch{}
+	go func() {
+		defer close(full)
+		ended <- im.readAll(ctx, free, full)
+	}()
+	for b := range full {
+		if err := im.settle(ctx, b); err != nil {
+			cancel(err)
+			<-ended
+			return err
+		}
+		im.progressed()
+		free <- b
+	}
+	return <-ended
+}
+
+// readAll fills batches until the source ends.
+func (im *importing) readAll(ctx context.Context, free <-chan *importBatch, full chan<- *importBatch) error {
+	for {
+		var b *importBatch
+		select {
+		case b = <-free:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		end := im.read(ctx, b)
+		if len(b.rows)+len(b.rejects) > 0 {
+			select {
+			case full <- b:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		switch {
+		case end == io.EOF:
+			return nil
+		case end != nil:
+			return end
+		}
+	}
+}
+
+// read fills the batch. What it returns is why the source ended, if it did.
+func (im *importing) read(ctx context.Context, b *importBatch) error {
+	most, width := im.req.BatchRows, len(im.c.Fields)
+	if b.storage.values == nil {
+		b.storage = importStorage{make([]record.Record, 0, most), make([]importRow, 0, most), make([]record.Value, most*width)}
+	}
+	b.rows, b.from, b.rejects = b.storage.rows, b.storage.from, nil
+	for octets := int64(0); len(b.rows)+len(b.rejects) < most && octets < batchOctets; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		place := len(b.rows) * width
+		fields := b.storage.values[place : place+width : place+width]
+		row, err := im.reader.Next(fields)
+		if err != nil {
+			return err
+		}
+		octets += row.End.Offset - row.Start.Offset
+		b.end = row.End
+		if row.Reject != nil {
+			b.rejects = append(b.rejects, *row.Reject)
+			continue
+		}
+		revision := record.Revision(im.prefix + strconv.FormatInt(row.Start.Line, 36))
+		b.rows = append(b.rows, record.Record{ID: row.ID, Revision: revision, Fields: fields})
+		b.from = append(b.from, importRow{row.Start, row.Raw})
+	}
+	return nil
+}
+
+// settle stores the rows of the batch and rejects the others. Rows whose
+// references are gone by the time they are stored are looked at again.
+func (im *importing) settle(ctx context.Context, b *importBatch) error {
+	for range attempts {
+		if err := im.refer(ctx, b); err != nil {
+			return err
+		}
+		if im.exceeded(len(b.rejects)) {
+			_, lines := im.after(b, len(b.rows), nil)
+			if err := im.writeRejects(lines); err != nil {
+				return err
+			}
+			return im.tooMany()
+		}
+		err := im.load(ctx, b)
+		if err == nil && im.exceeded(0) {
+			return im.tooMany()
+		}
+		if err == nil || im.unwritten != nil || !errors.Is(err, fault.NotFound) {
+			return im.explain(err)
+		}
+		im.known.forget()
+	}
+	return busy()
+}
+
+// load stores what of the batch is not stored yet.
+func (im *importing) load(ctx context.Context, b *importBatch) error {
+	if len(b.rows) == 0 || im.req.DryRun {
+		return im.mark(ctx, b)
+	}
+	for len(b.rows) > 0 {
+		var marked job
+		n := im.reach(b.rows)
+		loaded, err := im.a.store.Load(ctx, repository.Load{
+			Collection: im.c.Collection, Rows: b.rows[:n], Run: im.job.run,
+			Mark: func(n int, repeated []int) []repository.Mutation {
+				next, lines := im.after(b, n, repeated)
+				if im.unwritten = im.writeRejects(lines); im.unwritten != nil {
+					return []repository.Mutation{impossible}
+				}
+				marked = next
+				return append(im.checks(b.rows[:n]), next.put(im.claim, im.a.now()))
+			},
+		})
+		if loaded.Done > 0 {
+			marked, _ = im.after(b, loaded.Done, loaded.Repeated)
+			im.pass(b, marked, loaded.Done)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// impossible fails the transaction that it is part of.
+var impossible = repository.Mutation{Op: repository.Check, Collection: jobsSchema, ID: "-", If: repository.Present}
+
+// mark settles a batch of which nothing is to be stored.
+func (im *importing) mark(ctx context.Context, b *importBatch) error {
+	next, lines := im.after(b, len(b.rows), nil)
+	if err := im.writeRejects(lines); err != nil {
+		return err
+	}
+	if !im.req.DryRun {
+		if _, err := im.a.store.Apply(ctx, []repository.Mutation{next.put(im.claim, im.a.now())}); err != nil {
+			return err
+		}
+	}
+	im.pass(b, next, len(b.rows))
+	return nil
+}
+
+// after returns the job as it is once the first n rows of the batch are settled,
+// the repeated among them rejected, and the lines of the rejects file that come
+// with that.
+func (im *importing) after(b *importBatch, n int, repeated []int) (job, []byte) {
+	next := im.job
+	next.at = b.end
+	if n < len(b.rows) {
+		next.at = b.from[n].at
+	}
+	next.loaded += int64(n - len(repeated))
+	next.rejected = maps.Clone(im.job.rejected)
+	var lines []byte
+	reject := func(r ingest.Reject) {
+		next.rejected[r.Code]++
+		if im.req.Rejects != nil {
+			lines = r.Append(lines)
+		}
+	}
+	rejects := before(b.rejects, next.at.Line)
+	for _, i := range repeated {
+		twin := ingest.Reject{
+			Line: b.from[i].at.Line, Column: im.c.IDField().Name, Code: ingest.DuplicateID,
+			Reason: "the id occurs earlier in this source", Row: b.from[i].raw,
+		}
+		earlier := before(rejects, twin.Line)
+		for _, r := range earlier {
+			reject(r)
+		}
+		rejects = rejects[len(earlier):]
+		reject(twin)
+	}
+	for _, r := range rejects {
+		reject(r)
+	}
+	next.rejects += int64(len(lines))
+	return next, lines
+}
+
+// before returns the rejects, which are in order, that stand before a line.
+func before(rejects []ingest.Reject, line int64) []ingest.Reject {
+	n, _ := slices.BinarySearchFunc(rejects, line, func(r ingest.Reject, line int64) int { return int(r.Line - line) })
+	return rejects[:n]
+}
+
+// pass takes what is settled out of the batch: n rows, and the rejects before
+// the next one.
+func (im *importing) pass(b *importBatch, next job, n int) {
+	im.job = next
+	b.rows, b.from = b.rows[n:], b.from[n:]
+	b.rejects = b.rejects[len(before(b.rejects, next.at.Line)):]
+}
+
+func (im *importing) exceeded(more int) bool {
+	return im.req.MaxRejects >= 0 && im.job.rejectedRows()+int64(more) > im.req.MaxRejects
+}
+
+func (im *importing) tooMany() error {
+	return fault.New(fault.Refused, "core.Import", "more than %d rows of the source are rejected", im.req.MaxRejects).
+		Coded("too-many-rejects").Hinting("see the rejects file for the reasons; mend the source, or allow more and resume")
+}
