@@ -1,0 +1,83 @@
+package gormstore
+
+import (
+	"gorm.io/gorm"
+
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/schema"
+)
+
+// A Dialect is what one engine says differently. Its templates are SQL in which
+// {c} stands for a column, {v} for the operand of the filter as a parameter,
+// {s} for the least text that comes after all texts that begin with it, and
+// {i} for the canonical JSON of it between two commas.
+type Dialect struct {
+	Name string         // of the adapter, "sqlite"
+	Gorm gorm.Dialector // quotes names and writes parameters
+
+	Contains   string // the text {c} holds {v}
+	StartsWith string // the text {c} begins with {v}, which is not empty
+	EndsWith   string // the text {c} ends with {v}, which is not empty
+	HasText    string // the list {c} has the string {v}
+	HasNumber  string // the list {c} has the number or bool {v}
+	SumHigh    string // the sum of the integers {c} shifted right by 32 bits, with their sign
+	SumLow     string // the sum of the lower 32 bits of the integers {c}
+
+	// Type returns the column type that a managed table gives to the field.
+	Type func(*schema.Field) string
+
+	// Map returns how an existing column of an unmanaged table serves the field,
+	// or says why it cannot.
+	Map func(field *schema.Field, existing Column) (mapped Mapped, why string)
+
+	// Describe returns what the table of the qualified name is, nil if there is
+	// none.
+	Describe func(db *gorm.DB, table string) (*Existing, error)
+
+	// TableSuffix comes behind the closing parenthesis of CREATE TABLE.
+	TableSuffix string
+
+	// SameName reports whether two names of columns clash.
+	SameName func(a, b string) bool
+
+	// IndexName and IndexTable return how CREATE INDEX names an index of a
+	// qualified table, and the table.
+	IndexName, IndexTable func(table, index string) string
+
+	// Classify returns the fault that a driver's error is. Detail and Hint are
+	// for the caller.
+	Classify func(op string, err error) *fault.Error
+}
+
+// Mapped is how a column of an unmanaged table serves a field: templates in
+// which {c} is the column and {v} a value as managed tables store it. The empty
+// template is {c} or {v} itself.
+type Mapped struct {
+	Read  string // gives what managed tables would store
+	Write string // gives what the column stores
+}
+
+// Existing is a table as it is.
+type Existing struct {
+	Columns []Column
+	Indexes []Keys
+	Strict  bool // it keeps values of other types out
+}
+
+// A Column is a column as it is.
+type Column struct {
+	Name      string
+	Type      string // as declared
+	Key       int    // 1-based place in the primary key, or 0
+	Mandatory bool   // neither null nor left out
+	Generated bool   // cannot be written
+}
+
+// Keys are an index as it is.
+type Keys struct {
+	Name    string
+	Columns []string // an expression is the empty string
+	Desc    []bool
+	Unique  bool
+	Partial bool
+}

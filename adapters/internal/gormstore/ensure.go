@@ -1,0 +1,314 @@
+package gormstore
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"gorm.io/gorm"
+
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/record"
+	"github.com/portolan-io/portolan/core/schema"
+)
+
+// Ensure looks at every table, and changes them all in one transaction or none.
+func (s *Store) Ensure(ctx context.Context, collections []*schema.Collection) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	var m migration
+	err := s.engine.Migrate(ctx, func(db *gorm.DB) error {
+		m = migration{dialect: s.dialect, db: db, taken: map[string]string{}}
+		if err := m.begin(); err != nil {
+			return err
+		}
+		for _, c := range collections {
+			if err := m.collection(c); err != nil {
+				return err
+			}
+		}
+		if len(m.places) > 0 {
+			return conflict(s.op("Ensure"), m.places)
+		}
+		return m.apply()
+	})
+	if err != nil {
+		return s.fail(ctx, "Ensure", err)
+	}
+	for _, t := range m.unmanaged {
+		s.tables.Store(t.Collection, t)
+	}
+	return nil
+}
+
+func conflict(op string, places []fault.Place) error {
+	return fault.New(fault.Conflict, op, "the tables do not fit the collections, and only fields and indexes can be added to them").
+		Coded("schema-mismatch").Hinting("change the tables by hand, or the collections to what the tables are").At(places...)
+}
+
+// A migration collects what has to be done, and what stands in the way.
+type migration struct {
+	dialect   *Dialect
+	db        *gorm.DB
+	types     map[typeKey]string // as they were kept
+	taken     map[string]string  // managed tables, and whose they are
+	ddl       []string
+	added     []typeRow
+	unmanaged []*table
+	places    []fault.Place
+}
+
+// typesTable keeps the types of the fields of managed tables, because several
+// are stored in one way: a decimal with two digits behind the point looks like
+// one with three, and like an int.
+const typesTable = "_portolan_types"
+
+type typeKey struct{ Collection, Field string }
+
+// A typeRow is one row of typesTable.
+type typeRow struct {
+	Tbl   string
+	Field string
+	Type  string
+}
+
+// begin reads the types that are kept.
+func (m *migration) begin() error {
+	text := &schema.Field{Type: record.StringType, MaxLength: 200}
+	columns := make([]string, 0, 4)
+	for _, name := range []string{"tbl", "field", "type"} {
+		columns = append(columns, m.dialect.quote(name)+" "+m.dialect.Type(text)+" NOT NULL")
+	}
+	columns = append(columns, "PRIMARY KEY ("+m.dialect.quote("tbl")+", "+m.dialect.quote("field")+")")
+	existing, err := m.dialect.Describe(m.db, typesTable)
+	if err != nil {
+		return err
+	}
+	m.types = map[typeKey]string{}
+	if existing == nil {
+		create := "CREATE TABLE " + m.dialect.quote(typesTable) + " (" + strings.Join(columns, ", ") + ")"
+		return m.db.Exec(create + m.dialect.TableSuffix).Error
+	}
+	var rows []typeRow
+	if err := m.db.Table(typesTable).Find(&rows).Error; err != nil {
+		return err
+	}
+	for _, row := range rows {
+		m.types[typeKey{row.Tbl, row.Field}] = row.Type
+	}
+	return nil
+}
+
+// apply does all that was collected.
+func (m *migration) apply() error {
+	for _, ddl := range m.ddl {
+		if err := m.db.Exec(ddl).Error; err != nil {
+			return err
+		}
+	}
+	if len(m.added) == 0 {
+		return nil
+	}
+	return m.db.Table(typesTable).CreateInBatches(m.added, 100).Error
+}
+
+func (m *migration) object(c *schema.Collection, field, code, format string, args ...any) {
+	m.places = append(m.places, fault.Place{
+		Pointer: pointer(c, field), Code: code, Detail: fmt.Sprintf(format, args...),
+	})
+}
+
+// collection collects what the collection needs.
+func (m *migration) collection(c *schema.Collection) error {
+	existing, err := m.dialect.Describe(m.db, tablePath(c))
+	if err != nil {
+		return err
+	}
+	if c.Table.Unmanaged {
+		t, places := m.dialect.unmanaged(c, existing)
+		m.places = append(m.places, places...)
+		m.unmanaged = append(m.unmanaged, t)
+		return nil
+	}
+	t := m.dialect.managed(c)
+	if owner, taken := m.taken[t.path]; taken {
+		m.object(c, "", "table-shared", "the table %s is that of the collection %s already", t.path, owner)
+		return nil
+	}
+	m.taken[t.path] = c.Name
+	m.clashes(c)
+	if existing == nil {
+		m.create(t)
+		existing = &Existing{}
+	} else {
+		m.compare(t, existing)
+	}
+	m.indexes(t, existing)
+	return nil
+}
+
+// clashes objects to fields whose columns would be one.
+func (m *migration) clashes(c *schema.Collection) {
+	for i, f := range c.Fields {
+		if m.dialect.SameName(f.Name, revisionColumn) {
+			m.object(c, f.Name, "column-taken", "the column %s holds the revisions", revisionColumn)
+		}
+		for _, other := range c.Fields[:i] {
+			if m.dialect.SameName(f.Name, other.Name) {
+				m.object(c, f.Name, "column-taken", "the fields %s and %s would be one column", other.Name, f.Name)
+			}
+		}
+	}
+}
+
+// create collects the making of a table.
+func (m *migration) create(t *table) {
+	columns := make([]string, 0, len(t.columns)+1)
+	for i := range t.columns {
+		column := t.columns[i].name + " " + m.dialect.Type(&t.Fields[i])
+		if i == t.ID {
+			column += " PRIMARY KEY NOT NULL"
+		}
+		columns = append(columns, column)
+		m.keep(t, i)
+	}
+	revision := &schema.Field{Type: record.StringType, MaxLength: 50}
+	columns = append(columns, t.stored+" "+m.dialect.Type(revision)+" NOT NULL")
+	m.ddl = append(m.ddl, "CREATE TABLE "+t.name+" ("+strings.Join(columns, ", ")+")"+m.dialect.TableSuffix)
+}
+
+// keep collects the keeping of a field's type.
+func (m *migration) keep(t *table, field int) {
+	f := &t.Fields[field]
+	if m.types[typeKey{t.path, f.Name}] == "" {
+		m.added = append(m.added, typeRow{t.path, f.Name, typeText(f)})
+	}
+}
+
+// typeText returns what of a field's type decides how its values are stored.
+func typeText(f *schema.Field) string {
+	switch {
+	case f.Type == record.DecimalType:
+		return fmt.Sprintf("decimal(%d)", f.Scale)
+	case f.Type == record.ListType && f.Items == record.DecimalType:
+		return fmt.Sprintf("list(decimal(%d))", f.Scale)
+	case f.Type == record.ListType:
+		return fmt.Sprintf("list(%s)", f.Items)
+	}
+	return f.Type.String()
+}
+
+// compare collects the fields that the table lacks, and objects to what cannot
+// be brought about by adding.
+func (m *migration) compare(t *table, existing *Existing) {
+	if !existing.Strict {
+		m.object(t.Collection, "", "table-type", "the table %s was not made by this store: it takes values of any type", t.path)
+	}
+	if existing.column(revisionColumn) == nil {
+		m.object(t.Collection, "", "column-missing", "the table %s was not made by this store: it has no column %s", t.path, revisionColumn)
+	}
+	for i := range t.Fields {
+		f := &t.Fields[i]
+		switch found := existing.column(f.Name); {
+		case found == nil && i == t.ID:
+			m.object(t.Collection, f.Name, "column-missing", "%s, which is to be the id", missing(t.path, f.Name, existing.names()))
+		case found == nil:
+			m.ddl = append(m.ddl, "ALTER TABLE "+t.name+" ADD COLUMN "+t.columns[i].name+" "+m.dialect.Type(f))
+			m.keep(t, i)
+		default:
+			m.compareColumn(t, i, found)
+		}
+	}
+	m.places = append(m.places, existing.unfit(t.Collection, t.path)...)
+	for _, column := range existing.Columns {
+		_, declared := t.Position(column.Name)
+		if !declared && column.Mandatory && column.Name != revisionColumn {
+			m.object(t.Collection, "", "column-mandatory", "the column %s of %s must have a value, but is no field", column.Name, t.path)
+		}
+	}
+}
+
+func (m *migration) compareColumn(t *table, field int, found *Column) {
+	f := &t.Fields[field]
+	want, kept := m.dialect.Type(f), m.types[typeKey{t.path, f.Name}]
+	switch {
+	case !strings.EqualFold(found.Type, want):
+		m.object(t.Collection, f.Name, "column-type", "the column %s of %s is %s, and a field of type %s needs %s",
+			f.Name, t.path, found.Type, f.Type, want)
+	case kept != "" && kept != typeText(f):
+		m.object(t.Collection, f.Name, "column-type", "the column %s of %s holds values of type %s, and the field is of type %s",
+			f.Name, t.path, kept, typeText(f))
+	default:
+		m.keep(t, field)
+	}
+}
+
+// indexes collects the declared indexes that the table lacks.
+func (m *migration) indexes(t *table, existing *Existing) {
+	for _, index := range t.Indexes {
+		want := t.keysOf(index)
+		if existing.has(want) {
+			continue
+		}
+		existing.Indexes = append(existing.Indexes, want)
+		columns := make([]string, len(want.Columns))
+		for i, column := range want.Columns {
+			columns[i] = m.dialect.quote(column)
+			if want.Desc[i] {
+				columns[i] += " DESC"
+			}
+		}
+		m.ddl = append(m.ddl, "CREATE INDEX "+m.dialect.quote(m.dialect.IndexName(t.path, want.Name))+
+			" ON "+m.dialect.quote(m.dialect.IndexTable(t.path, want.Name))+" ("+strings.Join(columns, ", ")+")")
+	}
+}
+
+// keysOf returns a declared index with what breaks its ties: the id, in the
+// direction of the last key, because so do the orders that it serves.
+func (t *table) keysOf(index schema.Index) Keys {
+	keys, hasID := Keys{}, false
+	for _, key := range index {
+		keys.Columns = append(keys.Columns, t.Fields[key.Field].Name)
+		keys.Desc = append(keys.Desc, key.Desc)
+		hasID = hasID || key.Field == t.ID
+	}
+	if !hasID {
+		keys.Columns = append(keys.Columns, t.IDField().Name)
+		keys.Desc = append(keys.Desc, keys.Desc[len(keys.Desc)-1])
+	}
+	_, name := cutLast(t.path)
+	for i, column := range keys.Columns {
+		name += "_" + column
+		if keys.Desc[i] {
+			name += "_desc"
+		}
+	}
+	keys.Name = name
+	return keys
+}
+
+// cutLast splits a qualified name into what qualifies it, and its last part.
+func cutLast(path string) (qualifier, name string) {
+	if i := strings.LastIndexByte(path, '.'); i >= 0 {
+		return path[:i], path[i+1:]
+	}
+	return "", path
+}
+
+// has reports whether there is an index with the same keys.
+func (e *Existing) has(want Keys) bool {
+	for _, index := range e.Indexes {
+		if index.Partial || len(index.Columns) < len(want.Columns) {
+			continue
+		}
+		same := true
+		for i := range want.Columns {
+			same = same && index.Columns[i] == want.Columns[i] && index.Desc[i] == want.Desc[i]
+		}
+		if same {
+			return true
+		}
+	}
+	return false
+}

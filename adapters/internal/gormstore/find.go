@@ -1,0 +1,234 @@
+package gormstore
+
+import (
+	"context"
+	"math"
+	"slices"
+
+	"github.com/portolan-io/portolan/core/query"
+	"github.com/portolan-io/portolan/core/record"
+	"github.com/portolan-io/portolan/ports/repository"
+)
+
+// maxIDs is how many ids one statement of Get asks for.
+const maxIDs = 512
+
+// Get reads the records in statements of at most 512 ids.
+func (s *Store) Get(ctx context.Context, view query.View, ids []record.ID) ([]record.Row, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	t, err := s.table(ctx, view.Collection)
+	if err != nil {
+		return nil, err
+	}
+	wanted := wantedIDs(t, ids)
+	rows := make([]record.Row, 0, len(wanted))
+	err = s.engine.Read(ctx, len(wanted) > maxIDs, func(session Session) error {
+		if len(wanted) == 0 {
+			return nil
+		}
+		for chunk := range slices.Chunk(wanted, maxIDs) {
+			found, err := t.get(ctx, session, view, chunk)
+			if err != nil {
+				return err
+			}
+			rows = append(rows, found...)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, s.fail(ctx, "Get", err)
+	}
+	return inOrder(rows, ids), nil
+}
+
+// wantedIDs returns the values of those ids that a record can have.
+func wantedIDs(t *table, ids []record.ID) []record.Value {
+	wanted := make([]record.Value, 0, padded(len(ids)))
+	for _, id := range ids {
+		if v, ok := idValue(t.Collection, id); ok {
+			wanted = append(wanted, v)
+		}
+	}
+	return wanted
+}
+
+// inOrder sorts the rows as their ids are asked for.
+func inOrder(rows []record.Row, ids []record.ID) []record.Row {
+	if len(rows) < 2 {
+		return rows
+	}
+	found := make(map[record.ID]int, len(rows))
+	for i, row := range rows {
+		found[row.ID] = i
+	}
+	sorted := make([]record.Row, 0, len(rows))
+	for _, id := range ids {
+		if i, ok := found[id]; ok {
+			sorted = append(sorted, rows[i])
+			delete(found, id)
+		}
+	}
+	return sorted
+}
+
+// get reads the records with the ids, in whatever order.
+func (t *table) get(ctx context.Context, session Session, view query.View, ids []record.Value) ([]record.Row, error) {
+	n := padded(len(ids))
+	r := begin('g')
+	r.number(n)
+	r.numbers(view.Fields)
+	r.numbers(view.Needs)
+	r.filter(t.Collection, view.Filter)
+	p := t.plans.find(r.shape, func() *plan {
+		p := t.reading(view.Fields, view.Needs, nil)
+		out := t.dialect.print(t)
+		out.selection(p)
+		first := len(r.operands)
+		out.write(" WHERE ", t.columns[t.ID].read, " IN (")
+		out.list(n, func(i int) { out.bind(first+i, plain) })
+		out.write(")")
+		out.and(view.Filter)
+		p.Statement = out.statement()
+		return p
+	})
+	r.operands = append(r.operands, ids...)
+	for len(ids) < n {
+		ids = append(ids, ids[0])
+		r.operands = append(r.operands, ids[0])
+	}
+	reader := rowReader{plan: p}
+	err := session.Query(ctx, &p.Statement, p.args(r.operands), func(cells Cells) (bool, error) {
+		needs, err := p.values(cells, p.needs)
+		if err != nil {
+			return false, err
+		}
+		return true, reader.add(cells, needs)
+	})
+	return reader.finish(), err
+}
+
+// and appends the filter behind another condition, unless it is All.
+func (p *printer) and(filter query.Expr) {
+	if filter.Op != query.All {
+		p.write(" AND ")
+		p.filter(filter, false)
+	}
+}
+
+// Find reads one row more than the page has, to know whether there is one.
+func (s *Store) Find(ctx context.Context, q query.Query) (repository.Page, error) {
+	if err := ctx.Err(); err != nil {
+		return repository.Page{}, err
+	}
+	var after []record.Value
+	if q.After != "" {
+		var err error
+		if after, err = repository.DecodeCursor(s.op("Find"), q); err != nil {
+			return repository.Page{}, err
+		}
+	}
+	t, err := s.table(ctx, q.Collection)
+	if err != nil {
+		return repository.Page{}, err
+	}
+	p, args := t.finding(q, after)
+	reader := pageReader{rowReader: rowReader{plan: p}, query: q}
+	err = s.engine.Read(ctx, false, func(session Session) error {
+		return session.Query(ctx, &p.Statement, args, reader.next)
+	})
+	if err != nil {
+		return repository.Page{}, s.fail(ctx, "Find", err)
+	}
+	return repository.Page{Rows: reader.finish(), Next: reader.cursor}, nil
+}
+
+// most returns how many rows the statement of the query reads at most.
+func most(q query.Query) int {
+	switch {
+	case q.Keep == nil:
+		return q.Limit + 1
+	case q.Scan > 0:
+		return q.Scan + 1
+	}
+	return math.MaxInt32
+}
+
+// A pageReader collects the rows of a page.
+type pageReader struct {
+	rowReader
+	query  query.Query
+	read   int
+	full   bool   // the page has its rows, and ends at cursor if another comes
+	end    string // the cursor behind the last row
+	cursor string // the page's Next
+}
+
+// next takes one row.
+func (r *pageReader) next(cells Cells) (bool, error) {
+	if r.full {
+		r.cursor = r.end
+		return false, nil
+	}
+	r.read++
+	needs, err := r.plan.values(cells, r.plan.needs)
+	if err != nil {
+		return false, err
+	}
+	if r.query.Keep == nil || r.query.Keep(needs) {
+		if err := r.add(cells, needs); err != nil {
+			return false, err
+		}
+	}
+	if len(r.rows) == r.query.Limit || r.query.Keep != nil && r.read == r.query.Scan {
+		last, err := r.plan.values(cells, r.plan.order)
+		if err != nil {
+			return false, err
+		}
+		r.full, r.end = true, repository.EncodeCursor(r.query, last)
+	}
+	return true, nil
+}
+
+// finding returns the plan of the query and its arguments.
+func (t *table) finding(q query.Query, after []record.Value) (*plan, []Arg) {
+	r := begin('f')
+	r.number(most(q))
+	r.numbers(q.Fields)
+	r.numbers(q.Needs)
+	r.keys(q.Order)
+	r.filter(t.Collection, q.Filter)
+	filtered := len(r.operands)
+	r.after(after)
+	p := t.plans.find(r.shape, func() *plan { return t.printPage(q, after, filtered) })
+	return p, p.args(r.operands)
+}
+
+// printPage prints the query, whose cursor's values are the operands from
+// filtered on.
+func (t *table) printPage(q query.Query, after []record.Value, filtered int) *plan {
+	order := make([]int, len(q.Order))
+	for i, key := range q.Order {
+		order[i] = key.Field
+	}
+	p, out := t.reading(q.Fields, q.Needs, order), t.dialect.print(t)
+	parts := legs(q.Order, after)
+	for i, leg := range parts {
+		if len(parts) > 1 && i > 0 {
+			out.write(" UNION ALL ")
+		}
+		if len(parts) > 1 {
+			out.write("SELECT * FROM (")
+		}
+		out.selection(p)
+		out.where(q, leg, after, filtered)
+		out.order(q.Order)
+		out.limit(most(q))
+		if len(parts) > 1 {
+			out.write(")")
+		}
+	}
+	p.Statement = out.statement()
+	return p
+}

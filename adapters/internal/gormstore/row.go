@@ -1,0 +1,261 @@
+package gormstore
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"math"
+	"strconv"
+
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/record"
+	"github.com/portolan-io/portolan/core/schema"
+)
+
+// Where in a row what is: the revision, and then the fields that are read, of
+// which the id is the first.
+const (
+	revisionCell = 0
+	idCell       = 1
+)
+
+// A plan is a statement that reads records, and where in its rows what is.
+type plan struct {
+	Statement
+	table   *table
+	encoder *record.Encoder
+	read    []int // the fields read, by position, from idCell on
+	whole   []int // cells of all fields, if the revision is the hash of them
+	fields  []int // cells of the fields that rows encode
+	needs   []int // cells of the fields that rows carry decoded
+	order   []int // cells of the keys, of which the cursor is made
+}
+
+// reading returns a plan without its statement.
+func (t *table) reading(fields, needs, order []int) *plan {
+	p := &plan{table: t, encoder: record.NewEncoder(t.Names(fields))}
+	cells := make([]int, len(t.Fields))
+	p.cells(cells, []int{t.ID})
+	if t.revision == "" {
+		p.whole = p.cells(cells, t.All())
+	}
+	p.fields, p.needs, p.order = p.cells(cells, fields), p.cells(cells, needs), p.cells(cells, order)
+	return p
+}
+
+// cells returns the cells of the fields at the positions. It reads those that
+// were not read before; cells holds, by field, where.
+func (p *plan) cells(cells, positions []int) []int {
+	found := make([]int, len(positions))
+	for i, position := range positions {
+		if cells[position] == 0 {
+			cells[position] = idCell + len(p.read)
+			p.read = append(p.read, position)
+		}
+		found[i] = cells[position]
+	}
+	return found
+}
+
+// selection appends SELECT … FROM … as p reads it.
+func (out *printer) selection(p *plan) {
+	t := out.table
+	out.write("SELECT ", t.revision)
+	if t.revision == "" {
+		out.write("''")
+	}
+	for _, position := range p.read {
+		out.write(", ", t.columns[position].read)
+	}
+	out.write(" FROM ", t.name)
+}
+
+// A rowReader collects rows. It keeps all their octets in one piece, and all
+// their ids and revisions in another.
+type rowReader struct {
+	plan  *plan
+	json  []byte
+	names []byte
+	spans []span
+	rows  []record.Row
+}
+
+// A span says where in json and names the parts of a row end.
+type span struct{ json, id, revision int }
+
+// add reads one row.
+func (r *rowReader) add(cells Cells, needs []record.Value) error {
+	var err error
+	for i, cell := range r.plan.fields {
+		r.json = r.plan.encoder.Key(r.json, i)
+		if r.json, err = r.plan.append(r.json, cells, cell); err != nil {
+			return err
+		}
+	}
+	r.json = r.plan.encoder.End(r.json)
+	r.names = appendName(r.names, cells, idCell)
+	at := span{json: len(r.json), id: len(r.names)}
+	if r.names, err = r.plan.revision(r.names, cells); err != nil {
+		return err
+	}
+	at.revision = len(r.names)
+	r.spans = append(r.spans, at)
+	r.rows = append(r.rows, record.Row{Values: needs})
+	return nil
+}
+
+// finish returns the rows, which the caller then owns.
+func (r *rowReader) finish() []record.Row {
+	names, json, name := string(r.names), 0, 0
+	for i, at := range r.spans {
+		row := &r.rows[i]
+		row.JSON = r.json[json:at.json:at.json]
+		row.ID = record.ID(names[name:at.id])
+		row.Revision = record.Revision(names[at.id:at.revision])
+		json, name = at.json, at.revision
+	}
+	return r.rows
+}
+
+// appendName appends a text as it is, or a number in digits.
+func appendName(dst []byte, cells Cells, cell int) []byte {
+	switch cells.Kind(cell) {
+	case IntKind:
+		return strconv.AppendInt(dst, cells.Int(cell), 10)
+	case TextKind, BlobKind:
+		return append(dst, cells.Bytes(cell)...)
+	}
+	return dst
+}
+
+// revision appends the revision of the row.
+func (p *plan) revision(dst []byte, cells Cells) ([]byte, error) {
+	if p.table.revision != "" {
+		return appendName(dst, cells, revisionCell), nil
+	}
+	var whole []byte
+	var err error
+	for i, cell := range p.whole {
+		whole = p.table.whole.Key(whole, i)
+		if whole, err = p.append(whole, cells, cell); err != nil {
+			return nil, err
+		}
+	}
+	sum := sha256.Sum256(p.table.whole.End(whole))
+	return hex.AppendEncode(dst, sum[:10]), nil
+}
+
+// values returns the decoded values in the cells.
+func (p *plan) values(cells Cells, which []int) ([]record.Value, error) {
+	values := make([]record.Value, len(which))
+	for i, cell := range which {
+		var err error
+		if values[i], err = p.value(cells, cell); err != nil {
+			return nil, err
+		}
+	}
+	return values, nil
+}
+
+// kinds are how values of a type are stored.
+var kinds = [...]Kind{
+	record.BoolType: IntKind, record.IntType: IntKind, record.FloatType: FloatKind,
+	record.DecimalType: IntKind, record.StringType: TextKind, record.TimeType: IntKind,
+	record.BytesType: BlobKind, record.ListType: TextKind, record.JSONType: TextKind,
+}
+
+// append appends the value in the cell as canonical JSON.
+func (p *plan) append(dst []byte, cells Cells, cell int) ([]byte, error) {
+	position := p.read[cell-idCell]
+	f, kind := &p.table.Fields[position], cells.Kind(cell)
+	if kind == NullKind {
+		return append(dst, "null"...), nil
+	}
+	if kind != kinds[f.Type] {
+		return nil, p.table.unreadable(f, nil)
+	}
+	if p.table.columns[position].foreign {
+		v, err := p.foreign(f, cells.Bytes(cell))
+		return record.AppendValue(dst, v), err
+	}
+	switch f.Type {
+	case record.BoolType:
+		return strconv.AppendBool(dst, cells.Int(cell) != 0), nil
+	case record.IntType:
+		return strconv.AppendInt(dst, cells.Int(cell), 10), nil
+	case record.FloatType:
+		return appendFloat(dst, cells.Float(cell)), nil
+	case record.DecimalType:
+		return record.AppendDecimal(dst, cells.Int(cell), f.Scale), nil
+	case record.StringType:
+		return record.AppendString(dst, cells.Bytes(cell)), nil
+	case record.TimeType:
+		return record.AppendMicros(dst, cells.Int(cell)), nil
+	case record.BytesType:
+		return record.AppendBytes(dst, string(cells.Bytes(cell))), nil
+	}
+	return append(dst, cells.Bytes(cell)...), nil // lists and json are kept as they are read
+}
+
+// appendFloat appends a float. What JSON cannot say, which only another
+// program can have stored, is null.
+func appendFloat(dst []byte, f float64) []byte {
+	if math.IsInf(f, 0) || math.IsNaN(f) {
+		return append(dst, "null"...)
+	}
+	return record.AppendFloat(dst, f)
+}
+
+// value returns the decoded value in the cell.
+func (p *plan) value(cells Cells, cell int) (record.Value, error) {
+	position := p.read[cell-idCell]
+	f, kind := &p.table.Fields[position], cells.Kind(cell)
+	switch {
+	case kind == NullKind:
+		return record.Null, nil
+	case kind != kinds[f.Type]:
+		return record.Null, p.table.unreadable(f, nil)
+	case f.Type == record.ListType, p.table.columns[position].foreign:
+		return p.foreign(f, cells.Bytes(cell))
+	}
+	return scalar(f, cells, cell), nil
+}
+
+// scalar returns the value of any type but a list.
+func scalar(f *schema.Field, cells Cells, cell int) record.Value {
+	switch f.Type {
+	case record.BoolType:
+		return record.Bool(cells.Int(cell) != 0)
+	case record.IntType:
+		return record.Int(cells.Int(cell))
+	case record.FloatType:
+		if f := cells.Float(cell); !math.IsInf(f, 0) && !math.IsNaN(f) {
+			return record.Float(f)
+		}
+		return record.Null
+	case record.DecimalType:
+		return record.Decimal(cells.Int(cell), f.Scale)
+	case record.StringType:
+		return record.String(string(cells.Bytes(cell)))
+	case record.TimeType:
+		return record.Micros(cells.Int(cell))
+	case record.BytesType:
+		return record.Bytes(cells.Bytes(cell))
+	}
+	return record.JSON(string(cells.Bytes(cell)))
+}
+
+// foreign reads JSON that may not be canonical.
+func (p *plan) foreign(f *schema.Field, raw []byte) (record.Value, error) {
+	v, err := f.FromJSON(raw)
+	if err != nil {
+		return record.Null, p.table.unreadable(f, err)
+	}
+	return v, nil
+}
+
+// unreadable returns the error that a stored value is not of its field's type,
+// which only another program can have written.
+func (t *table) unreadable(f *schema.Field, cause error) error {
+	return fault.New(fault.Internal, t.dialect.Name+".read", "the table %s holds a value in %s that is no %s",
+		t.path, f.Name, f.Type).Coded("stored-value").Because(cause)
+}

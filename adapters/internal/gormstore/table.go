@@ -1,0 +1,228 @@
+package gormstore
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"gorm.io/gorm"
+
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/record"
+	"github.com/portolan-io/portolan/core/schema"
+)
+
+// revisionColumn holds the revision in managed tables.
+const revisionColumn = "_rev"
+
+// A table is where a collection is kept. It is immutable but for its plans.
+type table struct {
+	*schema.Collection
+	dialect  *Dialect
+	path     string // its name, perhaps qualified, not quoted
+	name     string // quoted
+	columns  []column
+	revision string          // the expression that reads the revision; empty if the hash of the record serves
+	stored   string          // the quoted column that a write puts the revision in, or empty
+	whole    *record.Encoder // of all fields, for the hash
+	plans    plans
+}
+
+// A column is where a field is kept.
+type column struct {
+	name    string // quoted
+	read    string // the expression that is selected, compared and sorted by
+	write   string // a template with {v}
+	foreign bool   // the text in it may not be canonical
+}
+
+// own reports whether the table makes its own revisions.
+func (t *table) own() bool { return t.stored == "" }
+
+// tablePath returns the name of the collection's table.
+func tablePath(c *schema.Collection) string {
+	if c.Table.Name != "" {
+		return c.Table.Name
+	}
+	return c.Name
+}
+
+// quote returns a name as the engine wants it, each part of a qualified one by itself.
+func (d *Dialect) quote(name string) string {
+	var b strings.Builder
+	d.Gorm.QuoteTo(&b, name)
+	return b.String()
+}
+
+// managed returns the table that the store makes for the collection.
+func (d *Dialect) managed(c *schema.Collection) *table {
+	t := d.bare(c)
+	for i := range c.Fields {
+		name := d.quote(c.Fields[i].Name)
+		t.columns[i] = column{name: name, read: name, write: "{v}"}
+	}
+	t.revision = d.quote(revisionColumn)
+	t.stored = t.revision
+	return t
+}
+
+func (d *Dialect) bare(c *schema.Collection) *table {
+	return &table{
+		Collection: c,
+		dialect:    d,
+		path:       tablePath(c),
+		name:       d.quote(tablePath(c)),
+		columns:    make([]column, len(c.Fields)),
+		whole:      record.NewEncoder(c.Names(c.All())),
+	}
+}
+
+// unmanaged returns how the existing table serves the collection, or all that
+// keeps it from it.
+func (d *Dialect) unmanaged(c *schema.Collection, existing *Existing) (*table, []fault.Place) {
+	t := d.bare(c)
+	if existing == nil {
+		return nil, []fault.Place{{Pointer: pointer(c, ""), Code: "table-missing",
+			Detail: "there is no table " + t.path + ", and an unmanaged one is not created"}}
+	}
+	var places []fault.Place
+	for i := range c.Fields {
+		f := &c.Fields[i]
+		found := existing.column(f.Name)
+		if found == nil {
+			places = append(places, fault.Place{Pointer: pointer(c, f.Name), Code: "column-missing",
+				Detail: missing(t.path, f.Name, existing.names())})
+			continue
+		}
+		mapped, why := d.Map(f, *found)
+		if why != "" {
+			places = append(places, fault.Place{Pointer: pointer(c, f.Name), Code: "column-type",
+				Detail: "the column " + f.Name + " of " + t.path + " is " + why})
+			continue
+		}
+		t.columns[i] = mapped.column(d.quote(found.Name))
+		t.columns[i].foreign = f.Type == record.JSONType || f.Type == record.ListType
+	}
+	places = append(places, existing.unfit(c, t.path)...)
+	if name := c.Table.Revision; name != "" {
+		found := existing.column(name)
+		if found == nil {
+			places = append(places, fault.Place{Pointer: pointer(c, ""), Code: "column-missing",
+				Detail: missing(t.path, name, existing.names())})
+			return nil, places
+		}
+		t.revision = "hex(" + d.quote(found.Name) + ")"
+	}
+	return t, places
+}
+
+func (m Mapped) column(name string) column {
+	made := column{name: name, read: name, write: "{v}"}
+	if m.Read != "" {
+		made.read = strings.ReplaceAll(m.Read, "{c}", name)
+	}
+	if m.Write != "" {
+		made.write = m.Write
+	}
+	return made
+}
+
+// unfit returns what keeps records from being written to the table one by one
+// under their id.
+func (e *Existing) unfit(c *schema.Collection, path string) []fault.Place {
+	if id := e.column(c.IDField().Name); id != nil && !e.unique(id) {
+		return []fault.Place{{Pointer: pointer(c, c.IDField().Name), Code: "id-not-unique",
+			Detail: "the column " + id.Name + " of " + path + " is neither its primary key nor alone in a unique index"}}
+	}
+	return nil
+}
+
+// unique reports whether no two rows have the same value in the column.
+func (e *Existing) unique(id *Column) bool {
+	keys := 0
+	for _, column := range e.Columns {
+		if column.Key > 0 {
+			keys++
+		}
+	}
+	if id.Key == 1 && keys == 1 {
+		return true
+	}
+	for _, index := range e.Indexes {
+		if index.Unique && !index.Partial && len(index.Columns) == 1 && index.Columns[0] == id.Name {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *Existing) column(name string) *Column {
+	for i := range e.Columns {
+		if e.Columns[i].Name == name {
+			return &e.Columns[i]
+		}
+	}
+	return nil
+}
+
+func (e *Existing) names() []string {
+	names := make([]string, len(e.Columns))
+	for i, column := range e.Columns {
+		names[i] = column.Name
+	}
+	return names
+}
+
+func missing(path, name string, candidates []string) string {
+	detail := path + " has no column " + name
+	if nearest := fault.Nearest(name, candidates); nearest != "" {
+		return detail + "; did you mean " + nearest + "?"
+	}
+	return detail
+}
+
+// pointer names a collection or a field of it in the configuration.
+func pointer(c *schema.Collection, field string) string {
+	if field == "" {
+		return "/collections/" + c.Name
+	}
+	return "/collections/" + c.Name + "/fields/" + field
+}
+
+// idValue returns the value of an id, and false if no record can have it.
+func idValue(c *schema.Collection, id record.ID) (record.Value, bool) {
+	if c.IDField().Type == record.StringType {
+		return record.String(string(id)), true
+	}
+	n, err := strconv.ParseInt(string(id), 10, 64)
+	return record.Int(n), err == nil && strconv.FormatInt(n, 10) == string(id)
+}
+
+// table returns where the collection is kept. An unmanaged table is looked at
+// the first time.
+func (s *Store) table(ctx context.Context, c *schema.Collection) (*table, error) {
+	if known, ok := s.tables.Load(c); ok {
+		return known.(*table), nil
+	}
+	if !c.Table.Unmanaged {
+		made, _ := s.tables.LoadOrStore(c, s.dialect.managed(c))
+		return made.(*table), nil
+	}
+	var t *table
+	err := s.engine.Migrate(ctx, func(db *gorm.DB) error {
+		existing, err := s.dialect.Describe(db, tablePath(c))
+		if err != nil {
+			return err
+		}
+		var places []fault.Place
+		if t, places = s.dialect.unmanaged(c, existing); len(places) > 0 {
+			return conflict(s.op("Ensure"), places)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, s.fail(ctx, "Ensure", err)
+	}
+	s.tables.Store(c, t)
+	return t, nil
+}

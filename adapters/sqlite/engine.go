@@ -1,0 +1,195 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/driver"
+	_ "github.com/ncruces/go-sqlite3/embed" // the engine itself
+	"gorm.io/gorm"
+
+	"github.com/portolan-io/portolan/adapters/internal/gormstore"
+)
+
+// An engine is one connection that writes and some that read. In WAL mode they
+// do not hinder each other. A database in memory is one connection that does
+// both.
+type engine struct {
+	cfg     Config
+	db      *sql.DB
+	writer  chan *session // holds the one that writes while it is free
+	readers chan *session // holds those that read; a nil one is not opened yet
+	done    chan struct{} // closed by Close
+	once    sync.Once
+	err     error // of Close
+}
+
+// open opens the connection that writes.
+func open(ctx context.Context, cfg Config) (*engine, error) {
+	path := cfg.Path
+	if strings.HasPrefix(path, "file:") { // which the library would take for a URI
+		path = "./" + path
+	}
+	db, err := driver.Open(path, prepare)
+	if err != nil {
+		return nil, err
+	}
+	e := &engine{cfg: cfg, db: db, writer: make(chan *session, 1), done: make(chan struct{})}
+	first, err := e.connect(ctx)
+	if err == nil {
+		err = e.setUp(ctx, first)
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	e.writer <- first
+	if cfg.Path == memory {
+		e.readers = e.writer
+		return e, nil
+	}
+	e.readers = make(chan *session, cfg.MaxConns)
+	for range cfg.MaxConns {
+		e.readers <- nil
+	}
+	return e, nil
+}
+
+// prepare is called with each new connection.
+func prepare(c *sqlite3.Conn) error {
+	return errors.Join(
+		c.CreateFunction("portolan_micros", 1, sqlite3.DETERMINISTIC, microsOf),
+		c.CreateFunction("portolan_time", 1, sqlite3.DETERMINISTIC, timeOf))
+}
+
+// connect opens a connection.
+func (e *engine) connect(ctx context.Context) (*session, error) {
+	conn, err := e.db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{conn: conn, kept: map[*gormstore.Statement]*sqlite3.Stmt{}}
+	err = conn.Raw(func(c any) error {
+		s.raw = c.(driver.Conn).Raw()
+		return errors.Join(
+			s.raw.BusyTimeout(e.cfg.BusyTimeout),
+			s.raw.Exec("PRAGMA foreign_keys = OFF; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY"))
+	})
+	if err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+// setUp puts the database into WAL mode and the connection into how it writes.
+// Processes that do so at the same moment refuse each other without waiting, so
+// that it is tried again for as long as a write would wait.
+func (e *engine) setUp(ctx context.Context, s *session) error {
+	deadline := time.Now().Add(e.cfg.BusyTimeout)
+	for {
+		err := s.raw.Exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = " + e.cfg.Synchronous)
+		if !errors.Is(err, sqlite3.BUSY) || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// take waits for a free session of the pool.
+func (e *engine) take(ctx context.Context, pool chan *session) (*session, error) {
+	select {
+	case <-e.done:
+		return nil, gormstore.ErrClosed
+	default:
+	}
+	select {
+	case <-e.done:
+		return nil, gormstore.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case s := <-pool:
+		if s != nil {
+			return s, nil
+		}
+		s, err := e.connect(ctx)
+		if err == nil {
+			err = s.raw.Exec("PRAGMA query_only = ON")
+		}
+		if err != nil {
+			pool <- nil
+			return nil, err
+		}
+		return s, nil
+	}
+}
+
+// with calls do with a session of the pool, whose statements end when ctx does.
+func (e *engine) with(ctx context.Context, pool chan *session, do func(*session) error) error {
+	s, err := e.take(ctx, pool)
+	if err != nil {
+		return err
+	}
+	defer func() { pool <- s }()
+	if ctx.Done() != nil {
+		s.raw.SetInterrupt(ctx)
+		defer s.raw.SetInterrupt(context.Background())
+	}
+	return do(s)
+}
+
+// Read lends a connection that reads.
+func (e *engine) Read(ctx context.Context, consistent bool, do func(gormstore.Session) error) error {
+	return e.with(ctx, e.readers, func(s *session) error {
+		if !consistent {
+			return do(s)
+		}
+		return s.transact(ctx, &begin, func() error { return do(s) })
+	})
+}
+
+// Write lends the connection that writes, within a transaction that excludes
+// the writes of other processes from its begin.
+func (e *engine) Write(ctx context.Context, do func(gormstore.Session) error) error {
+	return e.with(ctx, e.writer, func(s *session) error {
+		return s.transact(ctx, &beginImmediate, func() error { return do(s) })
+	})
+}
+
+// Migrate is Write with gorm on the connection.
+func (e *engine) Migrate(ctx context.Context, do func(*gorm.DB) error) error {
+	return e.with(ctx, e.writer, func(s *session) error {
+		db, err := s.gorm()
+		if err != nil {
+			return err
+		}
+		return s.transact(ctx, &beginImmediate, func() error { return do(db.WithContext(ctx)) })
+	})
+}
+
+// Close waits for every session to be free.
+func (e *engine) Close() error {
+	e.once.Do(func() {
+		close(e.done)
+		sessions := []*session{<-e.writer}
+		if e.readers != e.writer {
+			for range cap(e.readers) {
+				sessions = append(sessions, <-e.readers)
+			}
+		}
+		for _, s := range sessions {
+			if s != nil {
+				e.err = errors.Join(e.err, s.close())
+			}
+		}
+		e.err = errors.Join(e.err, e.db.Close())
+	})
+	return e.err
+}

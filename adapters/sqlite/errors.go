@@ -1,0 +1,65 @@
+package sqlite
+
+import (
+	"errors"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"github.com/portolan-io/portolan/core/fault"
+)
+
+// A class is what an error means to the caller.
+type class struct {
+	kind               fault.Kind
+	code, detail, hint string
+}
+
+// extended are the result codes that say more than the primary one
+// (https://sqlite.org/rescode.html).
+var extended = map[sqlite3.ExtendedErrorCode]class{
+	sqlite3.CONSTRAINT_PRIMARYKEY: {fault.Exists, "already-exists", "there is a record with this id already", ""},
+	sqlite3.CONSTRAINT_ROWID:      {fault.Exists, "already-exists", "there is a record with this id already", ""},
+	sqlite3.CONSTRAINT_UNIQUE:     {fault.Conflict, "not-unique", "a value that the table keeps unique is taken", ""},
+	sqlite3.CONSTRAINT_NOTNULL:    {fault.Conflict, "constraint", "the table requires a value that is missing", ""},
+	sqlite3.CONSTRAINT_FOREIGNKEY: {fault.Conflict, "constraint", "the table refers to what does not exist", ""},
+}
+
+// primary are the result codes by their first octet.
+var primary = map[sqlite3.ErrorCode]class{
+	sqlite3.FULL:       {fault.Unavailable, "storage-full", "the database has no room left", "make room on its disk; nothing of this write was stored"},
+	sqlite3.IOERR:      {fault.Unavailable, "storage-failed", "the disk of the database fails", "the log has the cause; the disk may be full or broken"},
+	sqlite3.BUSY:       {fault.Unavailable, "busy", "another process kept the database locked for too long", "repeat, or raise busy_timeout"},
+	sqlite3.LOCKED:     {fault.Unavailable, "busy", "another process kept the database locked for too long", "repeat, or raise busy_timeout"},
+	sqlite3.PROTOCOL:   {fault.Unavailable, "busy", "another process kept the database locked for too long", "repeat, or raise busy_timeout"},
+	sqlite3.CANTOPEN:   {fault.Unavailable, "cannot-open", "the database cannot be opened", "its directory must exist, and both be writable"},
+	sqlite3.READONLY:   {fault.Unavailable, "read-only", "the database cannot be written", "its file and directory must be writable"},
+	sqlite3.PERM:       {fault.Unavailable, "cannot-open", "the database cannot be opened", "its directory must exist, and both be writable"},
+	sqlite3.NOTADB:     {fault.Unavailable, "not-a-database", "the file is no SQLite database", "path must name a database, or a file that does not exist yet"},
+	sqlite3.CORRUPT:    {fault.Unavailable, "corrupt", "the database is damaged", "restore it from a copy"},
+	sqlite3.NOMEM:      {fault.Unavailable, "out-of-memory", "the database has no memory left", ""},
+	sqlite3.INTERRUPT:  {fault.Unavailable, "interrupted", "the statement was interrupted", ""},
+	sqlite3.TOOBIG:     {fault.TooLarge, "too-large", "a value is too large for the database", ""},
+	sqlite3.CONSTRAINT: {fault.Conflict, "constraint", "a constraint of the table forbids it", ""},
+}
+
+// classify returns the fault that an error of the driver is, by its result code.
+func classify(op string, err error) *fault.Error {
+	var failed *sqlite3.Error
+	var more sqlite3.ExtendedErrorCode
+	var code sqlite3.ErrorCode
+	switch {
+	case errors.As(err, &failed):
+		more, code = failed.ExtendedCode(), failed.Code()
+	case errors.As(err, &more):
+		code = more.Code()
+	case errors.As(err, &code):
+	}
+	means, known := extended[more]
+	if !known {
+		means, known = primary[code]
+	}
+	if !known {
+		means = class{fault.Internal, "internal", "the database refused a statement", ""}
+	}
+	return &fault.Error{Kind: means.kind, Code: means.code, Detail: means.detail, Hint: means.hint, Op: op, Cause: err}
+}

@@ -1,0 +1,84 @@
+// Package sqlite keeps records in an SQLite database. Start at [Open]; what is
+// common to all SQL stores is in internal/gormstore, and this package says what
+// SQLite says differently: dialect.go, engine.go for the connections, errors.go.
+package sqlite
+
+import (
+	"context"
+	"time"
+
+	"github.com/portolan-io/portolan/adapters/internal/gormstore"
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/ports/repository"
+)
+
+// Config says where the database is and how it is used.
+type Config struct {
+	// Path is the file of the database, which is created if it is not there, in a
+	// directory that is. ":memory:" is a database that ends with the process.
+	// Required.
+	Path string `yaml:"path"`
+
+	// MaxConns is how many connections read at once; 0 means 4. One more writes.
+	MaxConns int `yaml:"max_conns"`
+
+	// Synchronous is "full", so that what was acknowledged outlives a loss of
+	// power, or "normal", which is faster and outlives the end of the process
+	// only. Empty means "full".
+	Synchronous string `yaml:"synchronous"`
+
+	// BusyTimeout is how long a write waits for another process; 0 means 5s.
+	BusyTimeout time.Duration `yaml:"busy_timeout"`
+}
+
+// A Store is a repository.Store in one SQLite database.
+type Store struct {
+	*gormstore.Store
+	durable bool
+}
+
+var _ repository.Store = (*Store)(nil)
+
+// memory is the path of a database without a file.
+const memory = ":memory:"
+
+// Open opens the database, which it creates if need be. The caller closes the
+// store.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	if cfg.MaxConns == 0 {
+		cfg.MaxConns = 4
+	}
+	if cfg.Synchronous == "" {
+		cfg.Synchronous = "full"
+	}
+	if cfg.BusyTimeout == 0 {
+		cfg.BusyTimeout = 5 * time.Second
+	}
+	switch {
+	case cfg.Path == "":
+		return nil, invalid("path must name the file of the database")
+	case cfg.MaxConns < 0:
+		return nil, invalid("max_conns is the number of connections that read, and cannot be negative")
+	case cfg.Synchronous != "full" && cfg.Synchronous != "normal":
+		return nil, invalid("synchronous is either full or normal")
+	case cfg.BusyTimeout < 0:
+		return nil, invalid("busy_timeout cannot be negative")
+	}
+	engine, err := open(ctx, cfg)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		opening := classify("sqlite.Open", err)
+		return nil, opening.Hinting("path must name a file that can be written, in a directory that exists")
+	}
+	return &Store{gormstore.New(&dialect, engine), cfg.Path != memory}, nil
+}
+
+func invalid(detail string) error { return fault.New(fault.Invalid, "sqlite.Open", "%s", detail) }
+
+// Capabilities returns that the store serves every query, and is durable unless
+// it is in memory.
+func (s *Store) Capabilities() repository.Capabilities {
+	return repository.Capabilities{Durable: s.durable}
+}
