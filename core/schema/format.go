@@ -74,13 +74,26 @@ var (
 // parseTime reads RFC 3339 strictly, and drops what is below a microsecond.
 // inRange says whether the instant may be kept.
 func parseTime(text string) (micros int64, inRange, ok bool) {
-	var t time.Time
-	// Not time.Parse, which also takes what RFC 3339 does not, as 1:02:03,5Z.
-	if t.UnmarshalText([]byte(text)) != nil {
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil || !strictTime(text) {
 		return 0, false, false
 	}
 	micros = t.UnixMicro()
 	return micros, earliest <= micros && micros <= latest, true
+}
+
+// strictTime refuses what time.Parse takes beyond RFC 3339 (golang/go#54580):
+// an hour of one digit, a comma before the fraction, an offset out of range.
+func strictTime(text string) bool {
+	const hour, second, offset = len("2006-01-02T15"), len("2006-01-02T15:04:05"), len("07:00")
+	if text[hour] != ':' || text[second] == ',' {
+		return false
+	}
+	if text[len(text)-1] == 'Z' {
+		return true
+	}
+	hours, minutes := text[len(text)-offset:len(text)-3], text[len(text)-2:]
+	return hours < "24" && minutes < "60"
 }
 
 // laxTimes are the forms that tables of other systems use for times, in UTC.
