@@ -27,7 +27,7 @@ func TestCheck(t *testing.T) {
 		{"not in the enum", `"size":"m"`, []string{"/size not-in-enum"}},
 		{"precision", `"price":9999999999.99,"prices":[99.99]`, nil},
 		{"precision exceeded", `"price":10000000000.00,"prices":[1,100]`, []string{"/price out-of-range", "/prices/1 out-of-range"}},
-		{"precision exceeded below zero", `"price":-10000000000.00`, []string{"/price out-of-range"}},
+		{"precision exceeded below zero", `"price":-10000000000.00,"prices":[-99.99,-100]`, []string{"/price out-of-range", "/prices/1 out-of-range"}},
 		{"format", `"imgUrl":"nowhere"`, []string{"/imgUrl bad-format"}},
 	}
 	for _, tt := range tests {
@@ -105,6 +105,11 @@ func TestCheckSize(t *testing.T) {
 			t.Errorf("%d octets above the limit: got %v, want %d places", extra, got, want)
 		}
 	}
+	j := must(t, schema.Spec{Name: "a", ID: "k", Fields: []schema.FieldSpec{{Name: "k", Type: "string"}, {Name: "v", Type: "json"}}})
+	fields := []record.Value{record.String("1"), record.JSON(`"` + strings.Repeat("a", record.MaxRecordBytes) + `"`)}
+	if got := j.Check(fields); len(got) != 1 {
+		t.Errorf("json above the limit: got %v, want one place", got)
+	}
 	quotes := []record.Value{record.String("1"), record.String(strings.Repeat(`"`, 600_000)), record.Null}
 	if got := c.Check(quotes); len(got) != 1 || got[0].Code != "record-too-large" {
 		t.Errorf("a record whose escapes make it too large: got %v", got)
@@ -147,7 +152,7 @@ func TestIDs(t *testing.T) {
 		{text, []string{"a", "A b", " a", "a$", "...", "_", "__", "___", "__a", "a__", "é😀", "%24", longest, "a\u00a0"},
 			[]string{"", "$a", "a ", ".", "..", "____", "__a__", "a/b", `a\b`, "a\x00", "a\n", "a\x7f", "a\u0085", "\xff", longest + "a"}},
 		{number, []string{"1", "9007199254740993", "9223372036854775807"},
-			[]string{"", "0", "-1", "+1", "01", "1.0", "1e3", " 1", "a", "9223372036854775808", "١"}},
+			[]string{"", "0", "-0", "-1", "+1", "01", "1.0", "1e3", " 1", "a", "9223372036854775808", "١"}},
 	}
 	for _, tt := range tests {
 		for _, s := range tt.good {

@@ -150,6 +150,10 @@ func TestDecodeAnswersWithinBounds(t *testing.T) {
 	if got := len(fault.Of(err).Places); got != 100 {
 		t.Errorf("of 5001 mistakes %d are named, want 100", got)
 	}
+	_, err = c.Decode([]byte(`{"title":"x"`+strings.Repeat(`,"title":"x"`, 200)+`}`), nil, nil)
+	if got := len(fault.Of(err).Places); got != 100 {
+		t.Errorf("of 200 repeated keys %d are named, want 100", got)
+	}
 }
 
 func TestDecodeForACaller(t *testing.T) {
