@@ -64,7 +64,7 @@ var inOrder = map[string][]record.Value{
 	"decimals of several scales": {
 		record.Decimal(math.MinInt64, 0), record.Decimal(-101, 2), record.Decimal(-1, 0), record.Decimal(-99, 2),
 		record.Decimal(0, 18), record.Decimal(1, 18), record.Decimal(999999999999999999, 18), record.Decimal(1, 0),
-		record.Decimal(1000000000000000001, 18), record.Decimal(math.MaxInt64, 18), record.Decimal(math.MaxInt64, 0),
+		record.Decimal(1000000000000000001, 18), record.Decimal(125, 2), record.Decimal(15, 1), record.Decimal(175, 2), record.Decimal(math.MaxInt64, 18), record.Decimal(math.MaxInt64, 0),
 	},
 }
 
