@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/portolan-io/portolan/core/record"
@@ -95,9 +96,10 @@ func timeLiteral(text string) (record.Value, bool) {
 	return record.Time(t), ok && year >= 1 && year <= 9999
 }
 
-// parseTime is strict where time.Parse is not: that takes 1:02:03,5Z too.
+// parseTime is strict where time.Parse is not: that takes T1:02:03Z and a comma
+// before the fraction too.
 func parseTime(text string) (time.Time, bool) {
-	var t time.Time
-	err := t.UnmarshalText([]byte(text))
-	return t, err == nil
+	t, err := time.Parse(time.RFC3339, text)
+	strict := len(text) > len("2006-01-02T15") && text[len("2006-01-02T15")] == ':' && !strings.Contains(text, ",")
+	return t, err == nil && strict
 }

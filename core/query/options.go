@@ -3,6 +3,7 @@ package query
 import (
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/portolan-io/portolan/core/fault"
 )
@@ -45,8 +46,8 @@ func ParseOrder(text string, names Names) ([]Key, error) {
 
 // key returns the key that one item of an order says.
 func (n Names) key(text string, item Node) (Key, error) {
-	name, direction, _ := strings.Cut(item.Text, " ")
-	direction = strings.TrimSpace(direction)
+	end := strings.IndexFunc(item.Text+" ", unicode.IsSpace)
+	name, direction := item.Text[:end], strings.TrimSpace(item.Text[end:])
 	position, err := n.option(text, item, name)
 	if err != nil {
 		return Key{}, err
