@@ -191,16 +191,6 @@ func refusal(op string, places []fault.Place) *fault.Error {
 	return fault.New(fault.Invalid, op, "%s", detail).Coded(code).At(places...)
 }
 
-// Refusal returns the fault.Invalid for what Check returned, or nil if that
-// was nothing. If all places have one code the error has it, else the code
-// invalid-record.
-func Refusal(op string, places []fault.Place) error {
-	if err := refusal(op, places); err != nil {
-		return err
-	}
-	return nil
-}
-
 // joined lists names in a sentence, the first of them if there are very many.
 func joined(names []string) string {
 	const most = 40

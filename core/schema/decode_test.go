@@ -31,8 +31,12 @@ func mistakes(err error) []string {
 	if err == nil {
 		return nil
 	}
+	return places(fault.Of(err).Places)
+}
+
+func places(found []fault.Place) []string {
 	var lines []string
-	for _, place := range fault.Of(err).Places {
+	for _, place := range found {
 		lines = append(lines, place.Pointer+" "+place.Code)
 	}
 	return lines

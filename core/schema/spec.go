@@ -241,5 +241,5 @@ func nearest(name string, candidates []string) string {
 	if len(candidates) == 0 || len(candidates) > most {
 		return text
 	}
-	return text + "; there are " + strings.Join(candidates, ", ")
+	return text + " (there are " + strings.Join(candidates, ", ") + ")"
 }
