@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,8 +47,9 @@ func NewAdmin(cfg AdminConfig) (http.Handler, error) {
 		{template: "/livez", methods: map[string]operation{http.MethodGet: {serve: live, open: true}}},
 		{template: "/readyz", methods: map[string]operation{http.MethodGet: {serve: cfg.readiness, open: true}}},
 	}
-	for path, handler := range cfg.Handlers {
-		resources = append(resources, mounted(path, handler, http.MethodGet, http.MethodPost))
+	// In falling order, so that a path comes before the one that it is below.
+	for _, path := range slices.Backward(slices.Sorted(maps.Keys(cfg.Handlers))) {
+		resources = append(resources, mounted(path, cfg.Handlers[path], http.MethodGet, http.MethodPost))
 	}
 	around := Config{Log: cfg.Log, Timeout: adminTimeout}
 	if cfg.Site.Docs == DocsAdmin {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/policy"
 )
 
 // The media types of bodies.
@@ -26,11 +27,14 @@ const (
 	gzipSlack = 64 << 10
 )
 
-// body reads the body of the request, which must be of one of the media types,
-// and returns it decompressed with its media type. It reads nothing before it
-// knows that it wants to, and never more than the limit.
-func (s *server) body(x *exchange, types ...string) (mediaType string, body []byte, err error) {
+// body reads the body of a request to do the action, which must be of one of
+// the media types, and returns it decompressed with its media type. It reads
+// nothing from who may not do that anyway, and never more than the limit.
+func (s *server) body(x *exchange, action policy.Action, types ...string) (mediaType string, body []byte, err error) {
 	const op = "httpapi.body"
+	if err := s.api.May(x.r.Context(), x.who, x.vars["collection"], action); err != nil {
+		return "", nil, err
+	}
 	mediaType, err = mediaTypeOf(x.r.Header["Content-Type"], types)
 	if err != nil {
 		allow := "Accept"

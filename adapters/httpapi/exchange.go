@@ -35,12 +35,15 @@ type exchange struct {
 // Header returns the header of the answer.
 func (x *exchange) Header() http.Header { return x.w.Header() }
 
-// WriteHeader begins the answer. A second one is ignored.
+// WriteHeader begins the answer. A second one is ignored; informational ones
+// may come before.
 func (x *exchange) WriteHeader(status int) {
 	if x.status != 0 {
 		return
 	}
-	x.status = status
+	if status >= http.StatusOK {
+		x.status = status
+	}
 	x.w.WriteHeader(status)
 }
 

@@ -42,7 +42,7 @@ type Config struct {
 	// X-Forwarded-Proto are believed.
 	TrustedProxies []netip.Prefix
 
-	TraceID func(context.Context) string                               // the trace of a request, for the log; may be nil
+	TraceID func(context.Context) string                             // the trace of a request, for the log; may be nil
 	Extract func(ctx context.Context, h http.Header) context.Context // the trace that a request carries in; may be nil
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/policy"
 	"github.com/portolan-io/portolan/core/record"
 )
 
@@ -27,7 +28,7 @@ func (s *server) list(x *exchange) error {
 // listByBody answers $query with one page. The address of the next page carries
 // its cursor; the same body is sent there.
 func (s *server) listByBody(x *exchange) error {
-	_, body, err := s.body(x, typeJSON)
+	_, body, err := s.body(x, policy.Read, typeJSON)
 	if err != nil {
 		return err
 	}
@@ -50,7 +51,7 @@ func (s *server) listByBody(x *exchange) error {
 
 // deleteMany answers $delete with the number of records that it removed.
 func (s *server) deleteMany(x *exchange) error {
-	_, body, err := s.body(x, typeJSON)
+	_, body, err := s.body(x, policy.Delete, typeJSON)
 	if err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ func parsePrefer(lines, known []string) (preferences, error) {
 	}
 	if strict && ignored != nil {
 		return p, fault.New(fault.Invalid, "httpapi.parsePrefer", "the preference %s is not known here", quoted(ignored[0])).
-			Coded("unknown-preference").Hinting("known here: %s", strings.Join(append(known, preferHandling), ", "))
+			Coded("unknown-preference").Hinting("known here: %s", strings.Join(slices.Concat(known, []string{preferHandling}), ", "))
 	}
 	if !strict {
 		p.applied = slices.DeleteFunc(p.applied, func(a string) bool { return strings.HasPrefix(a, preferHandling) })

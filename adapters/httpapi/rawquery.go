@@ -144,10 +144,11 @@ func badOption(code, name, format string, args ...any) *fault.Error {
 	return err.At(fault.Place{Pointer: name, Code: code, Detail: err.Detail})
 }
 
-// explained adds to err what a reader of URLs may stumble over.
+// explained adds to err what readers of URLs stumble over: a space that was
+// written "+" is a plus sign in a filter.
 func (o options) explained(err error) error {
 	f := fault.Of(err)
-	if f == nil || f.Kind != fault.Invalid || f.Hint != "" {
+	if f == nil || f.Kind != fault.Invalid || !strings.Contains(f.Detail, "+") {
 		return err
 	}
 	for _, each := range o {

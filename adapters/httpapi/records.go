@@ -7,6 +7,7 @@ import (
 
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/policy"
 )
 
 // get answers GET of a record, with 304 if the caller has it already.
@@ -49,7 +50,7 @@ func matches(r *http.Request, result core.Result) error {
 
 // create answers POST of a collection with the new record, or with all of them.
 func (s *server) create(x *exchange) error {
-	mediaType, body, err := s.body(x, typeJSON, typeNDJSON)
+	mediaType, body, err := s.body(x, policy.Create, typeJSON, typeNDJSON)
 	if err != nil {
 		return err
 	}
@@ -100,7 +101,11 @@ func (s *server) replace(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	_, body, err := s.body(x, typeJSON)
+	action := policy.Update
+	if cond.Absent {
+		action = policy.Create
+	}
+	_, body, err := s.body(x, action, typeJSON)
 	if err != nil {
 		return err
 	}
@@ -124,7 +129,7 @@ func (s *server) patch(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	_, body, err := s.body(x, typePatch, typeJSON)
+	_, body, err := s.body(x, policy.Update, typePatch, typeJSON)
 	if err != nil {
 		return err
 	}

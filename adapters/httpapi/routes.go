@@ -22,10 +22,14 @@ type operation struct {
 
 // A resource is a path with the operations on it.
 type resource struct {
-	template string // of gorilla/mux
+	template string // "/v1/{collection}/{id}"
 	below    bool   // everything below the path belongs to it
 	methods  map[string]operation
 }
+
+// pattern returns the template as gorilla/mux takes it. No variable takes a
+// segment that begins with "$", because these are operations.
+func (res *resource) pattern() string { return strings.ReplaceAll(res.template, "}", ":[^$/][^/]*}") }
 
 // operation returns what the method does. HEAD is GET without its body.
 func (res *resource) operation(method string) (operation, bool) {
@@ -53,10 +57,9 @@ func (res *resource) allow() string {
 var listOptions = []string{"$filter", "$orderby", "$select", "$first", "$after", "$count"}
 
 // resources returns all that the public listener has. How many there are does
-// not depend on the collections. No variable takes a segment that begins with
-// "$", because these are operations.
+// not depend on the collections.
 func (s *server) resources() []*resource {
-	const collection, id = "/{collection:[^$/][^/]*}", "/{id:[^$/][^/]*}"
+	const collection, id = "/{collection}", "/{id}"
 	answers := []string{preferReturn}
 	resources := []*resource{
 		{template: "/livez", methods: map[string]operation{

@@ -59,9 +59,9 @@ func newSite(cfg Config, resources []*resource) (*site, error) {
 	for _, res := range resources {
 		route := s.router.NewRoute().Name(res.template)
 		if res.below {
-			route = route.PathPrefix(res.template)
+			route = route.PathPrefix(res.pattern())
 		} else {
-			route = route.Path(res.template)
+			route = route.Path(res.pattern())
 		}
 		if err := route.GetError(); err != nil {
 			return nil, fault.New(fault.Invalid, "httpapi.New", "the route %s cannot be made", res.template).Because(err)
@@ -121,7 +121,7 @@ func (x *exchange) perform() (err error) {
 		return nil
 	case !ok:
 		x.Header().Set("Allow", x.resource.allow())
-		return fault.New(fault.Invalid, "httpapi.perform", "this path does not take the method %s", methodLabel(x.r.Method)).
+		return fault.New(fault.Invalid, "httpapi.perform", "this path does not take the method %s", shortened(x.r.Method)).
 			Coded(codeMethod).Hinting("it takes %s", x.resource.allow())
 	case op.open:
 		return op.serve(x)
@@ -142,21 +142,28 @@ func (x *exchange) perform() (err error) {
 }
 
 // fail answers with the problem that err is, and returns err as the log and the
-// metrics should have it. A client that went away is answered nothing.
+// metrics should have it.
 func (x *exchange) fail(client context.Context, err error) error {
-	switch f := fault.Of(err); {
-	case client.Err() != nil:
-		err = fault.New(fault.Unavailable, "httpapi.fail", "the client went away").Coded("client-gone").Because(err)
-		if x.status == 0 {
-			x.status = statusClientGone
+	const op = "httpapi.fail"
+	gone := false
+	if fault.KindOf(err) == fault.Unavailable {
+		switch {
+		case client.Err() != nil:
+			gone = true
+			err = fault.New(fault.Unavailable, op, "the client went away").Coded("client-gone").Because(err)
+		case x.r.Context().Err() != nil:
+			err = fault.New(fault.Unavailable, op, "the request was not finished within %s", x.site.timeout).
+				Coded("timeout").Hinting("ask for less at once, or try again later").Because(err)
 		}
-		return err
-	case x.r.Context().Err() != nil && f.Kind == fault.Unavailable:
-		err = fault.New(fault.Unavailable, "httpapi.fail", "the request was not finished within %s", x.site.timeout).
-			Coded("timeout").Hinting("ask for less at once, or try again later").Because(err)
 	}
-	if x.status == 0 {
-		x.problem(fault.Of(err))
+	if x.status != 0 {
+		return err
+	}
+	// Also to a client that went away: net/http would send 200 of its own, and
+	// the client may have closed its half of the connection alone.
+	x.problem(fault.Of(err))
+	if gone {
+		x.status = statusClientGone
 	}
 	return err
 }
@@ -197,4 +204,3 @@ func (unobserved) Start(ctx context.Context, _ telemetry.Op) (context.Context, f
 }
 
 func (unobserved) Close(context.Context) error { return nil }
-

@@ -1,0 +1,102 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portolan-io/portolan/core/fault"
+)
+
+func ask(t *testing.T, cfg AdminConfig, method, path string) *httptest.ResponseRecorder {
+	t.Helper()
+	cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	admin, err := NewAdmin(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	admin.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path, nil))
+	return w
+}
+
+func TestAdminReadiness(t *testing.T) {
+	well := func(context.Context) error { return nil }
+	ill := func(context.Context) error { return fault.New(fault.Unavailable, "x", "db.internal is down") }
+	odd := func(context.Context) error { return errors.New("odd") }
+	tests := []struct {
+		name   string
+		cfg    AdminConfig
+		status int
+		want   readyStatus
+	}{
+		{"no ports", AdminConfig{}, 200, readyStatus{"ok", []portStatus{}}},
+		{
+			"all well", AdminConfig{Ports: []Port{{"repository", "memory", well}}, Ready: well}, 200,
+			readyStatus{"ok", []portStatus{{Name: "repository", Driver: "memory", Status: "ok"}}},
+		},
+		{
+			"some ill", AdminConfig{Ports: []Port{{"repository", "sqlite", ill}, {"secrets", "env", well}, {"auth", "local", odd}}}, 503,
+			readyStatus{"failing", []portStatus{
+				{Name: "repository", Driver: "sqlite", Status: "failing", Error: fault.Unavailable},
+				{Name: "secrets", Driver: "env", Status: "ok"},
+				{Name: "auth", Driver: "local", Status: "failing", Error: fault.Internal},
+			}},
+		},
+		{
+			"draining", AdminConfig{Ports: []Port{{"repository", "memory", well}}, Ready: ill}, 503,
+			readyStatus{"not ready", []portStatus{{Name: "repository", Driver: "memory", Status: "ok"}}},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := ask(t, tt.cfg, "GET", "/readyz")
+			var got readyStatus
+			if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+				t.Fatal(err)
+			}
+			for i := range got.Ports {
+				got.Ports[i].LatencyMS = 0
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" || w.Code != tt.status {
+				t.Errorf("got %d, want %d (-want +got):\n%s", w.Code, tt.status, diff)
+			}
+			if strings.Contains(w.Body.String(), "db.internal") {
+				t.Errorf("the body tells the cause: %s", w.Body)
+			}
+		})
+	}
+}
+
+// TestAdminHandlers shows that the longest path wins, and that the rest is a problem.
+func TestAdminHandlers(t *testing.T) {
+	says := func(text string) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) })
+	}
+	cfg := AdminConfig{Handlers: map[string]http.Handler{
+		"/metrics": says("metrics"), "/debug/pprof/": says("index"), "/debug/pprof/trace": says("trace"),
+	}}
+	for path, want := range map[string]string{
+		"/metrics": "metrics", "/debug/pprof/": "index", "/debug/pprof/heap": "index", "/debug/pprof/trace": "trace", "/livez": `{"status":"ok"}`,
+	} {
+		if got := ask(t, cfg, "GET", path).Body.String(); got != want {
+			t.Errorf("%s: got %q, want %q", path, got, want)
+		}
+	}
+	for _, path := range []string{"/", "/metrics/x", "/v1/products", "/debug"} {
+		if w := ask(t, cfg, "GET", path); w.Code != http.StatusNotFound || w.Header().Get("Content-Type") != problemType {
+			t.Errorf("%s: got %d %s, want a problem of 404", path, w.Code, w.Header().Get("Content-Type"))
+		}
+	}
+	if w := ask(t, cfg, "DELETE", "/metrics"); w.Code != http.StatusMethodNotAllowed {
+		t.Errorf("DELETE: got %d, want 405", w.Code)
+	}
+}

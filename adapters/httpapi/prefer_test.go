@@ -1,0 +1,48 @@
+package httpapi
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestParsePrefer(t *testing.T) {
+	known := []string{preferReturn, preferMaxAffected}
+	tests := []struct {
+		name    string
+		lines   []string
+		minimal bool
+		most    int
+		applied string
+		code    string
+	}{
+		{"nothing", nil, false, -1, "", "ok"},
+		{"minimal", []string{"return=minimal"}, true, -1, "return=minimal", "ok"},
+		{"representation", []string{"return=representation"}, false, -1, "return=representation", "ok"},
+		{"quoted, spaced, capital", []string{`Return = "minimal" ; x=y`}, true, -1, "return=minimal", "ok"},
+		{"two at once", []string{"return=minimal, max-affected=3"}, true, 3, "return=minimal max-affected=3", "ok"},
+		{"two lines", []string{"return=minimal", "max-affected=0"}, true, 0, "return=minimal max-affected=0", "ok"},
+		{"the first counts", []string{"max-affected=3, max-affected=9"}, false, 3, "max-affected=3", "ok"},
+		{"unknown is ignored", []string{"respond-async, wait=10"}, false, -1, "", "ok"},
+		{"comma in quotes", []string{`x="a,b", return=minimal`}, true, -1, "return=minimal", "ok"},
+		{"unknown, strictly", []string{"handling=strict, respond-async"}, false, -1, "handling=strict", "unknown-preference"},
+		{"known, strictly", []string{"return=minimal, handling=strict"}, true, -1, "return=minimal handling=strict", "ok"},
+		{"lenient", []string{"handling=lenient, odd"}, false, -1, "", "ok"},
+		{"guard that is no number", []string{"max-affected=many"}, false, 0, "", "bad-preference"},
+		{"guard below nothing", []string{"max-affected=-1"}, false, 0, "", "bad-preference"},
+		{"return of something else", []string{"return=all"}, false, -1, "", "bad-preference"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := parsePrefer(tt.lines, known)
+			if codeOf(err) != tt.code {
+				t.Fatalf("got %v, want %s", err, tt.code)
+			}
+			if err != nil {
+				return
+			}
+			if got.minimal != tt.minimal || got.maxAffected != tt.most || strings.Join(got.applied, " ") != tt.applied {
+				t.Errorf("got %+v, want minimal %v, most %d, applied %q", got, tt.minimal, tt.most, tt.applied)
+			}
+		})
+	}
+}
