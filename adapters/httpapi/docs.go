@@ -1,5 +1,71 @@
 package httpapi
 
+import (
+	"embed"
+	"io/fs"
+	"net/http"
+	"strings"
+
+	swaggerFiles "github.com/swaggo/files/v2"
+
+	"github.com/portolan-io/portolan/core/fault"
+)
+
 // docResources returns the resources of the documentation: /openapi.json, which
 // tells what the caller may do, and /docs with what is below it.
-func (s *server) docResources() []*resource { return nil }
+func (s *server) docResources() []*resource {
+	page := map[string]operation{http.MethodGet: {serve: docs, open: true}}
+	return []*resource{
+		{template: "/openapi.json", methods: map[string]operation{
+			http.MethodGet: {serve: s.openapi, produces: producesJSON},
+		}},
+		{template: "/docs", methods: page},
+		{template: "/docs/", below: true, methods: page},
+	}
+}
+
+// docsPolicy lets the pages load what this server has, and nothing else. Swagger
+// UI sets style attributes, and shows images that its own style sheet holds.
+const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
+	"connect-src 'self'; font-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+
+//go:embed docs
+var ownDocs embed.FS
+
+// docsFiles are the files of the documentation, with their media types and
+// where they come from: our two, and those of Swagger UI that they use.
+var docsFiles = map[string]struct {
+	mediaType string
+	from      func(name string) ([]byte, error)
+}{
+	"index.html":           {"text/html; charset=utf-8", own},
+	"initializer.js":       {"text/javascript; charset=utf-8", own},
+	"swagger-ui.css":       {"text/css; charset=utf-8", swagger},
+	"swagger-ui-bundle.js": {"text/javascript; charset=utf-8", swagger},
+	"favicon-32x32.png":    {"image/png", swagger},
+	"favicon-16x16.png":    {"image/png", swagger},
+}
+
+func own(name string) ([]byte, error)     { return ownDocs.ReadFile("docs/" + name) }
+func swagger(name string) ([]byte, error) { return fs.ReadFile(swaggerFiles.FS, name) }
+
+// docs answers for /docs and what is below it with Swagger UI over
+// /openapi.json. It needs nothing from any other server.
+func docs(x *exchange) error {
+	name := strings.TrimPrefix(strings.TrimPrefix(x.r.URL.Path, "/docs"), "/")
+	if name == "" {
+		name = "index.html"
+	}
+	file, known := docsFiles[name]
+	if !known {
+		return fault.New(fault.NotFound, "httpapi.docs", "the documentation has no such file").Coded("unknown-path").
+			Hinting("it begins at /docs")
+	}
+	text, err := file.from(name)
+	if err != nil {
+		return err
+	}
+	x.Header().Set("Content-Security-Policy", docsPolicy)
+	x.send(http.StatusOK, file.mediaType, text)
+	return nil
+}

@@ -1,0 +1,142 @@
+package httpapi
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+
+	"github.com/portolan-io/portolan/core"
+	"github.com/portolan-io/portolan/core/policy"
+)
+
+// openapi answers with the document of what the caller may do.
+func (s *server) openapi(x *exchange) error {
+	ctx := x.r.Context()
+	allowed := s.api.Collections(ctx, x.who)
+	public := s.api.Collections(ctx, policy.Principal{Address: x.who.Address})
+	body, err := Document(allowed, public, s.base)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(body)
+	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+	same, err := unchanged(x.r, tag)
+	if err != nil {
+		return err
+	}
+	x.Header().Set("ETag", tag)
+	if same {
+		x.sendEmpty(http.StatusNotModified)
+		return nil
+	}
+	x.send(http.StatusOK, sentJSON, body)
+	return nil
+}
+
+// A documenter gathers the parts of one document. What is shared goes among the
+// components when it is first referred to.
+type documenter struct {
+	base    string
+	allowed []core.Description
+	public  map[string]core.Description // what needs no credential, by the name of the collection
+
+	paths, schemas, parameters, headers, responses object
+}
+
+// Document returns the OpenAPI 3.1 document of the collections in allowed, of
+// exactly what may be done with them and seen of them. public says, in the same
+// way, what needs no credential. base is the path before the collections, "/v1".
+func Document(allowed, public []core.Description, base string) ([]byte, error) {
+	d := &documenter{base: base, allowed: allowed, public: map[string]core.Description{}}
+	for _, each := range public {
+		d.public[each.Collection.Name] = each
+	}
+	var tags array
+	for i := range allowed {
+		c := d.collection(&allowed[i])
+		c.describe()
+		tags = append(tags, object{{"name", c.Name}, {"description", "Records of the collection " + c.Name + "."}})
+	}
+	document := object{
+		{"openapi", "3.1.0"},
+		{"info", information},
+		{"jsonSchemaDialect", "https://spec.openapis.org/oas/3.1/dialect/base"},
+		{"servers", array{object{{"url", "/"}, {"description", "This server."}}}},
+		{"security", array{object{}, needs("apiKey"), needs("bearer")}},
+		{"tags", tags},
+		{"paths", d.paths},
+		{"components", object{
+			{"schemas", d.schemas},
+			{"parameters", d.parameters},
+			{"headers", d.headers},
+			{"responses", d.responses},
+			{"securitySchemes", securitySchemes},
+		}},
+	}
+	if tags == nil { // nothing is allowed: an empty list is no null
+		document[5].value, document[6].value = array{}, object{}
+	}
+	return plainJSON(document)
+}
+
+// information is what the document says of the whole API.
+var information = object{
+	{"title", "Portolan data API"},
+	{"version", "1"},
+	{"summary", "Collections of records, as far as you may use them."},
+	{"description", `Every error is a problem document (RFC 9457) with a stable code.
+
+Records have entity tags, "rev.variant": If-Match makes a write conditional upon
+the revision, If-None-Match saves reading again what has not changed. Lists are
+read page by page: the end is the absence of nextLink, and nothing else.
+
+Filters are written as in OData: price gt 10 and contains(title, 'case').`},
+	{"license", object{{"name", "Apache 2.0"}, {"identifier", "Apache-2.0"}}},
+	{"contact", object{{"name", "The operator of this server"}}},
+}
+
+// securitySchemes are the ways to say who asks.
+var securitySchemes = object{
+	{"apiKey", object{
+		{"type", "apiKey"}, {"in", "header"}, {"name", "X-API-Key"}, {"description", "A key that this server made."},
+	}},
+	{"bearer", object{
+		{"type", "http"}, {"scheme", "bearer"}, {"bearerFormat", "JWT"}, {"description", "A token of an issuer that this server trusts."},
+	}},
+}
+
+// needs returns the requirement of one security scheme.
+func needs(scheme string) object { return object{{scheme, array{}}} }
+
+// security returns who may do the action: anybody, or those with a credential.
+func (c *documented) security(actions ...policy.Action) array {
+	needed := array{needs("apiKey"), needs("bearer")}
+	public := c.public[c.Name]
+	for _, action := range actions {
+		if public.Rights[action] == nil {
+			return needed
+		}
+	}
+	return append(array{object{}}, needed...)
+}
+
+// has reports whether the components already have one of the name.
+func (o object) has(name string) bool {
+	for _, each := range o {
+		if each.name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// shared returns the reference to a component, which it adds to the section if
+// it is not there.
+func shared(section *object, path, name string, make func() object) object {
+	if !section.has(name) {
+		*section = section.with(name, object{}) // first, so that a component may refer to itself
+		at := len(*section) - 1
+		(*section)[at].value = make()
+	}
+	return ref(path, name)
+}

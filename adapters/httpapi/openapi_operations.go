@@ -1,0 +1,235 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/portolan-io/portolan/core"
+	"github.com/portolan-io/portolan/core/policy"
+	"github.com/portolan-io/portolan/core/query"
+)
+
+// describe adds the paths of the collection that the caller may do anything at.
+func (c *documented) describe() {
+	at := c.base + "/" + c.Name
+	c.path(at, object{}, c.listOperation(), c.createOperation())
+	c.path(at+"/$query", object{}, c.queryOperation())
+	c.path(at+"/$delete", object{}, c.deleteManyOperation())
+	c.path(at+"/{id}", object{{"parameters", array{c.idParameter()}}},
+		c.getOperation(), c.replaceOperation(), c.patchOperation(), c.deleteOperation())
+}
+
+// path adds a path with those of the operations that are any.
+func (c *documented) path(template string, item object, operations ...object) {
+	found := false
+	for _, operation := range operations {
+		if operation != nil {
+			item, found = append(item, operation...), true
+		}
+	}
+	if found {
+		c.paths = c.paths.with(template, item)
+	}
+}
+
+// operation returns one operation under its method, for a caller who needs all
+// of the given rights.
+func (c *documented) operation(method, verb, summary string, needs []policy.Action, more object) object {
+	operation := object{
+		{"operationId", c.Name + "." + verb},
+		{"tags", array{c.Name}},
+		{"summary", summary},
+	}
+	operation = append(operation, more...)
+	return object{{method, operation.with("security", c.security(needs...))}}
+}
+
+func (c *documented) listOperation() object {
+	if !c.may(policy.Read) {
+		return nil
+	}
+	return c.operation("get", "list", "List records of "+c.Name, []policy.Action{policy.Read}, object{
+		{"description", "Answers one page of the records that match and that you may read."},
+		{"parameters", c.listParameters()},
+		{"responses", c.answers(object{
+			{"200", c.pageAnswer(object{{"ETag", c.header("WeakETag")}})},
+			{"304", c.unchangedAnswer("WeakETag")},
+		}, http.StatusNotAcceptable, http.StatusUnprocessableEntity)},
+	})
+}
+
+// queryOperation documents the list whose options are in the body.
+func (c *documented) queryOperation() object {
+	if !c.may(policy.Read) {
+		return nil
+	}
+	options := object{
+		{"filter", object{{"type", "string"}, {"minLength", 1}, {"maxLength", query.MaxBodyBytes}, {"examples", array{c.filterExample()}}}},
+		{"orderby", object{{"type", "string"}, {"minLength", 1}, {"examples", array{c.IDField().Name + " desc"}}}},
+		{"select", object{{"type", "string"}, {"minLength", 1}, {"examples", array{c.IDField().Name}}}},
+		{"first", firstSchema()},
+		{"after", object{{"type", "string"}, {"minLength", 1}}},
+		{"count", object{{"type", "boolean"}, {"default", false}}},
+		{"ids", c.idsSchema()},
+	}
+	return c.operation("post", "query", "List records of "+c.Name+", with the options in the body", []policy.Action{policy.Read}, object{
+		{"description", "The options of a list, for long filters and for lists of ids. The same body is sent to the nextLink."},
+		{"parameters", array{object{
+			{"name", "$after"}, {"in", "query"},
+			{"description", "Where the page begins, as in the body."},
+			{"schema", object{{"type", "string"}, {"minLength", 1}}},
+		}}},
+		{"requestBody", jsonBody(object{{"type", "object"}, {"properties", options}, {"additionalProperties", false}},
+			object{{"filter", c.filterExample()}, {"first", 10}})},
+		{"responses", c.answers(object{{"200", c.pageAnswer(nil)}}, append(bodyStatuses, http.StatusUnprocessableEntity)...)},
+	})
+}
+
+func (c *documented) idsSchema() object {
+	return object{
+		{"type", "array"}, {"maxItems", core.MaxIDs}, {"items", c.typed(c.IDField(), c.IDField().Type, false)},
+		{"description", "Only records with one of these ids."},
+	}
+}
+
+// deleteManyOperation documents $delete, which is of use only to who may also
+// read what it finds.
+func (c *documented) deleteManyOperation() object {
+	if !c.may(policy.Delete) || !c.may(policy.Read) {
+		return nil
+	}
+	body := object{
+		{"type", "object"},
+		{"properties", object{
+			{"filter", object{{"type", "string"}, {"minLength", 1}, {"maxLength", query.MaxBodyBytes}}},
+			{"ids", c.idsSchema()},
+		}},
+		{"anyOf", array{object{{"required", array{"filter"}}}, object{{"required", array{"ids"}}}}},
+		{"additionalProperties", false},
+	}
+	deleted := object{
+		{"type", "object"},
+		{"properties", object{{"deleted", object{{"type", "integer"}, {"minimum", 0}, {"maximum", core.MaxDelete}}}}},
+		{"required", array{"deleted"}},
+		{"additionalProperties", false},
+	}
+	return c.operation("post", "deleteMany", "Delete records of "+c.Name, []policy.Action{policy.Delete, policy.Read}, object{
+		{"description", "Deletes all records that match and that you may delete, or none of them."},
+		{"parameters", array{c.preferMostParameter()}},
+		{"requestBody", jsonBody(body, object{{"filter", c.filterExample()}})},
+		{"responses", c.answers(object{
+			{"200", object{
+				{"description", "How many records were deleted."},
+				{"headers", c.headersOf("Preference-Applied")},
+				{"content", object{{typeJSON, object{{"schema", deleted}, {"example", object{{"deleted", 3}}}}}}},
+			}},
+		}, append(bodyStatuses, http.StatusConflict, http.StatusUnprocessableEntity)...)},
+	})
+}
+
+func (c *documented) getOperation() object {
+	if !c.may(policy.Read) {
+		return nil
+	}
+	return c.operation("get", "get", "Read one record of "+c.Name, []policy.Action{policy.Read}, object{
+		{"description", "Answers the record. One that you may not read does not exist."},
+		{"parameters", array{c.selectParameter(), c.ifNoneMatch(), c.ifMatch()}},
+		{"responses", c.answers(object{
+			{"200", c.recordAnswer("The record.", "ETag")},
+			{"304", c.unchangedAnswer("ETag")},
+		}, http.StatusNotAcceptable, http.StatusPreconditionFailed)},
+	})
+}
+
+func (c *documented) createOperation() object {
+	if !c.may(policy.Create) {
+		return nil
+	}
+	input := c.inputSchema("create", policy.Create, "A new record of "+c.Name+".")
+	list := object{{"type", "array"}, {"items", input}, {"minItems", 1}, {"maxItems", core.MaxCreate}}
+	one := c.example(func(i int) bool { return c.writes(policy.Create, i) })
+	line, err := plainJSON(one)
+	if err != nil {
+		line = []byte("{}")
+	}
+	return c.operation("post", "create", "Create records of "+c.Name, []policy.Action{policy.Create}, object{
+		{"description", "Stores one record, or all of an array or of lines of NDJSON, or none of them."},
+		{"parameters", array{c.preferReturnParameter()}},
+		{"requestBody", object{{"required", true}, {"content", object{
+			{typeJSON, object{
+				{"schema", object{{"oneOf", array{input, list}}}},
+				{"examples", object{{"one", object{{"value", one}}}, {"several", object{{"value", array{one}}}}}},
+			}},
+			{typeNDJSON, object{
+				{"schema", object{{"type", "string"}, {"minLength", 2}, {"description", "One record a line, each as in application/json."}}},
+				{"example", string(line) + "\n"},
+			}},
+		}}}},
+		{"responses", c.answers(object{{"201", c.createdAnswer()}}, append(bodyStatuses, http.StatusConflict)...)},
+	})
+}
+
+func (c *documented) replaceOperation() object {
+	creates, updates := c.may(policy.Create), c.may(policy.Update)
+	if !creates && !updates {
+		return nil
+	}
+	action, preconditions, what := policy.Update, array{c.ifMatch()}, "Replaces the record with this id; there must be one."
+	switch {
+	case creates && updates:
+		preconditions = append(preconditions, c.ifAbsent())
+		what = "Replaces the record with this id, or creates it."
+	case creates:
+		action, preconditions = policy.Create, array{c.ifAbsent()}
+		what = "Creates the record with this id; there must be none."
+	}
+	input := c.inputSchema("replace", action, "All that a record of "+c.Name+" is to have: what is left out becomes null.")
+	answers := object{}
+	if updates {
+		answers = c.changedAnswers()
+	}
+	if creates {
+		answers = append(object{{"201", c.recordAnswer("The record was created.", "ETag", "Location", "Preference-Applied")}}, answers...)
+	}
+	return c.operation("put", "replace", "Replace or create one record of "+c.Name, []policy.Action{action}, object{
+		{"description", what},
+		{"parameters", append(preconditions, c.preferReturnParameter())},
+		{"requestBody", jsonBody(input, nil)},
+		{"responses", c.answers(answers, append(bodyStatuses, http.StatusConflict, http.StatusPreconditionFailed)...)},
+	})
+}
+
+func (c *documented) patchOperation() object {
+	if !c.may(policy.Update) {
+		return nil
+	}
+	input := object{{"schema", c.inputSchema("patch", policy.Update,
+		"What is to change of a record of "+c.Name+" (RFC 7396): null removes a value, what is left out stays.")}}
+	return c.operation("patch", "patch", "Change one record of "+c.Name, []policy.Action{policy.Update}, object{
+		{"description", "Merges the patch into the record."},
+		{"parameters", array{c.ifMatch(), c.preferReturnParameter()}},
+		{"requestBody", object{{"required", true}, {"content", object{{typePatch, input}, {typeJSON, input}}}}},
+		{"responses", c.answers(c.changedAnswers(), append(bodyStatuses, http.StatusConflict, http.StatusPreconditionFailed)...)},
+	})
+}
+
+func (c *documented) deleteOperation() object {
+	if !c.may(policy.Delete) {
+		return nil
+	}
+	return c.operation("delete", "delete", "Delete one record of "+c.Name, []policy.Action{policy.Delete}, object{
+		{"description", "Deletes the record. One that other records refer to stays, where the collection says so."},
+		{"parameters", array{c.ifMatch()}},
+		{"responses", c.answers(object{
+			{"204", object{{"description", "The record is gone."}, {"headers", c.headersOf()}}},
+		}, http.StatusConflict, http.StatusPreconditionFailed)},
+	})
+}
+
+// jsonBody returns a body of JSON that must be there.
+func jsonBody(schema, example object) object {
+	content := object{{"schema", schema}}
+	if example != nil {
+		content = content.with("example", example)
+	}
+	return object{{"required", true}, {"content", object{{typeJSON, content}}}}
+}

@@ -1,0 +1,203 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/policy"
+)
+
+// bodyStatuses are what may be wrong with any body, or with what answers it.
+var bodyStatuses = []int{http.StatusNotAcceptable, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType}
+
+// everyStatus are the errors that any operation may answer with.
+var everyStatus = []int{
+	http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound,
+	http.StatusInternalServerError, http.StatusServiceUnavailable,
+}
+
+// answers returns the responses of an operation: the given ones, those that any
+// operation has, and those of the further statuses.
+func (d *documenter) answers(well object, statuses ...int) object {
+	statuses = slices.Concat(everyStatus, statuses)
+	slices.Sort(statuses)
+	for _, status := range statuses {
+		well = well.with(strconv.Itoa(status), d.problemAnswer(status))
+	}
+	return well
+}
+
+// problems are examples of what is wrong, by status.
+var problems = map[int]*fault.Error{
+	http.StatusBadRequest: fault.New(fault.Invalid, "", "there is no field pirce").Coded("unknown-field").
+		Hinting("did you mean price?").At(fault.Place{Pointer: "/pirce", Code: "unknown-field", Detail: "there is no field pirce"}),
+	http.StatusUnauthorized: fault.New(fault.Unauthenticated, "", "to read this needs a credential").
+		Hinting("send a bearer token in Authorization or a key in X-API-Key"),
+	http.StatusForbidden:             fault.New(fault.Forbidden, "", "you may not change this record").Coded("row-policy"),
+	http.StatusNotFound:              fault.New(fault.NotFound, "", "there is no such record"),
+	http.StatusNotAcceptable:         fault.New(fault.Invalid, "", "the answer is application/json, which Accept rules out").Coded(codeAccept),
+	http.StatusConflict:              fault.New(fault.Exists, "", "there is a record with this id already"),
+	http.StatusPreconditionFailed:    fault.New(fault.Stale, "", "the record has changed since you read it"),
+	http.StatusRequestEntityTooLarge: fault.New(fault.TooLarge, "", "the body is larger than 4194304 octets").Coded("body-too-large"),
+	http.StatusUnsupportedMediaType:  fault.New(fault.Invalid, "", "a body of this Content-Type is not read here").Coded(codeMediaType),
+	http.StatusUnprocessableEntity: fault.New(fault.Refused, "", "to count what matches would read more than 10000 records").
+		Coded("query-needs-index").Hinting("leave $count out, or filter by an indexed field"),
+	http.StatusInternalServerError: fault.New(fault.Internal, "", "something went wrong on the server"),
+	http.StatusServiceUnavailable:  fault.New(fault.Unavailable, "", "the store does not answer").Hinting("try again"),
+}
+
+// problemAnswer returns the reference to the response of an error.
+func (d *documenter) problemAnswer(status int) object {
+	f := problems[status]
+	return shared(&d.responses, "responses", "Problem"+strconv.Itoa(status), func() object {
+		body, _ := problemOf(f, d.base+"/things/7", "3Q7ZKXV5BHW2M6TD4RJN8PYCAE")
+		headers := []string{}
+		switch status {
+		case http.StatusUnauthorized:
+			headers = append(headers, "WWW-Authenticate")
+		case http.StatusServiceUnavailable:
+			headers = append(headers, "Retry-After")
+		}
+		return object{
+			{"description", outcomeOf(f).title + "."},
+			{"headers", d.headersOf(headers...)},
+			{"content", object{{"application/problem+json", object{
+				{"schema", d.problemSchema()}, {"example", json.RawMessage(body)},
+			}}}},
+		}
+	})
+}
+
+// problemSchema returns the reference to the schema of every error.
+func (d *documenter) problemSchema() object {
+	text := func(description string) object { return object{{"type", "string"}, {"description", description}} }
+	return shared(&d.schemas, "schemas", "Problem", func() object {
+		place := object{
+			{"type", "object"},
+			{"properties", object{
+				{"pointer", text("A JSON pointer (RFC 6901) into the body, or the name of a parameter.")},
+				{"code", text("A stable name of what is wrong there.")},
+				{"detail", text("A sentence about it.")},
+			}},
+			{"required", array{"pointer", "code", "detail"}},
+			{"additionalProperties", false},
+		}
+		return object{
+			{"type", "object"},
+			{"description", "What is wrong (RFC 9457)."},
+			{"properties", object{
+				{"type", text("A URI that names the kind of problem.").with("format", "uri")},
+				{"title", text("The kind of problem in words.")},
+				{"status", object{{"type", "integer"}, {"minimum", 400}, {"maximum", 599}, {"description", "The status of the answer."}}},
+				{"detail", text("A sentence about this occurrence.")},
+				{"instance", text("The path of the request.").with("format", "uri-reference")},
+				{"code", text("A stable name of the exact condition, for programs.")},
+				{"requestId", text("Names the request in the log of the server.")},
+				{"hint", text("What would help.")},
+				{"errors", object{{"type", "array"}, {"items", place}, {"description", "Where in the request, if it is about some places of it."}}},
+			}},
+			{"required", array{"type", "title", "status", "detail", "instance", "code", "requestId"}},
+			{"additionalProperties", false},
+		}
+	})
+}
+
+// pageAnswer returns the response of one page of a list.
+func (c *documented) pageAnswer(more object) object {
+	var example object
+	record := c.example(func(i int) bool { return c.sees(policy.Read, i) })
+	example = object{{"value", array{record}}, {"nextLink", c.base + "/" + c.Name + "?$after=opaque"}, {"count", 248}}
+	return object{
+		{"description", "A page of records."},
+		{"headers", append(c.headersOf("Link"), more...)},
+		{"content", object{{typeJSON, object{{"schema", c.pageSchema()}, {"example", example}}}}},
+	}
+}
+
+// recordAnswer returns the response with one record, which is left out if the
+// caller may not read it.
+func (c *documented) recordAnswer(description string, headers ...string) object {
+	answer := object{{"description", description}, {"headers", c.headersOf(headers...)}}
+	if !c.may(policy.Read) {
+		return answer
+	}
+	return answer.with("content", object{{typeJSON, object{{"schema", c.recordSchema()}}}})
+}
+
+// createdAnswer returns the response of POST: one record or all of them.
+func (c *documented) createdAnswer() object {
+	answer := object{
+		{"description", "The records were created. One that was sent alone has Location and ETag."},
+		{"headers", c.headersOf("ETag", "Location", "Preference-Applied")},
+	}
+	if !c.may(policy.Read) {
+		return answer
+	}
+	list := object{
+		{"type", "object"},
+		{"properties", object{{"value", object{{"type", "array"}, {"items", c.recordSchema()}}}}},
+		{"required", array{"value"}},
+		{"additionalProperties", false},
+	}
+	return answer.with("content", object{{typeJSON, object{{"schema", object{{"anyOf", array{c.recordSchema(), list}}}}}}})
+}
+
+// changedAnswers returns the responses of a write of a record that was there.
+func (c *documented) changedAnswers() object {
+	empty := object{
+		{"description", "The record was written. It is not shown, because return=minimal was preferred or because you may not read it."},
+		{"headers", c.headersOf("ETag", "Preference-Applied")},
+	}
+	if !c.may(policy.Read) {
+		return object{{"204", empty}}
+	}
+	return object{
+		{"200", c.recordAnswer("The record as it is now.", "ETag", "Preference-Applied")},
+		{"204", empty},
+	}
+}
+
+// unchangedAnswer returns the response to who has the current state already.
+func (d *documenter) unchangedAnswer(tag string) object {
+	return object{
+		{"description", "What If-None-Match names is still as it is."},
+		{"headers", d.headersOf().with("ETag", d.header(tag))},
+	}
+}
+
+// headersOf returns the given response headers, and those that every answer has.
+func (d *documenter) headersOf(names ...string) object {
+	headers := object{}
+	for _, name := range append([]string{"X-Request-Id", "Cache-Control", "Vary"}, names...) {
+		headers = headers.with(name, d.header(name))
+	}
+	return headers
+}
+
+// header returns the reference to a response header.
+func (d *documenter) header(name string) object {
+	return shared(&d.headers, "headers", name, func() object { return responseHeaders[name] })
+}
+
+// responseHeader describes a header of an answer.
+func responseHeader(description, example string) object {
+	return object{{"description", description}, {"schema", object{{"type", "string"}}}, {"example", example}}
+}
+
+// responseHeaders are the headers of answers, by name; WeakETag is the ETag of
+// a list.
+var responseHeaders = map[string]object{
+	"X-Request-Id":       responseHeader("Names the request in the log of the server; the one that was sent, if it was fit.", "3Q7ZKXV5BHW2M6TD4RJN8PYCAE"),
+	"Cache-Control":      responseHeader("Who may keep the answer.", "private, no-cache"),
+	"Vary":               responseHeader("What of the request the answer depends on.", "Accept, Authorization, X-API-Key"),
+	"ETag":               responseHeader("The entity tag of the record: its revision, a dot, and what of it is shown. There is none without a record.", exampleTag),
+	"WeakETag":           responseHeader("The weak entity tag of the page.", `W/"mXk3Tn1v8eQ2aZ0b"`),
+	"Link":               responseHeader(`The address of the next page, with rel="next" (RFC 8288), unless this is the last.`, `</v1/things?$after=opaque>; rel="next"`),
+	"Location":           responseHeader("The address of the record that was created.", "/v1/things/7"),
+	"Preference-Applied": responseHeader("The preferences that were followed (RFC 7240), if any.", "return=minimal"),
+	"Retry-After":        responseHeader("After how many seconds to try again.", "1"),
+	"WWW-Authenticate":   responseHeader("How to say who asks.", `Bearer realm="portolan"`),
+}
