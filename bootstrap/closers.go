@@ -1,0 +1,35 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"slices"
+)
+
+// closers are what is to be closed at the end, in the reverse of the order in
+// which it was opened.
+//
+// fx runs the stop hooks of an application only if it was started; when a later
+// port fails to open, what is open already must be closed all the same.
+type closers struct {
+	functions []func(context.Context) error
+}
+
+func (c *closers) add(end func(context.Context) error) {
+	c.functions = append(c.functions, end)
+}
+
+// addClose adds a Close method that takes no context.
+func (c *closers) addClose(end func() error) {
+	c.add(func(context.Context) error { return end() })
+}
+
+// close closes everything once, however often it is called.
+func (c *closers) close(ctx context.Context) error {
+	var errs []error
+	for _, end := range slices.Backward(c.functions) {
+		errs = append(errs, end(ctx))
+	}
+	c.functions = nil
+	return errors.Join(errs...)
+}

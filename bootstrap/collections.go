@@ -1,0 +1,158 @@
+package bootstrap
+
+import (
+	"reflect"
+	"strconv"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// A Collection is one named, typed set of records and who may do what with it.
+type Collection struct {
+	// The field that is the id, of type string or int. Left out, records get a
+	// UUID made by the server, in a field called id.
+	ID string `yaml:"id"`
+	// The fields, by name.
+	Fields Named[Field] `yaml:"fields"`
+	// Indexes, each a list of fields; "stars desc" is in descending order.
+	Indexes [][]string `yaml:"indexes"`
+	// How many rows one page may read when the store cannot filter by itself. The
+	// default is 10000.
+	MaxScan int `yaml:"max_scan" jsonschema:"minimum=1"`
+	// The table that holds the records, if it is not one of the collection's name
+	// made by Portolan.
+	Table Table `yaml:"table"`
+	// How pages are to be cached. It is checked, and kept for the cache.
+	Cache *Cache `yaml:"cache"`
+	// What each role may do. The roles anonymous (everybody) and authenticated
+	// (everybody with a credential) are implied; a caller has the union of what
+	// its roles have.
+	Access Named[Grant] `yaml:"access"`
+}
+
+func (*Collection) announced() []string {
+	return []string{"view_of", "deprecated", "consent", "external_writers"}
+}
+
+// A Field is one typed part of a record, with the rules for its values.
+type Field struct {
+	// The type of its values.
+	Type string `yaml:"type" jsonschema:"required,enum=string,enum=int,enum=float,enum=decimal,enum=bool,enum=time,enum=json,enum=list,enum=bytes"`
+	// The type of a list's items.
+	Items string `yaml:"items"`
+	// Null, or nothing, is refused.
+	Required bool `yaml:"required"`
+	// Set by the server alone.
+	ReadOnly bool `yaml:"read_only"`
+	// The least value of a number or a time.
+	Min Literal `yaml:"min"`
+	// The greatest value of a number or a time; of a string the most characters, of
+	// bytes the most octets, of a list the most items.
+	Max Literal `yaml:"max"`
+	// What a string holds.
+	Format string `yaml:"format" jsonschema:"enum=uri,enum=email,enum=uuid,enum=date"`
+	// The strings that are allowed.
+	Enum []string `yaml:"enum"`
+	// The digits of a decimal in all, at most 18.
+	Precision int `yaml:"precision" jsonschema:"minimum=1"`
+	// The digits of a decimal behind the point.
+	Scale int `yaml:"scale" jsonschema:"minimum=0"`
+	// The expression that computes the value on each write from other fields.
+	Derive string `yaml:"derive"`
+	// The collection whose ids it holds.
+	References string `yaml:"references"`
+	// The reference is checked on each write, and what it names cannot be deleted.
+	Enforce bool `yaml:"enforce"`
+}
+
+func (*Field) announced() []string {
+	return []string{"encrypted", "personal", "purpose", "retention"}
+}
+
+// A Literal is a value as it is written, whatever its type.
+type Literal string
+
+// A Table is where a store keeps a collection.
+type Table struct {
+	// The name of the table, which may be qualified, as in amazon.products.
+	Name string `yaml:"name"`
+	// Portolan creates and extends it. False is for a table that exists and is
+	// never altered.
+	Managed bool `yaml:"managed"`
+	// The column of a table that is not managed which changes with each write.
+	Revision string `yaml:"revision"`
+}
+
+func (t *Table) setDefaults() { t.Managed = true }
+
+// A Cache is how the pages of a collection are to be cached.
+type Cache struct {
+	// How old an answer may be: strict is never older than the last write, bounded
+	// at most ttl, none is not cached.
+	Class string `yaml:"class" jsonschema:"enum=strict,enum=bounded,enum=none"`
+	// How long an answer is kept.
+	TTL time.Duration `yaml:"ttl"`
+	// The fields by whose value pages are dropped together.
+	Scopes []string `yaml:"scopes"`
+}
+
+func (c *Cache) setDefaults() { c.Class = "strict" }
+
+// A Grant is what one role may do. A more exact key wins over write, and write
+// over all.
+type Grant struct {
+	// Get and list records.
+	Read *Rule `yaml:"read"`
+	// Make new records.
+	Create *Rule `yaml:"create"`
+	// Change records.
+	Update *Rule `yaml:"update"`
+	// Delete records.
+	Delete *Rule `yaml:"delete"`
+	// Create, update and delete.
+	Write *Rule `yaml:"write"`
+	// Everything.
+	All *Rule `yaml:"all"`
+	// Fields that the role does not see, nor filter, sort or count by.
+	Hide []string `yaml:"hide"`
+	// Fields that the role may not write.
+	ReadOnly []string `yaml:"read_only"`
+	// The ranges of addresses that the grant is valid from.
+	AllowFrom []string `yaml:"allow_from"`
+}
+
+// A Rule is true, false, or a mapping with where: a filter of the rows that it
+// is true of, in the query language, which may name @claims.
+type Rule struct {
+	Allowed bool
+	Where   string
+}
+
+type where struct {
+	// The filter of the rows, as in: seller eq @claims.sub
+	Where string `yaml:"where" jsonschema:"required"`
+}
+
+// decodeNode reads true, false or {where: …}.
+func (r *Rule) decodeNode(d *decoder, node *yaml.Node, path string) {
+	if node.Kind == yaml.MappingNode {
+		var rows where
+		d.decode(node, path, reflect.ValueOf(&rows).Elem(), "")
+		*r = Rule{Allowed: true, Where: rows.Where}
+		return
+	}
+	text, ok := "", node.Kind == yaml.ScalarNode && !isNull(node)
+	if ok {
+		if text, ok = d.text(node, path); !ok {
+			return
+		}
+	}
+	if text != "true" && text != "false" {
+		d.mistake(node, path, "true, false or {where: …} belongs here, not %s", kindOf(node))
+		return
+	}
+	*r = Rule{Allowed: text == "true"}
+}
+
+func index(i int) string { return strconv.Itoa(i) }

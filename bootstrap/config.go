@@ -1,0 +1,105 @@
+package bootstrap
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/portolan-io/portolan/ports/secrets"
+)
+
+// A Config is a whole configuration: one YAML file for each place that Portolan
+// runs in. The JSON Schema that editors check it with is made from this type,
+// its descriptions from these comments.
+type Config struct {
+	// The server itself: where it listens, and its limits.
+	Service Service `yaml:"service"`
+	// Where records are kept. The driver's own section holds its settings.
+	Repository Choice `yaml:"repository" jsonschema:"required" port:"repository"`
+	// Where secrets are kept. It is opened first, so that every other section may
+	// refer to a secret as secret://name.
+	Secrets Choice `yaml:"secrets" port:"secrets"`
+	// Who turns credentials into principals, asked in this order. API keys need
+	// none of these, only service.key_pepper.
+	Auth []Choice `yaml:"auth" port:"auth"`
+	// Who is told what happens: metrics and traces.
+	Telemetry []Choice `yaml:"telemetry" port:"telemetry"`
+	// Further files with collections, as patterns relative to this file, such as
+	// collections/*.yaml.
+	Include []string `yaml:"include"`
+	// The collections that are served, by name.
+	Collections Named[Collection] `yaml:"collections"`
+	// What makes a laptop pleasant and has no place anywhere else.
+	Development Development `yaml:"development"`
+}
+
+func (*Config) announced() []string {
+	return []string{"cache", "events", "limit", "keys", "files", "mail", "gateway"}
+}
+
+// A Service is how the server listens, and what it allows.
+type Service struct {
+	// The address of the API, host:port. Port 0 takes a free one. The default is
+	// :8080.
+	Listen string `yaml:"listen"`
+	// The address of metrics, the full readiness report and profiles, or off. Keep
+	// it from the public. The default is 127.0.0.1:9090.
+	Admin string `yaml:"admin"`
+	// What every path of the API begins with. The default is /v1.
+	Base string `yaml:"base"`
+	// Who may see /docs and /openapi.json: public, admin (on the admin listener
+	// alone) or off. The default is public.
+	Docs string `yaml:"docs" jsonschema:"enum=public,enum=admin,enum=off"`
+	// How logs are written on standard error: json or text. The default is json.
+	Log string `yaml:"log" jsonschema:"enum=json,enum=text"`
+	// The least important level that is logged. The default is info.
+	LogLevel string `yaml:"log_level" jsonschema:"enum=debug,enum=info,enum=warn,enum=error"`
+	// How long requests are still accepted after the order to stop, so that load
+	// balancers can notice; at most 6s. The default is 2s.
+	DrainDelay time.Duration `yaml:"drain_delay"`
+	// How long the head of a request may take to arrive. The default is 5s.
+	HeaderTimeout time.Duration `yaml:"header_timeout"`
+	// How long a whole request may take to arrive. The default is 10s.
+	ReadTimeout time.Duration `yaml:"read_timeout"`
+	// How long an ordinary request may be worked on; writing the answer may take 5s
+	// more. The default is 25s.
+	RequestTimeout time.Duration `yaml:"request_timeout"`
+	// How long an unused connection is kept. The default is 60s.
+	IdleTimeout time.Duration `yaml:"idle_timeout"`
+	// How many octets the head of a request may have. The default is 16384.
+	MaxHeader int `yaml:"max_header" jsonschema:"minimum=1024"`
+	// How many octets the body of an ordinary request may have. The default is
+	// 4194304.
+	MaxBody int64 `yaml:"max_body" jsonschema:"minimum=1024"`
+	// How many connections are open at once; more wait. The default is 4096.
+	MaxConnections int `yaml:"max_connections" jsonschema:"minimum=1"`
+	// The proxies whose X-Forwarded-For is believed, as ranges of addresses.
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
+	// What the hashes of API keys are keyed with, 16 octets or more, best as
+	// secret://name. Without it there are no API keys.
+	KeyPepper secrets.Value `yaml:"key_pepper"`
+	// What cursors are signed with, 16 octets or more, the same for all instances,
+	// best as secret://name. Without it cursors end with the process.
+	CursorKey secrets.Value `yaml:"cursor_key"`
+}
+
+func (s *Service) setDefaults() {
+	*s = Service{
+		Listen: ":8080", Admin: "127.0.0.1:9090", Base: "/v1", Docs: "public", Log: "json", LogLevel: "info",
+		DrainDelay: 2 * time.Second, HeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		RequestTimeout: 25 * time.Second, IdleTimeout: time.Minute,
+		MaxHeader: 16 << 10, MaxBody: 4 << 20, MaxConnections: 4096,
+	}
+}
+
+func (*Service) announced() []string { return []string{"instances", "cors"} }
+
+// Development is for a laptop. With any of it the server listens on the
+// addresses of this machine alone, unless the variable PORTOLAN_EXPOSE is true.
+type Development struct {
+	// Imports the sample that is part of the program, 248 categories and about
+	// 2,000 products, into the collections categories and products at every start.
+	Sample bool `yaml:"sample"`
+	// Makes an API key with the role admin at every start, valid for a day, and
+	// prints it.
+	AdminKey bool `yaml:"admin_key"`
+}

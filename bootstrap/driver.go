@@ -1,0 +1,90 @@
+package bootstrap
+
+import (
+	"context"
+	"reflect"
+
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/ports/auth"
+	"github.com/portolan-io/portolan/ports/repository"
+	"github.com/portolan-io/portolan/ports/secrets"
+	"github.com/portolan-io/portolan/ports/telemetry"
+)
+
+// A Driver is an adapter that is not opened yet: a name by which configurations
+// choose it for a port, the type of its settings, and how it is opened. Make one
+// with [Repository], [Secrets], [Auth] or [Telemetry].
+//
+// The settings are a struct whose yaml tags are the keys. A field of type
+// secrets.Value is a secret that may rotate; a string may refer to a secret too
+// and gets what it holds at the start.
+type Driver struct {
+	port     string
+	name     string
+	config   reflect.Type
+	open     func(ctx context.Context, settings reflect.Value) (any, error)
+	settings reflect.Value // once the driver is picked
+}
+
+// Repository returns the driver of a place to keep records.
+func Repository[C any, S repository.Store](name string, open func(context.Context, C) (S, error)) Driver {
+	return newDriver("repository", name, open)
+}
+
+// Secrets returns the driver of a place to keep secrets.
+func Secrets[C any, S secrets.Source](name string, open func(context.Context, C) (S, error)) Driver {
+	return newDriver("secrets", name, open)
+}
+
+// Auth returns the driver of something that turns credentials into principals.
+func Auth[C any, A auth.Authenticator](name string, open func(context.Context, C) (A, error)) Driver {
+	return newDriver("auth", name, open)
+}
+
+// Telemetry returns the driver of an observer.
+func Telemetry[C any, O telemetry.Observer](name string, open func(context.Context, C) (O, error)) Driver {
+	return newDriver("telemetry", name, open)
+}
+
+func newDriver[C, A any](port, name string, open func(context.Context, C) (A, error)) Driver {
+	return Driver{
+		port: port, name: name, config: reflect.TypeFor[C](),
+		open: func(ctx context.Context, settings reflect.Value) (any, error) {
+			adapter, err := open(ctx, settings.Interface().(C))
+			if err != nil {
+				return nil, err // not a nil adapter in an interface that is none
+			}
+			return adapter, nil
+		},
+	}
+}
+
+// checkDrivers returns an error if two drivers of one port have the same name,
+// or one has no name or settings that cannot be configured.
+func checkDrivers(drivers []Driver) error {
+	seen := make(map[[2]string]bool, len(drivers))
+	for _, driver := range drivers {
+		key := [2]string{driver.port, driver.name}
+		switch {
+		case driver.open == nil || driver.name == "" || driver.name == "driver":
+			return fault.New(fault.Invalid, "bootstrap.Main", "a driver of the port %s has no name that a configuration can use", driver.port)
+		case driver.config.Kind() != reflect.Struct:
+			return fault.New(fault.Invalid, "bootstrap.Main", "the settings of the driver %s of the port %s are no struct", driver.name, driver.port)
+		case seen[key]:
+			return fault.New(fault.Exists, "bootstrap.Main", "there are two drivers called %s for the port %s", driver.name, driver.port)
+		}
+		seen[key] = true
+	}
+	return nil
+}
+
+// open opens the adapter of a picked driver as the type of its port.
+func open[P any](ctx context.Context, driver Driver) (P, error) {
+	adapter, err := driver.open(ctx, driver.settings)
+	if err != nil {
+		var none P
+		return none, fault.New(fault.KindOf(err), "bootstrap.open", "the driver %s of the port %s could not be opened: %s",
+			driver.name, driver.port, fault.Of(err).Detail).Because(err)
+	}
+	return adapter.(P), nil
+}

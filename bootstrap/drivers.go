@@ -1,0 +1,25 @@
+package bootstrap
+
+import (
+	"github.com/portolan-io/portolan/adapters/env"
+	"github.com/portolan-io/portolan/adapters/file"
+	"github.com/portolan-io/portolan/adapters/local"
+	"github.com/portolan-io/portolan/adapters/memory"
+	"github.com/portolan-io/portolan/adapters/otel"
+	"github.com/portolan-io/portolan/adapters/prometheus"
+	"github.com/portolan-io/portolan/adapters/sqlite"
+)
+
+// builtin are the drivers that are part of the program, a line each. To add an
+// adapter, add its line; nothing else here knows it.
+func builtin() []Driver {
+	return []Driver{
+		Repository("memory", memory.Open),
+		Repository("sqlite", sqlite.Open),
+		Secrets("env", env.Open),
+		Secrets("file", file.Open),
+		Auth("local", local.Open),
+		Telemetry("prometheus", prometheus.Open),
+		Telemetry("otlp", otel.Open),
+	}
+}

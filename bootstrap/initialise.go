@@ -1,0 +1,157 @@
+package bootstrap
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portolan-io/portolan/configs"
+	"github.com/portolan-io/portolan/core/fault"
+)
+
+// A profile is a configuration to begin with, and the secrets that it needs, by
+// the name of their file.
+type profile struct {
+	about   string
+	secrets map[string]func() (string, error)
+}
+
+var profiles = map[string]profile{
+	"local": {about: "everything in memory, with the sample"},
+	"sqlite": {about: "records in the file portolan.db, secrets in the directory secrets", secrets: map[string]func() (string, error){
+		"key-pepper":  randomSecret,
+		"cursor-key":  randomSecret,
+		"signing-key": signingKey,
+	}},
+}
+
+func profileNames() []string {
+	var names []string
+	for name := range profiles {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (p *program) initCommand() *cobra.Command {
+	var name, dir string
+	command := &cobra.Command{
+		Use:   "init --profile P",
+		Short: "Write a configuration to begin with",
+		Long: `Write portolan.yaml, its JSON Schema for editors, and what else the profile
+needs. It starts as it is. Files that are there already are never changed.
+
+The profiles are:` + describeProfiles(),
+		Example: "  portolan init --profile sqlite --dir shop\n  cd shop && portolan",
+		Args:    exactly(),
+		RunE:    func(*cobra.Command, []string) error { return p.initialise(name, dir) },
+	}
+	command.Flags().StringVar(&name, "profile", "local", enumerate(profileNames(), "or"))
+	command.Flags().StringVar(&dir, "dir", ".", "the directory")
+	return command
+}
+
+func describeProfiles() string {
+	var text strings.Builder
+	for _, name := range profileNames() {
+		fmt.Fprintf(&text, "\n  %-8s %s", name, profiles[name].about)
+	}
+	return text.String()
+}
+
+// A newFile is a file that init writes.
+type newFile struct {
+	path string
+	text []byte
+	mode fs.FileMode
+}
+
+func (p *program) initialise(name, dir string) error {
+	chosen, ok := profiles[name]
+	if !ok {
+		return fault.New(fault.Invalid, "bootstrap.init", "there is no profile called %s%s", name, unknown(name, "the profiles", profileNames()))
+	}
+	files, err := chosen.files(name, dir)
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		if _, err := os.Lstat(file.path); err == nil {
+			return fault.New(fault.Exists, "bootstrap.init", "%s is there already", file.path).Hinting("choose another directory with --dir")
+		}
+	}
+	for _, file := range files {
+		if err := file.write(); err != nil {
+			return fault.New(fault.Unavailable, "bootstrap.init", "%s cannot be written", file.path).Because(err)
+		}
+		fmt.Fprintf(p.out, "wrote %s\n", file.path)
+	}
+	start := "portolan"
+	if dir != "." {
+		start = "cd " + dir + " && portolan"
+	}
+	fmt.Fprintf(p.out, "\nStart it with: %s\n", start)
+	return nil
+}
+
+// files returns what the profile consists of.
+func (c profile) files(name, dir string) ([]newFile, error) {
+	var files []newFile
+	for from, to := range map[string]string{name + ".yaml": defaultConfig, schemaFile: schemaFile} {
+		text, err := configs.Files.ReadFile(from)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, newFile{filepath.Join(dir, to), text, 0o644})
+	}
+	for secret, generate := range c.secrets {
+		text, err := generate()
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, newFile{filepath.Join(dir, "secrets", secret), []byte(text + "\n"), 0o600})
+	}
+	slices.SortFunc(files, func(a, b newFile) int { return strings.Compare(a.path, b.path) })
+	return files, nil
+}
+
+// write makes the file, which must not be there yet.
+func (f newFile) write() error {
+	if err := os.MkdirAll(filepath.Dir(f.path), 0o755); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(f.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, f.mode)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(f.text)
+	return errors.Join(err, file.Close())
+}
+
+// randomSecret returns 260 random bits as text.
+func randomSecret() (string, error) { return rand.Text() + rand.Text(), nil }
+
+// signingKey returns a new Ed25519 key, PKCS #8 in PEM.
+func signingKey() (string, error) {
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return "", err
+	}
+	octets, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return "", err
+	}
+	block := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: octets})
+	return strings.TrimSuffix(string(block), "\n"), nil
+}

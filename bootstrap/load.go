@@ -1,0 +1,206 @@
+package bootstrap
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/ports/secrets"
+)
+
+// A document is a configuration as it is written: a file, and those that it
+// includes.
+type document struct {
+	name     string // of the first file, as mistakes name it
+	text     []byte // of the first file
+	root     *yaml.Node
+	included []include
+}
+
+type include struct {
+	name string
+	root *yaml.Node
+}
+
+// settings are a configuration that has been read: without mistakes, and with
+// the drivers that it chooses.
+type settings struct {
+	Config
+
+	document   *document
+	repository Driver
+	secrets    Driver
+	auth       []Driver
+	telemetry  []Driver
+}
+
+// environment looks variables up, as os.LookupEnv does.
+type environment func(name string) (string, bool)
+
+// readDocument reads the file of the given path and those that it includes.
+func readDocument(path string, env environment) (*document, error) {
+	text, err := readConfigFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return parseDocument(path, text, env, filepath.Dir(path))
+}
+
+func readConfigFile(path string) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, mistakes{{File: path, Detail: "there is no such file; portolan init writes one to begin with"}}
+	case err != nil:
+		return nil, mistakes{{File: path, Detail: "the file cannot be read"}}
+	}
+	return text, nil
+}
+
+// parseDocument parses a configuration. Patterns of include are relative to
+// dir; an empty dir allows none.
+func parseDocument(name string, text []byte, env environment, dir string) (*document, error) {
+	doc := &document{name: name, text: text}
+	var found mistakes
+	if doc.root = parseYAML(name, text, &found); doc.root == nil {
+		return nil, found.err()
+	}
+	if node := child(doc.root, "include"); node != nil {
+		var patterns []string
+		d := &decoder{file: name, env: env, found: &found, nodes: new(int)}
+		d.decode(node, "include", reflect.ValueOf(&patterns).Elem(), "")
+		for i, pattern := range patterns {
+			doc.include(pattern, dir, within(node, []string{index(i)}), &found)
+		}
+	}
+	return doc, found.err()
+}
+
+// include parses the files that match the pattern.
+func (doc *document) include(pattern, dir string, node *yaml.Node, found *mistakes) {
+	if dir == "" {
+		found.add(doc.name, node, "include", "the configuration that is part of the program cannot include files")
+		return
+	}
+	if !filepath.IsAbs(pattern) {
+		pattern = filepath.Join(dir, pattern)
+	}
+	paths, err := filepath.Glob(pattern)
+	if err != nil {
+		found.add(doc.name, node, "include", "%s is no pattern of files", quoted(pattern))
+		return
+	}
+	if len(paths) == 0 {
+		found.add(doc.name, node, "include", "no file matches %s", pattern)
+	}
+	for _, path := range paths {
+		text, err := readConfigFile(path)
+		if err != nil {
+			*found = append(*found, err.(mistakes)...)
+			continue
+		}
+		if root := parseYAML(path, text, found); root != nil {
+			doc.included = append(doc.included, include{path, root})
+		}
+	}
+}
+
+// yamlLine is where the YAML library, which has no type for it, says that a
+// syntax error is.
+var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
+
+// parseYAML returns the top of a file's one YAML document, or nil if it is not
+// right.
+func parseYAML(name string, text []byte, found *mistakes) *yaml.Node {
+	reader := yaml.NewDecoder(bytes.NewReader(text))
+	var top, second yaml.Node
+	switch err := reader.Decode(&top); {
+	case errors.Is(err, io.EOF):
+		found.add(name, nil, "", "the file is empty")
+		return nil
+	case err != nil:
+		line := 0
+		parts := yamlLine.FindStringSubmatch(err.Error())
+		if parts == nil {
+			parts = []string{"", "", "it cannot be read"}
+		}
+		line, _ = strconv.Atoi(parts[1])
+		*found = append(*found, mistake{File: name, Line: line, Detail: "this is not YAML: " + parts[2]})
+		return nil
+	}
+	if err := reader.Decode(&second); !errors.Is(err, io.EOF) {
+		found.add(name, &second, "", "a file holds one document; leave out what follows ---")
+		return nil
+	}
+	return top.Content[0]
+}
+
+// read decodes a document for the given drivers. secret binds references to
+// secrets; if it is nil they are checked for their form alone.
+func (doc *document) read(drivers []Driver, env environment, secret func(string) (secrets.Value, error)) (*settings, error) {
+	var found mistakes
+	s := &settings{document: doc}
+	d := &decoder{file: doc.name, env: env, secret: secret, found: &found, nodes: new(int)}
+	s.Service.setDefaults()
+	d.decode(doc.root, "", reflect.ValueOf(&s.Config).Elem(), "")
+	for _, file := range doc.included {
+		var more included
+		d.file = file.name
+		d.decode(file.root, "", reflect.ValueOf(&more).Elem(), "")
+		s.Collections = append(s.Collections, more.Collections...)
+	}
+	s.choose(drivers, d)
+	return s, found.err()
+}
+
+// included is what an included file may hold.
+type included struct {
+	Collections Named[Collection] `yaml:"collections"`
+}
+
+// choose picks the drivers of all ports.
+func (s *settings) choose(drivers []Driver, d *decoder) {
+	s.repository, _ = s.Repository.pick(drivers, "repository", d)
+	if s.Secrets.given() || s.Secrets.sections != nil {
+		// A secret cannot be kept by what is not open yet.
+		first := *d
+		first.secret = func(name string) (secrets.Value, error) {
+			return nil, fault.New(fault.Invalid, "bootstrap.read", "the secrets port itself cannot refer to secrets")
+		}
+		s.secrets, _ = s.Secrets.pick(drivers, "secrets", &first)
+	}
+	for i := range s.Auth {
+		driver, ok := s.Auth[i].pick(drivers, "auth", d)
+		if ok {
+			s.auth = append(s.auth, driver)
+		}
+	}
+	for i := range s.Telemetry {
+		driver, ok := s.Telemetry[i].pick(drivers, "telemetry", d)
+		if ok {
+			s.telemetry = append(s.telemetry, driver)
+		}
+	}
+	twice(s.Telemetry, d)
+}
+
+// twice notes an observer that is chosen twice: it would count everything twice.
+func twice(choices []Choice, d *decoder) {
+	var names []string
+	for _, choice := range choices {
+		if choice.given() && slices.Contains(names, choice.Driver) {
+			d.found.add(choice.file, choice.node, choice.path, "the driver %s is chosen twice", choice.Driver)
+		}
+		names = append(names, choice.Driver)
+	}
+}

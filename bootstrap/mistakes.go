@@ -1,0 +1,98 @@
+package bootstrap
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/portolan-io/portolan/core/fault"
+)
+
+// A mistake is one thing wrong with a configuration: where, and a sentence that
+// says what would be right.
+type mistake struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Path   string `json:"path"` // "collections.products.fields.price"; empty is the whole file
+	Detail string `json:"detail"`
+}
+
+// String returns the line that a terminal shows, in the form that editors
+// follow: file, line, what.
+func (m mistake) String() string {
+	where := m.File
+	if m.Line > 0 {
+		where = fmt.Sprintf("%s:%d", m.File, m.Line)
+	}
+	if m.Path == "" {
+		return where + ": " + m.Detail
+	}
+	return where + ": " + m.Path + ": " + m.Detail
+}
+
+// mistakes are all that was found wrong with a configuration. As an error they
+// are one line each.
+type mistakes []mistake
+
+// Error returns the mistakes, a line each.
+func (m mistakes) Error() string {
+	lines := make([]string, len(m))
+	for i, one := range m {
+		lines[i] = one.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Is makes mistakes count as fault.Invalid.
+func (m mistakes) Is(target error) bool { return target == fault.Invalid }
+
+// err returns the mistakes in the order of the files and their lines, or nil if
+// there are none.
+func (m mistakes) err() error {
+	if len(m) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(m, func(a, b mistake) int {
+		if a.File != b.File {
+			return 0
+		}
+		return a.Line - b.Line
+	})
+	return m
+}
+
+// add notes a mistake at the node.
+func (m *mistakes) add(file string, node *yaml.Node, path, format string, args ...any) {
+	line := 0
+	if node != nil {
+		line = node.Line
+	}
+	*m = append(*m, mistake{file, line, path, fmt.Sprintf(format, args...)})
+}
+
+// unknown is the end of a sentence about a name that is not known: what was
+// probably meant, and what is allowed.
+func unknown(name, plural string, allowed []string) string {
+	text := ""
+	if near := fault.Nearest(name, allowed); near != "" {
+		text = "; did you mean " + near + "?"
+	}
+	if len(allowed) == 0 {
+		return text
+	}
+	verb := "; " + plural + " are "
+	if text != "" {
+		verb = " " + strings.ToUpper(plural[:1]) + plural[1:] + " are "
+	}
+	return text + verb + enumerate(allowed, "and")
+}
+
+// enumerate joins names as a sentence does: "a, b and c".
+func enumerate(names []string, last string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " " + last + " " + names[len(names)-1]
+}

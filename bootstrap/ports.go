@@ -1,0 +1,178 @@
+package bootstrap
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+
+	"go.uber.org/fx"
+
+	"github.com/portolan-io/portolan/adapters/layer"
+	"github.com/portolan-io/portolan/core"
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/ports/auth"
+	"github.com/portolan-io/portolan/ports/repository"
+	"github.com/portolan-io/portolan/ports/secrets"
+	"github.com/portolan-io/portolan/ports/telemetry"
+)
+
+// minSecretBytes is the least length of what hashes and signatures are keyed
+// with: 128 bits.
+const minSecretBytes = 16
+
+// graph is everything but the task: from the drivers and the document to the
+// server. fx opens of it what the task needs.
+func graph(ctx context.Context, doc *document, drivers []Driver, env environment, opened *closers) fx.Option {
+	options := []fx.Option{
+		fx.Supply(doc, env, opened, fx.Annotate(ctx, fx.As(new(context.Context)))),
+		fx.Provide(openSettings, openTelemetry, openRepository, openAuth, newCore, newLog, newServer),
+	}
+	for _, driver := range drivers {
+		options = append(options, fx.Supply(fx.Annotate(driver, fx.ResultTags(`group:"drivers"`))))
+	}
+	return fx.Options(options...)
+}
+
+// unopened are the drivers of the table and those that a third party adds.
+type unopened struct {
+	fx.In
+	Drivers []Driver `group:"drivers"`
+}
+
+// openSettings reads the document, opens the secrets port, and reads the
+// document again with what the secrets hold.
+func openSettings(ctx context.Context, doc *document, all unopened, env environment, opened *closers) (*settings, error) {
+	if err := checkDrivers(all.Drivers); err != nil {
+		return nil, err
+	}
+	s, err := doc.read(all.Drivers, env, nil)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.collections(); err != nil {
+		return nil, err
+	}
+	var source secrets.Source
+	if s.Secrets.given() {
+		if source, err = open[secrets.Source](ctx, s.secrets); err != nil {
+			return nil, err
+		}
+		opened.addClose(source.Close)
+	}
+	return doc.read(all.Drivers, env, binder(ctx, source))
+}
+
+// binder returns what binds a reference to a secret. It asks for the secret at
+// once, so that one which is not there stops the start.
+func binder(ctx context.Context, source secrets.Source) func(name string) (secrets.Value, error) {
+	return func(name string) (secrets.Value, error) {
+		if source == nil {
+			return nil, fault.New(fault.Invalid, "bootstrap.secrets", "no secrets port is configured; write secrets: {driver: env}, for one")
+		}
+		if _, err := source.Secret(ctx, name); err != nil {
+			return nil, err
+		}
+		return func(ctx context.Context) (string, error) { return source.Secret(ctx, name) }, nil
+	}
+}
+
+// watching is everything that observes, as one.
+type watching struct {
+	telemetry.Observer
+	metrics http.Handler // what the admin listener shows, or nil
+}
+
+func openTelemetry(ctx context.Context, s *settings, opened *closers) (*watching, error) {
+	w := &watching{}
+	var observers []telemetry.Observer
+	for _, driver := range s.telemetry {
+		observer, err := open[telemetry.Observer](ctx, driver)
+		if err != nil {
+			return nil, err
+		}
+		opened.add(observer.Close)
+		observers = append(observers, observer)
+		if exposed, ok := observer.(interface{ Handler() http.Handler }); ok {
+			w.metrics = exposed.Handler()
+		}
+	}
+	w.Observer = layer.Observers(observers...)
+	return w, nil
+}
+
+func openRepository(ctx context.Context, s *settings, w *watching, opened *closers) (repository.Store, error) {
+	store, err := open[repository.Store](ctx, s.repository)
+	if err != nil {
+		return nil, err
+	}
+	opened.addClose(store.Close)
+	return layer.Trace(store, w), nil
+}
+
+func openAuth(ctx context.Context, s *settings, opened *closers) ([]auth.Authenticator, error) {
+	var all []auth.Authenticator
+	for _, driver := range s.auth {
+		authenticator, err := open[auth.Authenticator](ctx, driver)
+		if err != nil {
+			return nil, err
+		}
+		opened.addClose(authenticator.Close)
+		all = append(all, authenticator)
+	}
+	return all, nil
+}
+
+// A served is the API with who may use it.
+type served struct {
+	settings *settings
+	store    repository.Store
+	api      *core.API
+	identity *core.Identity
+}
+
+func newCore(ctx context.Context, s *settings, store repository.Store, authenticators []auth.Authenticator, w *watching) (*served, error) {
+	collections, err := s.collections()
+	if err != nil {
+		return nil, err
+	}
+	config := core.Config{Store: store, Collections: collections, Pepper: s.pepper()}
+	if config.CursorKey, err = keyOf(ctx, "service.cursor_key", s.Service.CursorKey); err != nil {
+		return nil, err
+	}
+	if _, err = keyOf(ctx, "service.key_pepper", config.Pepper); err != nil {
+		return nil, err
+	}
+	api, err := core.New(config)
+	if err != nil {
+		return nil, err
+	}
+	for i, authenticator := range authenticators {
+		authenticators[i] = layer.TraceAuth(authenticator, w)
+	}
+	return &served{settings: s, store: store, api: api, identity: core.NewIdentity(config, authenticators)}, nil
+}
+
+// pepper returns what keys the hashes of API keys. Where a key is made at every
+// start and no pepper is given, one lives as long as the process.
+func (s *settings) pepper() secrets.Value {
+	if s.Service.KeyPepper == nil && s.Development.AdminKey {
+		return secrets.Fixed(rand.Text())
+	}
+	return s.Service.KeyPepper
+}
+
+// keyOf returns the octets of a key now, nil if there is none. One that is short
+// could be guessed.
+func keyOf(ctx context.Context, path string, value secrets.Value) ([]byte, error) {
+	if value == nil {
+		return nil, nil
+	}
+	text, err := value(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(text) < minSecretBytes {
+		return nil, fault.New(fault.Invalid, "bootstrap.newCore", "%s has %d octets, but must have %d or more", path, len(text), minSecretBytes)
+	}
+	return []byte(text), nil
+}

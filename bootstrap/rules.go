@@ -1,0 +1,89 @@
+package bootstrap
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/policy"
+	"github.com/portolan-io/portolan/core/schema"
+)
+
+// compileAccess compiles the grants, each by itself so that a mistake is noted
+// where it stands.
+func compileAccess(entry *Entry[Collection], c *schema.Collection, found *mistakes) policy.Access {
+	var access policy.Access
+	for _, grant := range entry.Value.Access {
+		compiled, err := policy.Compile(c, []policy.GrantSpec{grant.Value.spec(grant.Name)})
+		if err != nil {
+			path := "collections." + entry.Name + ".access." + grant.Name
+			for _, place := range fault.Of(err).Places {
+				keys := grantKeys(place.Pointer, grant.Name)
+				found.add(entry.file, within(grant.node, keys), join(path, strings.Join(keys, ".")), "%s", place.Detail)
+			}
+			if len(fault.Of(err).Places) == 0 {
+				found.add(entry.file, grant.node, path, "%s", fault.Of(err).Detail)
+			}
+			continue
+		}
+		access = append(access, compiled...)
+	}
+	return access
+}
+
+// checkCache notes what cannot be promised of cached pages.
+func checkCache(entry *Entry[Collection], c *schema.Collection, found *mistakes) {
+	cache, path := entry.Value.Cache, "collections."+entry.Name+".cache"
+	if cache == nil {
+		return
+	}
+	note := func(key, format string, args ...any) {
+		found.add(entry.file, within(entry.node, []string{"cache", key}), path+"."+key, format, args...)
+	}
+	if cache.Class == "bounded" && cache.TTL == 0 {
+		note("class", "bounded needs a ttl, the age that an answer may have")
+	}
+	if cache.Class == "strict" && entry.Value.unmanaged() {
+		note("class", "strict cannot be promised of a table that others write; write bounded with a ttl, or none")
+	}
+	for _, name := range cache.Scopes {
+		if _, ok := c.Position(name); !ok {
+			note("scopes", "there is no field called %s%s", name, unknown(name, "the fields", c.Names(c.All())))
+		}
+	}
+}
+
+// checkReferences notes references to collections that are not there, or whose
+// ids are of another type.
+func checkReferences(entry Entry[Collection], compiled map[string]*schema.Collection, names []string, found *mistakes) {
+	for _, field := range entry.Value.Fields {
+		target := field.Value.References
+		if target == "" {
+			continue
+		}
+		path := "collections." + entry.Name + ".fields." + field.Name + ".references"
+		node := within(field.node, []string{"references"})
+		if !slices.Contains(names, target) {
+			found.add(entry.file, node, path, "there is no collection called %s%s", target, unknown(target, "the collections", names))
+			continue
+		}
+		c := compiled[target]
+		if c != nil && c.IDField().Type.String() != field.Value.Type {
+			found.add(entry.file, node, path, "the field is of type %s, but the id of %s is of type %s",
+				field.Value.Type, target, c.IDField().Type)
+		}
+	}
+}
+
+// grantKeys returns the keys, below a grant, that the pointer of a mistake
+// leads to.
+func grantKeys(pointer, role string) []string {
+	keys := strings.Split(strings.Trim(pointer, "/"), "/")
+	if len(keys) > 0 && keys[0] == "access" {
+		keys = keys[1:]
+	}
+	if len(keys) > 0 && keys[0] == role {
+		keys = keys[1:]
+	}
+	return keys
+}

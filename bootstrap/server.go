@@ -1,0 +1,174 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"sync/atomic"
+	"time"
+
+	"github.com/portolan-io/portolan/adapters/httpapi"
+	"github.com/portolan-io/portolan/adapters/otel"
+	"github.com/portolan-io/portolan/core/fault"
+)
+
+// writeAllowance is what writing an answer may take on top of making it.
+const writeAllowance = 5 * time.Second
+
+// maxAdminConnections is enough for probes, a scrape and a profile.
+const maxAdminConnections = 64
+
+// A server is the two listeners: the API for everybody, and metrics, readiness
+// and profiles for whoever runs it.
+type server struct {
+	settings *settings
+	log      *slog.Logger
+	public   endpoint
+	admin    endpoint // without a handler if it is off
+	failed   chan error
+	draining atomic.Bool
+}
+
+// An endpoint is one listener and what answers on it.
+type endpoint struct {
+	*http.Server
+	listener net.Listener
+}
+
+func newServer(s *served, w *watching, log *slog.Logger) (*server, error) {
+	srv := &server{settings: s.settings, log: log, failed: make(chan error, 2)}
+	config := s.httpConfig(w, log)
+	config.Ready = func(ctx context.Context) error {
+		if err := srv.accepting(ctx); err != nil {
+			return err
+		}
+		return s.store.Ping(ctx)
+	}
+	public, err := httpapi.New(config)
+	if err != nil {
+		return nil, err
+	}
+	srv.public.Server = srv.newHTTP(public)
+	if s.settings.Service.Admin == "off" {
+		return srv, nil
+	}
+	admin, err := httpapi.NewAdmin(httpapi.AdminConfig{
+		Ports:    []httpapi.Port{{Name: "repository", Driver: s.settings.Repository.Driver, Ping: s.store.Ping}},
+		Ready:    srv.accepting,
+		Log:      log,
+		Site:     config,
+		Handlers: adminHandlers(w),
+	})
+	if err != nil {
+		return nil, err
+	}
+	srv.admin.Server = srv.newHTTP(admin)
+	srv.admin.WriteTimeout = 0 // a profile takes as long as it was asked to
+	return srv, nil
+}
+
+// httpConfig returns the configuration of the public handler.
+func (s *served) httpConfig(w *watching, log *slog.Logger) httpapi.Config {
+	service := s.settings.Service
+	return httpapi.Config{
+		API: s.api, Identify: s.identity.Identify, Observer: w.Observer, Log: log,
+		Base: service.Base, Docs: service.Docs, MaxBody: service.MaxBody, Timeout: service.RequestTimeout,
+		TrustedProxies: service.TrustedProxies,
+		TraceID:        otel.TraceID, Extract: otel.Extract, // a trace that comes in is logged, exported or not
+	}
+}
+
+func adminHandlers(w *watching) map[string]http.Handler {
+	handlers := map[string]http.Handler{
+		"/debug/pprof/":        http.HandlerFunc(pprof.Index),
+		"/debug/pprof/cmdline": http.HandlerFunc(pprof.Cmdline),
+		"/debug/pprof/profile": http.HandlerFunc(pprof.Profile),
+		"/debug/pprof/symbol":  http.HandlerFunc(pprof.Symbol),
+		"/debug/pprof/trace":   http.HandlerFunc(pprof.Trace),
+	}
+	if w.metrics != nil {
+		handlers["/metrics"] = w.metrics
+	}
+	return handlers
+}
+
+func (s *server) newHTTP(handler http.Handler) *http.Server {
+	service := s.settings.Service
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: service.HeaderTimeout,
+		ReadTimeout:       service.ReadTimeout,
+		WriteTimeout:      service.RequestTimeout + writeAllowance,
+		IdleTimeout:       service.IdleTimeout,
+		MaxHeaderBytes:    service.MaxHeader,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // clients that break off
+	}
+}
+
+// start takes the addresses and begins to serve. It does not block.
+func (s *server) start(ctx context.Context) error {
+	service := s.settings.Service
+	if err := s.listen(ctx, &s.public, service.Listen, service.MaxConnections); err != nil {
+		return err
+	}
+	if s.admin.Server == nil {
+		return nil
+	}
+	if err := s.listen(ctx, &s.admin, service.Admin, maxAdminConnections); err != nil {
+		return errors.Join(err, s.public.Close())
+	}
+	return nil
+}
+
+func (s *server) listen(ctx context.Context, e *endpoint, address string, most int) error {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", address)
+	if err != nil {
+		return fault.New(fault.Unavailable, "bootstrap.listen", "the address %s cannot be listened on; another program may have it", address).
+			Because(err)
+	}
+	e.listener = capConnections(listener, most)
+	go func() {
+		if err := e.Serve(e.listener); !errors.Is(err, http.ErrServerClosed) {
+			s.failed <- err
+		}
+	}()
+	return nil
+}
+
+// accepting returns an error from the moment that the server is to stop.
+func (s *server) accepting(context.Context) error {
+	if s.draining.Load() {
+		return fault.New(fault.Unavailable, "bootstrap.drain", "the server is stopping")
+	}
+	return nil
+}
+
+// drain makes the server not ready and goes on accepting for the drain delay,
+// so that whoever sends requests here notices first.
+func (s *server) drain(ctx context.Context) {
+	s.draining.Store(true)
+	select {
+	case <-time.After(s.settings.Service.DrainDelay):
+	case <-ctx.Done():
+	}
+}
+
+// stop takes no more requests and waits for those that are being answered, as
+// long as ctx allows; what is left then is cut off.
+func (s *server) stop(ctx context.Context) error {
+	s.draining.Store(true)
+	var errs []error
+	for _, e := range []endpoint{s.public, s.admin} {
+		if e.Server == nil || e.listener == nil {
+			continue
+		}
+		if err := e.Shutdown(ctx); err != nil {
+			errs = append(errs, e.Close())
+		}
+	}
+	return errors.Join(errs...)
+}

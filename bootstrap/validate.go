@@ -1,0 +1,124 @@
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portolan-io/portolan/core/fault"
+)
+
+func (p *program) validateCommand() *cobra.Command {
+	var offline bool
+	command := &cobra.Command{
+		Use:   "validate",
+		Short: "Check a configuration",
+		Long: `Check a configuration in three stages: its schema (keys, types, drivers), its
+meaning (collections, references, policies) and the connectivity of what it names
+(secrets are read, adapters are opened and asked; nothing is written). A stage
+is reached if those before it pass. The exit code is 1 if one does not.`,
+		Example: "  portolan validate -c portolan.yaml\n  portolan validate --offline --json",
+		Args:    exactly(),
+		RunE:    func(c *cobra.Command, _ []string) error { return p.validate(c.Context(), offline) },
+	}
+	command.Flags().BoolVar(&offline, "offline", false, "leave out connectivity")
+	return command
+}
+
+// A stage is one part of a validation and what came of it.
+type stage struct {
+	Stage    string    `json:"stage"`
+	Status   string    `json:"status"` // ok, failed or skipped
+	Mistakes mistakes  `json:"mistakes,omitempty"`
+	Problem  string    `json:"problem,omitempty"`
+	err      error     // what Mistakes or Problem says
+	settings *settings // what the stage read
+}
+
+func (p *program) validate(ctx context.Context, offline bool) error {
+	stages := p.stages(ctx, offline)
+	ok := true
+	for _, s := range stages {
+		ok = ok && s.err == nil
+	}
+	if p.json {
+		if err := p.printJSON(map[string]any{"ok": ok, "stages": stages}); err != nil {
+			return err
+		}
+	} else {
+		for _, s := range stages {
+			fmt.Fprintf(p.out, "%-13s %s\n", s.Stage, s.Status)
+		}
+	}
+	if ok {
+		return nil
+	}
+	if p.json {
+		return &exitError{code: exitFailed} // the report has said it
+	}
+	return stages[firstFailed(stages)].err
+}
+
+func firstFailed(stages []stage) int {
+	for i, s := range stages {
+		if s.err != nil {
+			return i
+		}
+	}
+	return len(stages)
+}
+
+// stages goes through the stages until one fails; the rest are skipped.
+func (p *program) stages(ctx context.Context, offline bool) []stage {
+	stages := []stage{{Stage: "schema"}, {Stage: "meaning"}, {Stage: "connectivity"}}
+	steps := []func() error{
+		func() (err error) { stages[0].settings, err = p.readOffline(); return err },
+		func() error { _, err := stages[0].settings.collections(); return err },
+		func() error { return p.connect(ctx, stages[0].settings.document) },
+	}
+	failed := false
+	for i := range stages {
+		if failed || offline && stages[i].Stage == "connectivity" {
+			stages[i].Status = "skipped"
+			continue
+		}
+		err := steps[i]()
+		stages[i].Status = "ok"
+		if failed = err != nil; failed {
+			stages[i].fail(err)
+		}
+	}
+	return stages
+}
+
+func (s *stage) fail(err error) {
+	s.Status, s.err = "failed", err
+	if !errors.As(err, &s.Mistakes) {
+		s.Problem = fault.Of(err).Detail
+	}
+}
+
+// readOffline reads the configuration as far as its schema goes.
+func (p *program) readOffline() (*settings, error) {
+	doc, err := p.document()
+	if err != nil {
+		return nil, err
+	}
+	if err := checkDrivers(p.drivers); err != nil {
+		return nil, err
+	}
+	return doc.read(p.drivers, p.env, nil)
+}
+
+// connect opens everything, asks whether it answers, and closes it again.
+func (p *program) connect(ctx context.Context, doc *document) (err error) {
+	opened := &closers{}
+	var s *served
+	if _, err := p.wire(ctx, doc, opened, func(ready *served) { s = ready }); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, opened.close(context.WithoutCancel(ctx))) }()
+	return s.store.Ping(ctx)
+}
