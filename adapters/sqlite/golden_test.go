@@ -24,20 +24,22 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // A recorder is an engine that notes each statement before it is run.
 type recorder struct {
 	gormstore.Engine
-	log strings.Builder
+	log  strings.Builder
+	last *gormstore.Statement
+	args []gormstore.Arg // of last
 }
 
 type recordingSession struct {
 	gormstore.Session
-	log *strings.Builder
+	*recorder
 }
 
 func (r *recorder) Read(ctx context.Context, consistent bool, do func(gormstore.Session) error) error {
-	return r.Engine.Read(ctx, consistent, func(s gormstore.Session) error { return do(recordingSession{s, &r.log}) })
+	return r.Engine.Read(ctx, consistent, func(s gormstore.Session) error { return do(recordingSession{s, r}) })
 }
 
 func (r *recorder) Write(ctx context.Context, do func(gormstore.Session) error) error {
-	return r.Engine.Write(ctx, func(s gormstore.Session) error { return do(recordingSession{s, &r.log}) })
+	return r.Engine.Write(ctx, func(s gormstore.Session) error { return do(recordingSession{s, r}) })
 }
 
 func (s recordingSession) Exec(ctx context.Context, kept *gormstore.Statement, args []gormstore.Arg) (int64, error) {
@@ -51,7 +53,8 @@ func (s recordingSession) Query(ctx context.Context, kept *gormstore.Statement, 
 }
 
 func (s recordingSession) note(kept *gormstore.Statement, args []gormstore.Arg) {
-	fmt.Fprintf(s.log, "%s\n", kept.Text)
+	s.last, s.args = kept, args
+	fmt.Fprintf(&s.log, "%s\n", kept.Text)
 	for i, arg := range args {
 		value := "null"
 		switch arg.Kind {
@@ -64,7 +67,7 @@ func (s recordingSession) note(kept *gormstore.Statement, args []gormstore.Arg) 
 		case gormstore.BlobKind:
 			value = fmt.Sprintf("%x", arg.Text())
 		}
-		fmt.Fprintf(s.log, "--   %d: %s\n", i+1, value)
+		fmt.Fprintf(&s.log, "--   %d: %s\n", i+1, value)
 	}
 }
 
@@ -72,17 +75,7 @@ func (s recordingSession) note(kept *gormstore.Statement, args []gormstore.Arg) 
 // and what its statements are noted in.
 func recorded(t *testing.T, collections ...*schema.Collection) (*gormstore.Store, *recorder) {
 	t.Helper()
-	e, err := open(t.Context(), Config{Path: testPath(t), MaxConns: 1, Synchronous: "normal", BusyTimeout: 1e9})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &recorder{Engine: e}
-	store := gormstore.New(&dialect, r)
-	t.Cleanup(func() { store.Close() })
-	if err := store.Ensure(t.Context(), collections); err != nil {
-		t.Fatal(err)
-	}
-	return store, r
+	return recordedAt(t, testPath(t), collections...)
 }
 
 // golden compares got with the file, or writes it with -update.

@@ -50,10 +50,10 @@ func (s *session) gorm() (*gorm.DB, error) {
 
 // transact calls do between begin and COMMIT, or ROLLBACK if it fails.
 func (s *session) transact(ctx context.Context, begin *gormstore.Statement, do func() error) error {
-	if _, err := s.Exec(ctx, begin, nil); err != nil {
-		return err
+	_, err := s.Exec(ctx, begin, nil)
+	if err == nil {
+		err = do()
 	}
-	err := do()
 	if err == nil {
 		err = ctx.Err()
 	}
@@ -63,7 +63,7 @@ func (s *session) transact(ctx context.Context, begin *gormstore.Statement, do f
 	if err == nil {
 		return nil
 	}
-	if !s.raw.GetAutocommit() { // some errors have ended the transaction already
+	if !s.raw.GetAutocommit() { // some errors end the transaction, and an interrupted BEGIN may have begun it
 		interrupt := s.raw.SetInterrupt(context.Background())
 		defer s.raw.SetInterrupt(interrupt)
 		if _, failed := s.Exec(ctx, &rollback, nil); failed != nil {

@@ -181,12 +181,12 @@ func missing(path, name string, candidates []string) string {
 	return detail
 }
 
-// pointer names a collection or a field of it in the configuration.
+// pointer names a collection, or a field of it.
 func pointer(c *schema.Collection, field string) string {
 	if field == "" {
-		return "/collections/" + c.Name
+		return c.Name
 	}
-	return "/collections/" + c.Name + "/fields/" + field
+	return c.Name + "/" + field
 }
 
 // idValue returns the value of an id, and false if no record can have it.
