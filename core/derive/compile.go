@@ -66,7 +66,7 @@ func (k *compiler) call(n query.Node, known map[string]function) (expression, *f
 		if err != nil {
 			return expression{}, err
 		}
-		if argument.kinds&(f.takes|null) == 0 {
+		if !argument.kinds.mayBe(f.takes) {
 			return expression{}, k.Fail(kid, "wrong-type", "%s takes %s, and this is %s", n.Text, f.usage, argument.kinds)
 		}
 		arguments[i] = argument

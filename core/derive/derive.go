@@ -75,7 +75,7 @@ func compile(c *schema.Collection, position int) (evaluator, *fault.Error) {
 	if failed != nil {
 		return nil, failed
 	}
-	if e.kinds&(want|null) == 0 {
+	if !e.kinds.mayBe(want) {
 		return nil, k.Fail(syntax.Root, "wrong-type", "the result is %s, and %s is of type %s", e.kinds, f.Name, f.Type)
 	}
 	return e.compute, nil

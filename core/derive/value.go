@@ -46,6 +46,10 @@ func (k kind) String() string {
 	return strings.Join(names, " or ")
 }
 
+// mayBe reports whether a value of k can be one of wanted, or is null at any
+// rate.
+func (k kind) mayBe(wanted kind) bool { return k&wanted != 0 || k == null }
+
 // A value is what an expression computes.
 type value struct {
 	kind   kind
