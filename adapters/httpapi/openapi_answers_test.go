@@ -1,0 +1,155 @@
+package httpapi
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// TestAnswersAreAsDocumented sends requests of every operation and compares the
+// answers with what the caller's own document says of them: status, headers and
+// body. The body of a request that is accepted must be as documented, too.
+func TestAnswersAreAsDocumented(t *testing.T) {
+	f := newFixture(t, nil)
+	const one, list, byBody, deletes = "/v1/products/{id}", "/v1/products", "/v1/products/$query", "/v1/products/$delete"
+	asJSON := []string{"Content-Type", typeJSON}
+	with := func(header ...string) []string { return append(header, asJSON...) }
+	exercised := map[string]bool{}
+	for _, tt := range []struct {
+		name, who, method, template, target, body string
+		header                                    []string
+		want                                      int
+	}{
+		{"list", "", "GET", list, list + "?$count=true&$first=2&$orderby=price%20desc", "", nil, 200},
+		{"list of some fields", "ada", "GET", list, list + "?$select=asin,cost&$filter=price%20gt%2010", "", nil, 200},
+		{"list of what is hidden", "", "GET", list, list + "?$filter=cost%20gt%2010", "", nil, 400},
+		{"list not acceptable", "", "GET", list, list, "", []string{"Accept", "text/csv"}, 406},
+		{"wrong credential", "eve", "GET", list, list, "", nil, 401},
+		{"query", "", "POST", byBody, byBody, `{"filter":"price gt 10","first":1,"count":true,"ids":["B001","B002"]}`, asJSON, 200},
+		{"query of nonsense", "", "POST", byBody, byBody, `{"filtre":"price gt 10"}`, asJSON, 400},
+		{"query in text", "", "POST", byBody, byBody, `filter`, []string{"Content-Type", "text/plain"}, 415},
+		{"get", "", "GET", one, list + "/B001", "", nil, 200},
+		{"get for an administrator", "ada", "GET", one, list + "/B001?$select=cost", "", nil, 200},
+		{"get nothing", "", "GET", one, list + "/B999", "", nil, 404},
+		{"get another revision", "", "GET", one, list + "/B001", "", []string{"If-Match", `"x.y"`}, 412},
+		{"create", "ada", "POST", list, list, `{"asin":"B010","title":"New","category_id":1}`, asJSON, 201},
+		{"create several", "ada", "POST", list, list, `[{"asin":"B011","title":"New","category_id":1},{"asin":"B012","title":"New","category_id":1}]`, asJSON, 201},
+		{"create lines", "ada", "POST", list, list, `{"asin":"B013","title":"New","category_id":1}` + "\n", []string{"Content-Type", typeNDJSON}, 201},
+		{"create silently", "ada", "POST", list, list, `{"asin":"B014","title":"New","category_id":1}`, with("Prefer", "return=minimal"), 201},
+		{"create again", "ada", "POST", list, list, `{"asin":"B010","title":"New","category_id":1}`, asJSON, 409},
+		{"create a dangling one", "ada", "POST", list, list, `{"asin":"B015","title":"New","category_id":999}`, asJSON, 409},
+		{"create what breaks rules", "ada", "POST", list, list, `{"asin":"B015","price":-1}`, asJSON, 400},
+		{"create another's", "acme", "POST", list, list, `{"asin":"B015","title":"New","category_id":1,"seller":"bolt"}`, asJSON, 403},
+		{"create too much", "ada", "POST", list, list, `[` + strings.Repeat(`{},`, 200) + `{}]`, asJSON, 413},
+		{"replace", "ada", "PUT", one, list + "/B010", `{"asin":"B010","title":"Newer","category_id":1}`, asJSON, 200},
+		{"replace silently", "ada", "PUT", one, list + "/B010", `{"title":"Newest","category_id":1}`, with("Prefer", "return=minimal"), 204},
+		{"create by id", "ada", "PUT", one, list + "/B020", `{"title":"New","category_id":1}`, with("If-None-Match", "*"), 201},
+		{"create by id again", "ada", "PUT", one, list + "/B020", `{"title":"New","category_id":1}`, with("If-None-Match", "*"), 412},
+		{"patch", "ada", "PATCH", one, list + "/B010", `{"price":12.50,"seller":null}`, []string{"Content-Type", typePatch}, 200},
+		{"patch silently", "ada", "PATCH", one, list + "/B010", `{"price":1}`, with("Prefer", "return=minimal"), 204},
+		{"patch what is required away", "ada", "PATCH", one, list + "/B010", `{"title":null}`, asJSON, 400},
+		{"patch another revision", "ada", "PATCH", one, list + "/B010", `{"price":1}`, with("If-Match", `"x.y"`), 412},
+		{"delete many, too many", "ada", "POST", deletes, deletes, `{"filter":"title eq 'New'"}`, with("Prefer", "max-affected=1"), 422},
+		{"delete many", "ada", "POST", deletes, deletes, `{"filter":"title eq 'New'"}`, with("Prefer", "max-affected=10"), 200},
+		{"delete", "ada", "DELETE", one, list + "/B010", "", nil, 204},
+		{"delete nothing", "ada", "DELETE", one, list + "/B010", "", nil, 404},
+		{"delete what is referred to", "ada", "DELETE", "/v1/categories/{id}", "/v1/categories/2", "", nil, 409},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			header := tt.header
+			if tt.who != "" {
+				header = append([]string{"X-API-Key", tt.who}, header...)
+			}
+			w := f.do(t, tt.method, tt.target, tt.body, header...)
+			if w.Code != tt.want {
+				t.Fatalf("the answer is %d, want %d: %s", w.Code, tt.want, w.Body)
+			}
+			reader := tt.who
+			if tt.want == http.StatusUnauthorized {
+				reader = "" // the document is refused with the same credential
+			}
+			d := parse(t, f.document(t, reader))
+			operation := pointer("paths", tt.template, strings.ToLower(tt.method))
+			d.compare(t, operation, w)
+			if mediaType := mediaTypeIn(header); w.Code < 300 && mediaType != typeNDJSON && tt.body != "" {
+				d.validate(t, operation+pointer("requestBody", "content", mediaType, "schema"), []byte(tt.body))
+			}
+			exercised[operation] = true
+		})
+	}
+	for _, op := range parse(t, f.document(t, "ada")).operations() {
+		if at := pointer("paths", op.Path, strings.ToLower(op.Method)); strings.HasPrefix(op.Path, list) && !exercised[at] {
+			t.Errorf("no request exercises %s %s", op.Method, op.Path)
+		}
+	}
+}
+
+// document returns the document of what the person of the name may do.
+func (f fixture) document(t *testing.T, who string) []byte {
+	t.Helper()
+	var header []string
+	if who != "" {
+		header = []string{"X-API-Key", who}
+	}
+	w := f.do(t, http.MethodGet, "/openapi.json", "", header...)
+	if w.Code != http.StatusOK {
+		t.Fatalf("/openapi.json answers %s with %d", who, w.Code)
+	}
+	return w.Body.Bytes()
+}
+
+func mediaTypeIn(header []string) string {
+	for i := 0; i < len(header); i += 2 {
+		if header[i] == "Content-Type" {
+			return header[i+1]
+		}
+	}
+	return ""
+}
+
+// compare reports what of an answer the document does not say.
+func (d *parsedDocument) compare(t *testing.T, operation string, w *httptest.ResponseRecorder) {
+	t.Helper()
+	at := operation + pointer("responses", strconv.Itoa(w.Code))
+	answer, ok := d.at(at).(map[string]any)
+	if !ok {
+		t.Fatalf("the document has no %d among the answers", w.Code)
+	}
+	headers, _ := answer["headers"].(map[string]any)
+	for _, name := range []string{
+		"ETag", "Location", "Link", "Preference-Applied", "Retry-After", "WWW-Authenticate", "X-Request-Id", "Cache-Control", "Vary",
+	} {
+		if _, documented := headers[name]; w.Header().Get(name) != "" && !documented {
+			t.Errorf("the answer has %s, which the document does not tell", name)
+		}
+	}
+	mediaType, _, _ := strings.Cut(w.Header().Get("Content-Type"), ";")
+	if w.Body.Len() == 0 {
+		return
+	}
+	content, _ := answer["content"].(map[string]any)
+	if content[mediaType] == nil {
+		t.Fatalf("the answer is %s, which the document does not tell", mediaType)
+	}
+	if target, ok := d.at(operation + pointer("responses")).(map[string]any)[strconv.Itoa(w.Code)].(map[string]any)["$ref"].(string); ok {
+		at = strings.TrimPrefix(target, "#")
+	}
+	d.validate(t, at+pointer("content", mediaType, "schema"), w.Body.Bytes())
+}
+
+// validate validates a body against the schema at the JSON pointer.
+func (d *parsedDocument) validate(t *testing.T, at string, body []byte) {
+	t.Helper()
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
+	if err != nil {
+		t.Fatalf("the body is not JSON: %v", err)
+	}
+	if err := d.compile(t, at).Validate(value); err != nil {
+		t.Errorf("the body is not as documented: %v\n%s", err, body)
+	}
+}
