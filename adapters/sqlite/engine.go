@@ -10,7 +10,6 @@ import (
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/driver"
-	_ "github.com/ncruces/go-sqlite3/embed" // the engine itself
 	"gorm.io/gorm"
 
 	"github.com/portolan-io/portolan/adapters/internal/gormstore"
