@@ -21,9 +21,11 @@ func ParseApply(text string, names Names) (Aggregation, error) {
 	}
 	p := applyParser{names: names, text: text}
 	p.space()
-	if inner, ok, err := p.call("filter"); err != nil {
+	inner, ok, err := p.call("filter")
+	if err != nil {
 		return a, err
-	} else if ok {
+	}
+	if ok {
 		if a.Filter, err = Parse(inner, names, MaxURLBytes); err != nil {
 			return a, err
 		}
@@ -31,7 +33,7 @@ func ParseApply(text string, names Names) (Aggregation, error) {
 			return a, p.fail("a filter is followed by /groupby(…) or /aggregate(…)")
 		}
 	}
-	err := p.transformation(&a)
+	err = p.transformation(&a)
 	if p.space(); err == nil && p.pos < len(text) {
 		err = p.fail("the end should stand here")
 	}
@@ -75,7 +77,8 @@ func (p *applyParser) word() string {
 }
 
 // call reads name(…) and returns what is inside the parentheses, in which
-// quotes hide parentheses.
+// quotes hide parentheses. White space stands for what is before it, so that
+// errors name the right position.
 func (p *applyParser) call(name string) (inner string, ok bool, err error) {
 	rest := p.text[p.pos:]
 	if !strings.HasPrefix(rest, name+"(") {
@@ -96,7 +99,7 @@ func (p *applyParser) call(name string) (inner string, ok bool, err error) {
 		case c == ')':
 			if depth--; depth == 0 {
 				p.pos = i + 1
-				return p.text[open+1 : i], true, nil
+				return strings.Repeat(" ", open+1) + p.text[open+1:i], true, nil
 			}
 		}
 	}
@@ -189,7 +192,9 @@ func (p *applyParser) measures(a *Aggregation) error {
 }
 
 func (p *applyParser) measure() (m Measure, err error) {
-	if !p.skip("$count") {
+	start := p.pos
+	if p.word() != "$count" {
+		p.pos = start
 		if m, err = p.fieldMeasure(); err != nil {
 			return m, err
 		}

@@ -47,7 +47,10 @@ func randomValue(rng *rand.Rand, f *schema.Field) record.Value {
 }
 
 func allowed(f *schema.Field, v record.Value) bool {
+	unscaled, _ := v.AsDecimal()
 	switch {
+	case v.Type() == record.DecimalType && math.Abs(float64(unscaled)) >= math.Pow10(f.Precision) && f.Precision < 18:
+		return false
 	case v.Type() == record.StringType && f.MaxLength > 0 && utf8.RuneCountInString(v.AsString()) > f.MaxLength:
 		return false
 	case !f.Min.IsNull() && record.Compare(v, f.Min) < 0:
