@@ -17,6 +17,7 @@ import (
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/ingest"
 	"github.com/portolan-io/portolan/core/policy"
+	"github.com/portolan-io/portolan/ports/repository"
 )
 
 // source returns a source that holds text.
@@ -177,7 +178,8 @@ func TestImportRefersToItself(t *testing.T) {
 
 // More different references than one transaction may check are no limit.
 func TestImportOfManyReferences(t *testing.T) {
-	api := newAPI(t, newStore(t))
+	store := &marking{Store: newStore(t)}
+	api := newAPI(t, store)
 	var categories, products strings.Builder
 	categories.WriteString("id,name\n")
 	products.WriteString("asin,title,category_id\n")
@@ -191,6 +193,25 @@ func TestImportOfManyReferences(t *testing.T) {
 			t.Fatalf("%s: got %+v, %v", part.collection, summary, err)
 		}
 	}
+	if store.most < 300 || store.most > 400 {
+		t.Errorf("Mark returned %d mutations, want 300 to 400", store.most)
+	}
+}
+
+// marking is a store that counts what Mark returns.
+type marking struct {
+	repository.Store
+	most int
+}
+
+func (s *marking) Load(ctx context.Context, load repository.Load) (repository.Loaded, error) {
+	mark := load.Mark
+	load.Mark = func(n int, repeated []int) []repository.Mutation {
+		mutations := mark(n, repeated)
+		s.most = max(s.most, len(mutations))
+		return mutations
+	}
+	return s.Store.Load(ctx, load)
 }
 
 func TestImportOptions(t *testing.T) {

@@ -13,13 +13,9 @@ type window struct {
 	buf    []byte
 	base   int64 // where buf begins
 	start  int64 // where the next row begins; what is before is done with
-	lf, cr mark
+	lf, cr int64 // no line feed, or carriage return, is between what was asked for last and here
 	err    error // why nothing more can be read: io.EOF at the end
 }
-
-// A mark remembers where the next octet of one kind is, so that no octet is
-// searched twice: there is none from from to at.
-type mark struct{ from, at int64 }
 
 // newWindow returns a window of what from gives, which begins at offset.
 func newWindow(from io.Reader, offset int64) *window {
@@ -62,21 +58,20 @@ func (w *window) fill() bool {
 	return len(w.buf) > before
 }
 
-// next returns where the first c at or behind i is, or the end.
-func (w *window) next(m *mark, c byte, i int64) int64 {
-	if i < m.from || i > m.at {
-		m.from, m.at = i, i
-	}
-	rest := w.buf[m.at-w.base:]
+// next returns where the first c at or behind i is, or the end. It remembers
+// that in at, so that no octet is searched twice by askers who only go forward.
+func (w *window) next(at *int64, c byte, i int64) int64 {
+	*at = max(*at, i)
+	rest := w.buf[*at-w.base:]
 	if len(rest) > 0 && rest[0] == c {
-		return m.at
+		return *at
 	}
 	if n := bytes.IndexByte(rest, c); n >= 0 {
-		m.at += int64(n)
+		*at += int64(n)
 	} else {
-		m.at = w.end()
+		*at = w.end()
 	}
-	return m.at
+	return *at
 }
 
 // line returns where the physical line that begins at i ends, and where the
