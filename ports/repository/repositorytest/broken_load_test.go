@@ -1,0 +1,298 @@
+package repositorytest_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/query"
+	"github.com/portolan-io/portolan/core/record"
+	"github.com/portolan-io/portolan/core/schema"
+	"github.com/portolan-io/portolan/ports/repository"
+)
+
+// loading returns a store that changes what is loaded, and what is reported.
+func loading(before func(*repository.Load), after func(*repository.Loaded)) func(repository.Store) repository.Store {
+	return func(s repository.Store) repository.Store {
+		return hooked{Store: s, load: func(ctx context.Context, load repository.Load) (repository.Loaded, error) {
+			if before != nil {
+				before(&load)
+			}
+			loaded, err := s.Load(ctx, load)
+			if after != nil {
+				after(&loaded)
+			}
+			return loaded, err
+		}}
+	}
+}
+
+// markedApart returns a store that stores a mark before the rows it speaks of.
+func markedApart(s repository.Store) repository.Store {
+	return hooked{Store: s, load: func(ctx context.Context, load repository.Load) (done repository.Loaded, _ error) {
+		for part := range slices.Chunk(load.Rows, 1000) {
+			if load.Mark != nil {
+				if _, err := s.Apply(context.WithoutCancel(ctx), load.Mark(done.Done+len(part), nil)); err != nil {
+					return done, err
+				}
+			}
+			loaded, err := s.Load(ctx, repository.Load{Collection: load.Collection, Rows: part, Run: load.Run})
+			done.Done += loaded.Done
+			if err != nil {
+				return done, err
+			}
+		}
+		return done, nil
+	}}
+}
+
+// keepsExisting returns a store whose Load does not replace.
+func keepsExisting(s repository.Store) repository.Store {
+	return hooked{Store: s, load: func(ctx context.Context, load repository.Load) (repository.Loaded, error) {
+		all := len(load.Rows)
+		load.Rows = slices.DeleteFunc(slices.Clone(load.Rows), func(r record.Record) bool {
+			rows, err := s.Get(ctx, query.View{Collection: load.Collection}, []record.ID{r.ID})
+			return err == nil && len(rows) > 0
+		})
+		loaded, err := s.Load(ctx, load)
+		loaded.Done = all
+		return loaded, err
+	}}
+}
+
+var brokenLoads = []broken{
+	{"a Load does not replace", keepsExisting, "Load/Replaces"},
+	{"a Load loses its last row", loading(func(l *repository.Load) {
+		l.Rows = l.Rows[:max(len(l.Rows)-1, 0)]
+	}, func(l *repository.Loaded) { l.Done++ }), "Load/Seen"},
+	{"repeated rows are not reported", loading(nil, func(l *repository.Loaded) { l.Repeated = nil }), "Load/Repeated"},
+	{"repeated rows are stored", loading(func(l *repository.Load) { l.Run = "\x00" }, nil), "Load/Repeated"},
+	{"runs are not told apart", loading(func(l *repository.Load) { l.Run = l.Run[:1] }, nil), "Load/Runs"},
+	{"Load counts what it stores", loading(nil, func(l *repository.Loaded) { l.Done -= len(l.Repeated) }), "Load/Repeated"},
+	{"loaded decimals are floats", loading(func(l *repository.Load) {
+		l.Rows = slices.Clone(l.Rows)
+		for i := range l.Rows {
+			l.Rows[i].Fields = slices.Clone(l.Rows[i].Fields)
+			for j, v := range l.Rows[i].Fields {
+				if n, scale := v.AsDecimal(); v.Type() == record.DecimalType {
+					l.Rows[i].Fields[j] = record.Decimal(int64(float64(n)), scale)
+				}
+			}
+		}
+	}, nil), "Load/Types"},
+	{"an empty Load does something", loading(nil, func(l *repository.Loaded) { l.Done = max(l.Done, 1) }), "Load/Empty"},
+	{"Mark is not asked", loading(func(l *repository.Load) { l.Mark = nil }, nil), "Mark/Applied"},
+	{"a mark is stored apart", markedApart, "Mark/Cancelled"},
+	{"a mark that fails leaves its rows", func(s repository.Store) repository.Store {
+		return hooked{Store: s, load: func(ctx context.Context, load repository.Load) (repository.Loaded, error) {
+			loaded, err := s.Load(ctx, load)
+			if err != nil {
+				load.Mark = nil
+				if _, again := s.Load(ctx, load); again != nil {
+					return loaded, again
+				}
+			}
+			return loaded, err
+		}}
+	}, "Mark/Fails"},
+	{"Mark is not told what repeats", loading(func(l *repository.Load) {
+		if mark := l.Mark; mark != nil {
+			l.Mark = func(n int, _ []int) []repository.Mutation { return mark(n, nil) }
+		}
+	}, nil), "Mark/Repeated"},
+	{"a mark has 100 mutations at most", loading(func(l *repository.Load) {
+		mark := l.Mark
+		l.Mark = func(n int, repeated []int) []repository.Mutation {
+			batch := mark(n, repeated)
+			return batch[:min(len(batch), 100)]
+		}
+	}, nil), "Mark/Many"},
+	{"an import cannot go on", loading(func(l *repository.Load) {
+		l.Rows = l.Rows[:min(len(l.Rows), 1000)]
+	}, func(l *repository.Loaded) { l.Repeated = append(l.Repeated, l.Done-1) }), "Mark/Resume"},
+	{"loaded rows are kept", func(s repository.Store) repository.Store {
+		k := &keeper{Store: s}
+		return hooked{Store: k, load: func(ctx context.Context, load repository.Load) (repository.Loaded, error) {
+			for _, r := range load.Rows {
+				k.held = append(k.held, repository.Mutation{Op: repository.Put, Collection: load.Collection, ID: r.ID, Revision: r.Revision, Fields: r.Fields})
+			}
+			return s.Load(ctx, load)
+		}}
+	}, "Ownership/Loaded"},
+}
+
+// An endless store ignores the end of contexts, and its own.
+type endless struct{ repository.Store }
+
+func (s endless) Close() error { return nil }
+
+func (s endless) Get(ctx context.Context, view query.View, ids []record.ID) ([]record.Row, error) {
+	return s.Store.Get(context.WithoutCancel(ctx), view, ids)
+}
+
+// A wrapping store classifies the error of a done context.
+type wrapping struct{ repository.Store }
+
+func (s wrapping) Ping(ctx context.Context) error {
+	if err := s.Store.Ping(ctx); err != nil {
+		return fault.New(fault.Unavailable, "wrapping.Ping", "no answer").Because(err)
+	}
+	return nil
+}
+
+// An ensurer is a store with another Ensure.
+type ensurer struct {
+	repository.Store
+	ensure func(ctx context.Context, collections []*schema.Collection) error
+}
+
+func (s ensurer) Ensure(ctx context.Context, collections []*schema.Collection) error {
+	return s.ensure(ctx, collections)
+}
+
+// ensuring returns a store with another Ensure.
+func ensuring(ensure func(ctx context.Context, s repository.Store, collections []*schema.Collection) error) func(repository.Store) repository.Store {
+	return func(s repository.Store) repository.Store {
+		return ensurer{s, func(ctx context.Context, collections []*schema.Collection) error { return ensure(ctx, s, collections) }}
+	}
+}
+
+// aggregating returns a store that changes an aggregation and its groups.
+func aggregating(before func(*query.Aggregation), after func([]query.Group) []query.Group) func(repository.Store) repository.Store {
+	return func(s repository.Store) repository.Store {
+		return hooked{Store: s, aggregate: func(ctx context.Context, a query.Aggregation) ([]query.Group, error) {
+			if before != nil {
+				before(&a)
+			}
+			groups, err := s.Aggregate(ctx, a)
+			if after != nil {
+				groups = after(groups)
+			}
+			return groups, err
+		}}
+	}
+}
+
+var brokenLives = []broken{
+	{"a done context is ignored", func(s repository.Store) repository.Store { return endless{s} }, "Context/Done"},
+	{"a done context's error is wrapped", func(s repository.Store) repository.Store { return wrapping{s} }, "Context/Done"},
+	{"a cancelled batch stays", func(s repository.Store) repository.Store {
+		return hooked{Store: s, apply: func(ctx context.Context, batch []repository.Mutation) ([]repository.Outcome, error) {
+			outcomes, err := s.Apply(context.WithoutCancel(ctx), batch)
+			return outcomes, errors.Join(err, ctx.Err())
+		}}
+	}, "Context/During"},
+	{"errors have no kind", func(s repository.Store) repository.Store {
+		return hooked{Store: s, find: func(ctx context.Context, q query.Query) (repository.Page, error) {
+			page, err := s.Find(ctx, q)
+			if err != nil {
+				err = errors.New(err.Error())
+			}
+			return page, err
+		}}
+	}, "Context/Kinds"},
+	{"Close does not close", func(s repository.Store) repository.Store { return endless{s} }, "Lifecycle/Closed"},
+	{"Close fails the second time", func(s repository.Store) repository.Store {
+		closed := false
+		return hooked{Store: s, close: func() error {
+			if closed {
+				return fault.New(fault.Internal, "hooked.Close", "it is closed already")
+			}
+			closed = true
+			return s.Close()
+		}}
+	}, "Lifecycle/CloseTwice"},
+	{"Ping fails", func(s repository.Store) repository.Store {
+		_ = s.Close()
+		return s
+	}, "Lifecycle/Ping"},
+	{"Split drops the filter", func(s repository.Store) repository.Store {
+		return hooked{Store: s, split: func(query.Query) (native, rest query.Expr, err error) { return native, rest, nil }}
+	}, "Split"},
+	{"Split serves nothing", func(s repository.Store) repository.Store {
+		return hooked{Store: s, split: func(q query.Query) (native, rest query.Expr, err error) {
+			return native, rest, fault.New(fault.Refused, "hooked.Split", "the order needs an index")
+		}}
+	}, "Split"},
+	{"Ensure forgets", ensuring(func(ctx context.Context, s repository.Store, cs []*schema.Collection) error {
+		for _, c := range cs {
+			page, err := s.Find(ctx, query.Query{View: query.View{Collection: c}, Order: []query.Key{{Field: c.ID}}, Limit: 1 << 30})
+			for _, row := range page.Rows {
+				if err == nil {
+					_, err = s.Apply(ctx, []repository.Mutation{{Op: repository.Delete, Collection: c, ID: row.ID}})
+				}
+			}
+		}
+		return s.Ensure(ctx, cs)
+	}), "Ensure/Again"},
+	{"Ensure takes one change for all", ensuring(func(ctx context.Context, s repository.Store, cs []*schema.Collection) error {
+		err := s.Ensure(ctx, cs)
+		if errors.Is(err, fault.Conflict) {
+			classified := *fault.Of(err)
+			classified.Places = classified.Places[:1]
+			return &classified
+		}
+		return err
+	}), "Ensure/Conflict"},
+	{"Ensure goes half the way", ensuring(func(ctx context.Context, s repository.Store, cs []*schema.Collection) error {
+		for i := range cs {
+			if err := s.Ensure(ctx, cs[i:i+1]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}), "Ensure/Conflict"},
+	{"Ensure ignores what does not fit", ensuring(func(ctx context.Context, s repository.Store, cs []*schema.Collection) error {
+		if err := s.Ensure(ctx, cs); !errors.Is(err, fault.Conflict) {
+			return err
+		}
+		return nil
+	}), "Ensure/OtherID"},
+	{"Ensure makes unmanaged tables", ensuring(func(ctx context.Context, s repository.Store, cs []*schema.Collection) error {
+		var managed []*schema.Collection
+		for _, c := range cs {
+			other := *c
+			other.Table.Unmanaged = false
+			managed = append(managed, &other)
+		}
+		return s.Ensure(ctx, managed)
+	}), "Ensure/Unmanaged"},
+	{"Ensure adds nothing", func(s repository.Store) repository.Store {
+		known := make(map[string]bool)
+		return ensurer{s, func(ctx context.Context, cs []*schema.Collection) error {
+			for _, c := range cs {
+				if !known[c.Name] {
+					known[c.Name] = true
+					if err := s.Ensure(ctx, []*schema.Collection{c}); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		}}
+	}, "Ensure/Adds"},
+	{"nothing makes no group", aggregating(nil, func(groups []query.Group) []query.Group {
+		return slices.DeleteFunc(groups, func(g query.Group) bool {
+			return len(g.Keys) == 0 && len(g.Measures) > 0 && g.Measures[0].AsInt() == 0
+		})
+	}), "Aggregate/OneGroup"},
+	{"groups have no limit", aggregating(func(a *query.Aggregation) { a.Limit = 1 << 30 }, nil), "Aggregate/Limit"},
+	{"groups come backwards", aggregating(nil, func(groups []query.Group) []query.Group {
+		slices.Reverse(groups)
+		return groups
+	}), "Aggregate/Keys"},
+	{"nulls make no group", aggregating(nil, func(groups []query.Group) []query.Group {
+		return slices.DeleteFunc(groups, func(g query.Group) bool { return slices.ContainsFunc(g.Keys, record.Value.IsNull) })
+	}), "Aggregate/Random"},
+	{"sums are floats", aggregating(nil, func(groups []query.Group) []query.Group {
+		for _, g := range groups {
+			for i, v := range g.Measures {
+				if v.Type() == record.IntType {
+					g.Measures[i] = record.Int(int64(float64(v.AsInt())))
+				}
+			}
+		}
+		return groups
+	}), "Aggregate/Overflow"},
+}
