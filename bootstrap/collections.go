@@ -22,7 +22,7 @@ type Collection struct {
 	MaxScan int `yaml:"max_scan" jsonschema:"minimum=1"`
 	// The table that holds the records, if it is not one of the collection's name
 	// made by Portolan.
-	Table Table `yaml:"table"`
+	Table *Table `yaml:"table"`
 	// How pages are to be cached. It is checked, and kept for the cache.
 	Cache *Cache `yaml:"cache"`
 	// What each role may do. The roles anonymous (everybody) and authenticated

@@ -119,6 +119,10 @@ func (doc *document) include(pattern, dir string, node *yaml.Node, found *mistak
 // syntax error is.
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
 
+// offByOne are the errors of the library's parser, as opposed to its scanner,
+// whose lines it counts from 0.
+var offByOne = regexp.MustCompile(`^did not find expected (key|node content|<|'-'|',')`)
+
 // parseYAML returns the top of a file's one YAML document, or nil if it is not
 // right.
 func parseYAML(name string, text []byte, found *mistakes) *yaml.Node {
@@ -134,7 +138,9 @@ func parseYAML(name string, text []byte, found *mistakes) *yaml.Node {
 		if parts == nil {
 			parts = []string{"", "", "it cannot be read"}
 		}
-		line, _ = strconv.Atoi(parts[1])
+		if line, _ = strconv.Atoi(parts[1]); offByOne.MatchString(parts[2]) {
+			line++
+		}
 		*found = append(*found, mistake{File: name, Line: line, Detail: "this is not YAML: " + parts[2]})
 		return nil
 	}

@@ -75,7 +75,9 @@ func addFault(found *mistakes, file string, node *yaml.Node, path string, err er
 func (c *Collection) spec(name string) schema.Spec {
 	spec := schema.Spec{
 		Name: name, ID: c.ID, Indexes: c.Indexes, MaxScan: c.MaxScan,
-		Table: schema.Table{Name: c.Table.Name, Unmanaged: c.unmanaged(), Revision: c.Table.Revision},
+	}
+	if c.Table != nil {
+		spec.Table = schema.Table{Name: c.Table.Name, Unmanaged: c.unmanaged(), Revision: c.Table.Revision}
 	}
 	for _, entry := range c.Fields {
 		f := entry.Value
@@ -88,9 +90,8 @@ func (c *Collection) spec(name string) schema.Spec {
 	return spec
 }
 
-// unmanaged reports whether the table existed before. The zero Table is what a
-// collection without one has.
-func (c *Collection) unmanaged() bool { return c.Table != (Table{}) && !c.Table.Managed }
+// unmanaged reports whether the table is one that existed before.
+func (c *Collection) unmanaged() bool { return c.Table != nil && !c.Table.Managed }
 
 // spec returns the grant as the policy package takes it.
 func (g *Grant) spec(role string) policy.GrantSpec {

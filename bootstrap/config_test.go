@@ -1,0 +1,277 @@
+package bootstrap
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portolan-io/portolan/configs"
+)
+
+// variables is an environment of the given variables alone.
+func variables(pairs map[string]string) environment {
+	return func(name string) (string, bool) {
+		value, ok := pairs[name]
+		return value, ok
+	}
+}
+
+// check reads a configuration and its meaning, and returns what is wrong.
+func check(t *testing.T, text string) error {
+	t.Helper()
+	env := variables(map[string]string{"PORT": "8000", "EMPTY": ""})
+	doc, err := parseDocument("c.yaml", []byte(text), env, "")
+	if err != nil {
+		return err
+	}
+	s, err := doc.read(builtin(), env, nil)
+	if err != nil {
+		return err
+	}
+	_, err = s.collections()
+	return err
+}
+
+// right is a configuration without mistakes, of eleven lines.
+const right = `service: {listen: "127.0.0.1:${PORT:-8080}"}
+repository: {driver: memory}
+collections:
+  things:
+    id: id
+    fields:
+      id: {type: int}
+      name: {type: string, max: 10}
+      price: {type: decimal, precision: 5, scale: 2}
+      owner: {type: string}
+    access: {anonymous: {read: true}}
+`
+
+func TestRightConfig(t *testing.T) {
+	if err := check(t, right); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestBrokenConfigs(t *testing.T) {
+	const keys = "the keys are "
+	for _, tt := range []struct {
+		name     string
+		old, new string // what is replaced in the right configuration
+		want     string
+	}{
+		{"unknown key", "service: {", "servis: {}\nservice: {",
+			`c.yaml:1: there is no key servis here; did you mean service? The keys are service, repository, secrets, auth, telemetry, include, collections and development`},
+		{"unknown key of service", "{listen:", "{lisen:",
+			`c.yaml:1: service: there is no key lisen here; did you mean listen? The keys are listen, admin, base, docs, log, log_level, drain_delay, header_timeout, read_timeout, request_timeout, idle_timeout, max_header, max_body, max_connections, trusted_proxies, key_pepper and cursor_key`},
+		{"unknown key of field", "max: 10", "lenght: 10",
+			`c.yaml:8: collections.things.fields.name: there is no key lenght here; ` + keys + `type, items, required, read_only, min, max, format, enum, precision, scale, derive, references and enforce`},
+		{"unknown key of rule", "read: true", "read: {were: x}",
+			"c.yaml:11: collections.things.access.anonymous.read: there is no key were here; did you mean where? The keys are where\n" +
+				"c.yaml:11: collections.things.access.anonymous.read: where is missing"},
+		{"key twice", "    id: id", "    id: id\n    id: name",
+			`c.yaml:6: collections.things: the key id is given twice; it was first given in line 5`},
+		{"later key", "repository:", "cache: {driver: bigcache}\nrepository:",
+			`c.yaml:2: cache is not available in this version; leave it out`},
+		{"later key of collection", "    id: id", "    id: id\n    view_of: stuff",
+			`c.yaml:6: collections.things: view_of is not available in this version; leave it out`},
+		{"later key of field", "max: 10", "personal: true",
+			`c.yaml:8: collections.things.fields.name: personal is not available in this version; leave it out`},
+		{"no repository", "repository: {driver: memory}", "include: []",
+			`c.yaml:1: repository is missing`},
+		{"no driver named", "{driver: memory}", "{memory: {}}",
+			`c.yaml:2: repository: driver is missing; name one, as in {driver: memory}`},
+		{"unknown driver", "{driver: memory}", "{driver: memori}",
+			`c.yaml:2: repository: there is no driver called memori for the port repository; did you mean memory? The drivers are memory and sqlite`},
+		{"unknown driver's section", "{driver: memory}", "{driver: memory, mongo: {}}",
+			`c.yaml:2: repository: there is no driver called mongo for the port repository; the drivers are memory and sqlite`},
+		{"unknown key of driver", "{driver: memory}", "{driver: sqlite, sqlite: {pat: x}}",
+			`c.yaml:2: repository.sqlite: there is no key pat here; did you mean path? The keys are path, max_conns, synchronous and busy_timeout`},
+		{"wrong type of driver", "{driver: memory}", "{driver: sqlite, sqlite: {max_conns: many}}",
+			`c.yaml:2: repository.sqlite.max_conns: "many" is no whole number that fits here`},
+		{"section without keys", "{driver: memory}", "{driver: memory, memory: {size: 1}}",
+			`c.yaml:2: repository.memory: there is no key size here; this section has no keys`},
+		{"choice instead of list", "collections:", "auth: {driver: local}\ncollections:",
+			`c.yaml:3: auth: a list belongs here, [like, this], not a mapping`},
+		{"list instead of choice", "{driver: memory}", "[{driver: memory}]",
+			`c.yaml:2: repository: a mapping belongs here, keys with values, not a list`},
+		{"observer twice", "collections:", "telemetry: [{driver: otlp}, {driver: otlp}]\ncollections:",
+			`c.yaml:3: telemetry: the driver otlp is chosen twice`},
+		{"value instead of mapping", "service: {listen: \"127.0.0.1:${PORT:-8080}\"}", "service: 8080",
+			`c.yaml:1: service: a mapping belongs here, keys with values, not the value "8080"`},
+		{"nothing instead of value", "listen: \"127.0.0.1:${PORT:-8080}\"", "listen: ",
+			`c.yaml:1: service.listen: one value belongs here, not nothing`},
+		{"mapping instead of value", "max: 10", "max: {least: 1}",
+			`c.yaml:8: collections.things.fields.name.max: one value belongs here, not a mapping`},
+		{"bad duration", "{listen:", "{drain_delay: fast, listen:",
+			`c.yaml:1: service.drain_delay: "fast" is no duration; write one like 500ms, 2s or 10m`},
+		{"long drain", "{listen:", "{drain_delay: 7s, listen:",
+			`c.yaml:1: service.drain_delay: the most allowed is 6s`},
+		{"bad bool", "max: 10", "required: yes",
+			`c.yaml:8: collections.things.fields.name.required: "yes" is neither true nor false`},
+		{"too small", "{listen:", "{max_body: 12, listen:",
+			`c.yaml:1: service.max_body: the least allowed is 1024`},
+		{"bad enum", "{listen:", "{docs: publik, listen:",
+			`c.yaml:1: service.docs: "publik" is not allowed; did you mean public? The allowed values are public, admin and off`},
+		{"bad prefix", "{listen:", "{trusted_proxies: [here], listen:",
+			`c.yaml:1: service.trusted_proxies: "here" cannot be read as a range of addresses; write one like 10.0.0.0/8`},
+		{"bad address", "127.0.0.1:${PORT:-8080}", "8080",
+			`c.yaml:1: service.listen: "8080" is no address; write host:port, as in 127.0.0.1:8080 or :8080`},
+		{"bad base", "{listen:", "{base: v1/, listen:",
+			`c.yaml:1: service.base: "v1/" is no path to begin with; write one like /v1`},
+		{"variable not set", "${PORT:-8080}", "${NO_PORT}",
+			`c.yaml:1: service.listen: the environment variable NO_PORT is not set; set it, or write ${NO_PORT:-default}`},
+		{"no variable", "${PORT:-8080}", "${a b}",
+			`c.yaml:1: service.listen: "${a b}" does not name a variable; write ${NAME} or ${NAME:-default}`},
+		{"bad secret", "{listen:", "{key_pepper: \"secret://../x\", listen:",
+			`c.yaml:1: service.key_pepper: "secret://../x" does not name a secret; write secret://name with letters, digits, dots, dashes and slashes`},
+		{"include in the program", "collections:", "include: [\"*.yaml\"]\ncollections:",
+			`c.yaml:3: include: the configuration that is part of the program cannot include files`},
+		{"merge", "max: 10}", "<<: {max: 10}}",
+			`c.yaml:8: collections.things.fields.name: merging with << is not supported; write the keys out`},
+		{"no type", "name: {type: string, max: 10}", "name: {max: 10}",
+			`c.yaml:8: collections.things.fields.name: type is missing`},
+		{"unknown type", "{type: string, max: 10}", "{type: sting}",
+			`c.yaml:8: collections.things.fields.name.type: "sting" is not allowed; did you mean string? The allowed values are string, int, float, decimal, bool, time, json, list and bytes`},
+		{"unknown reference", "name: {type: string, max: 10}", "name: {type: int, references: thing}",
+			`c.yaml:8: collections.things.fields.name.references: there is no collection called thing; did you mean things? The collections are things`},
+		{"reference of another type", "name: {type: string, max: 10}", "name: {type: string, references: things}",
+			`c.yaml:8: collections.things.fields.name.references: the field is of type string, but the id of things is of type int`},
+		{"rule is a word", "read: true", "read: maybe",
+			`c.yaml:11: collections.things.access.anonymous.read: true, false or {where: …} belongs here, not the value "maybe"`},
+		{"cached field", "    access:", "    cache: {scopes: [ower]}\n    access:",
+			`c.yaml:11: collections.things.cache.scopes: there is no field called ower; did you mean owner? The fields are id, name, price and owner`},
+		{"bounded without age", "    access:", "    cache: {class: bounded}\n    access:",
+			`c.yaml:11: collections.things.cache.class: bounded needs a ttl, the age that an answer may have`},
+		{"strict over foreign table", "    access:", "    table: {managed: false}\n    cache: {class: strict}\n    access:",
+			`c.yaml:12: collections.things.cache.class: strict cannot be promised of a table that others write; write bounded with a ttl, or none`},
+		{"sample without collections", "collections:", "development: {sample: true}\ncollections:",
+			`c.yaml:3: development.sample: the sample needs the collections categories and products`},
+		{"no YAML", "repository:", "repository: [",
+			`c.yaml:2: this is not YAML: did not find expected ',' or ']'`},
+		{"two documents", "    access: {anonymous: {read: true}}", "---\na: b",
+			`c.yaml:11: a file holds one document; leave out what follows ---`},
+		{"several at once", "name: {type: string, max: 10}", "name: {tipe: string}\n      other: {type: strin}",
+			"c.yaml:8: collections.things.fields.name: there is no key tipe here; did you mean type? The keys are type, items, required, read_only, min, max, format, enum, precision, scale, derive, references and enforce\n" +
+				"c.yaml:8: collections.things.fields.name: type is missing\n" +
+				`c.yaml:9: collections.things.fields.other.type: "strin" is not allowed; did you mean string? The allowed values are string, int, float, decimal, bool, time, json, list and bytes`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if strings.Count(right, tt.old) != 1 {
+				t.Fatalf("%q is not once in the right configuration", tt.old)
+			}
+			err := check(t, strings.Replace(right, tt.old, tt.new, 1))
+			if err == nil {
+				t.Fatal("no mistake was found")
+			}
+			if diff := cmp.Diff(tt.want, err.Error()); diff != "" {
+				t.Errorf("mistakes (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestMistakesOfTheCore shows that what the core finds has the line too. Its
+// sentences are tested there.
+func TestMistakesOfTheCore(t *testing.T) {
+	for _, tt := range []struct{ name, old, new, want string }{
+		{"field", "precision: 5", "precision: 50", "c.yaml:9: collections.things.fields.price.precision: "},
+		{"id", "    id: id", "    id: key", "c.yaml:5: collections.things.id: "},
+		{"index", "    access:", "    indexes: [[name], [nme]]\n    access:", "c.yaml:11: collections.things.indexes.1"},
+		{"derive", "name: {type: string, max: 10}", "name: {type: string, derive: \"slugg(owner)\"}", "c.yaml:8: collections.things.fields.name.derive: "},
+		{"policy", "read: true", "read: {where: \"ownr eq 'x'\"}", "c.yaml:11: collections.things.access.anonymous.read.where: "},
+		{"hidden", "{read: true}", "{read: true, hide: [ownr]}", "c.yaml:11: collections.things.access.anonymous.hide"},
+		{"name", "  things:", "  docs:", "c.yaml:5: collections.docs: "},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			err := check(t, strings.Replace(right, tt.old, tt.new, 1))
+			if err == nil || !strings.HasPrefix(err.Error(), tt.want) {
+				t.Errorf("got %v, want it to begin with %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestShippedConfigsLoad(t *testing.T) {
+	for _, name := range []string{"local.yaml", "sqlite.yaml"} {
+		text, err := configs.Files.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := check(t, string(text)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestInclude reads collections from other files, and says which file is wrong.
+func TestInclude(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func() (*settings, error) {
+		doc, err := readDocument(filepath.Join(dir, "main.yaml"), variables(nil))
+		if err != nil {
+			return nil, err
+		}
+		s, err := doc.read(builtin(), variables(nil), nil)
+		if err == nil {
+			_, err = s.collections()
+		}
+		return s, err
+	}
+	write("main.yaml", "repository: {driver: memory}\ninclude: [\"more/*.yaml\"]\n")
+	if _, err := read(); err == nil || !strings.Contains(err.Error(), "main.yaml:2: include: no file matches ") {
+		t.Errorf("without files: %v", err)
+	}
+	write("more/a.yaml", "collections:\n  a: {fields: {x: {type: int}}}\n")
+	write("more/b.yaml", "collections:\n  b: {fields: {x: {type: int}}}\n")
+	s, err := read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"a", "b"}, s.Collections.names()); diff != "" {
+		t.Errorf("collections (-want +got):\n%s", diff)
+	}
+	write("more/c.yaml", "collections:\n  a: {fields: {x: {type: int}}}\n")
+	want := filepath.Join(dir, "more/c.yaml") + ":2: collections.a: another file has a collection called a already"
+	if _, err := read(); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	write("more/c.yaml", "service: {}\n")
+	want = filepath.Join(dir, "more/c.yaml") + ":1: there is no key service here; the keys are collections"
+	if _, err := read(); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestVariables(t *testing.T) {
+	env := variables(map[string]string{"A": "one", "EMPTY": "", "YAML": "{driver: x}"})
+	d := &decoder{file: "c.yaml", env: env, found: new(mistakes), nodes: new(int)}
+	for _, tt := range []struct{ text, want string }{
+		{"${A}", "one"},
+		{"x-${A}-${A}", "x-one-one"},
+		{"${B:-two}", "two"},
+		{"${EMPTY:-two}", "two"},
+		{"${EMPTY}", ""},
+		{"${B:-}", ""},
+		{"$${A}", "${A}"},
+		{"$A", "$A"},
+		{"${YAML}", "{driver: x}"},
+	} {
+		node := parseYAML("c.yaml", []byte("'"+tt.text+"'"), d.found)
+		if got, ok := d.text(node, ""); got != tt.want || !ok {
+			t.Errorf("%s is %q, %v, want %q", tt.text, got, ok, tt.want)
+		}
+	}
+}
