@@ -60,7 +60,8 @@ func (l accessLog) write(x *exchange, err error) {
 	if x.who.Known() {
 		attrs = append(attrs, slog.Any("principal", principalName{l.key, x.who}))
 	}
-	if f := fault.Of(err); f != nil {
+	if err != nil {
+		f := fault.Of(err)
 		attrs = append(attrs, slog.String("code", f.Code))
 		if level == slog.LevelError {
 			attrs = append(attrs, slog.String("op", f.Op))

@@ -69,7 +69,7 @@ func principalOf(ctx context.Context, r *http.Request, identify identifier, trus
 	if given {
 		who, err = identify(ctx, credential)
 	}
-	if fault.KindOf(err) == fault.Unsupported {
+	if err != nil && fault.KindOf(err) == fault.Unsupported {
 		err = fault.New(fault.Unauthenticated, "httpapi.principalOf", "no issuer known here gave this credential").
 			Coded("unknown-issuer").Because(err)
 	}

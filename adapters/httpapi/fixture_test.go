@@ -37,7 +37,7 @@ func identify(_ context.Context, c auth.Credential) (policy.Principal, error) {
 // collections are the catalogue of the documentation in short, notes that each
 // owner sees alone and whose ids the server makes, and a vault that only
 // administrators know.
-func collections(t *testing.T) []core.Collection {
+func collections(t testing.TB) []core.Collection {
 	t.Helper()
 	everything := &policy.RuleSpec{}
 	own := &policy.RuleSpec{Where: "seller eq @claims.sub"}
@@ -70,7 +70,7 @@ func collections(t *testing.T) []core.Collection {
 	}
 }
 
-func collection(t *testing.T, spec schema.Spec, grants ...policy.GrantSpec) core.Collection {
+func collection(t testing.TB, spec schema.Spec, grants ...policy.GrantSpec) core.Collection {
 	t.Helper()
 	c, err := schema.New(spec)
 	if err != nil {
@@ -90,7 +90,7 @@ type fixture struct {
 }
 
 // newFixture returns a fixture whose configuration and store change may alter.
-func newFixture(t *testing.T, change func(*Config), layers ...func(repository.Store) repository.Store) fixture {
+func newFixture(t testing.TB, change func(*Config), layers ...func(repository.Store) repository.Store) fixture {
 	t.Helper()
 	opened, err := memory.Open(t.Context(), memory.Config{})
 	if err != nil {
@@ -123,7 +123,7 @@ func newFixture(t *testing.T, change func(*Config), layers ...func(repository.St
 }
 
 // seed stores three categories and three products.
-func seed(t *testing.T, api *core.API) {
+func seed(t testing.TB, api *core.API) {
 	t.Helper()
 	store(t, api, "categories", []string{
 		`{"id":1,"name":"Audio"}`, `{"id":2,"name":"Smart Home"}`, `{"id":12,"name":"Cables & Co"}`,
@@ -135,7 +135,7 @@ func seed(t *testing.T, api *core.API) {
 	})
 }
 
-func store(t *testing.T, api *core.API, name string, bodies []string) {
+func store(t testing.TB, api *core.API, name string, bodies []string) {
 	t.Helper()
 	raw := make([][]byte, len(bodies))
 	for i, body := range bodies {
@@ -147,7 +147,7 @@ func store(t *testing.T, api *core.API, name string, bodies []string) {
 }
 
 // do sends one request, whose header is given in pairs.
-func (f fixture) do(t *testing.T, method, target, body string, header ...string) *httptest.ResponseRecorder {
+func (f fixture) do(t testing.TB, method, target, body string, header ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
 	for i := 0; i < len(header); i += 2 {

@@ -36,7 +36,7 @@ type Config struct {
 
 	Ready   func(ctx context.Context) error // nil error: everything that is needed answers; nil is always ready
 	MaxBody int64                           // octets of a body, before and after decompression; 0 means 4 MiB
-	Timeout time.Duration                   // of an ordinary request, without reading its body; 0 means 30 s
+	Timeout time.Duration                   // of an ordinary request; 0 means 30 s. What a client may take to send is http.Server.ReadTimeout
 
 	// TrustedProxies are the addresses whose X-Forwarded-For and
 	// X-Forwarded-Proto are believed.

@@ -28,6 +28,9 @@ type preferences struct {
 // that cannot be read is always refused: the caller counts on it.
 func parsePrefer(lines, known []string) (preferences, error) {
 	p := preferences{maxAffected: -1}
+	if len(lines) == 0 {
+		return p, nil
+	}
 	var strict bool
 	var ignored []string
 	seen := make(map[string]bool)

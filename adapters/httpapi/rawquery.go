@@ -147,8 +147,11 @@ func badOption(code, name, format string, args ...any) *fault.Error {
 // explained adds to err what readers of URLs stumble over: a space that was
 // written "+" is a plus sign in a filter.
 func (o options) explained(err error) error {
+	if err == nil {
+		return nil
+	}
 	f := fault.Of(err)
-	if f == nil || f.Kind != fault.Invalid || !strings.Contains(f.Detail, "+") {
+	if f.Kind != fault.Invalid || !strings.Contains(f.Detail, "+") {
 		return err
 	}
 	for _, each := range o {

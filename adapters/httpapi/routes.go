@@ -110,10 +110,12 @@ func (x *exchange) find() error {
 	if err != nil {
 		return err
 	}
-	address := *x.r.URL
-	address.Path, address.RawPath = "/"+strings.Join(segments, "/"), canonical
-	x.r = x.r.Clone(x.r.Context())
-	x.r.URL = &address
+	if canonical != x.path {
+		address := *x.r.URL
+		address.Path, address.RawPath = "/"+strings.Join(segments, "/"), canonical
+		x.r = x.r.WithContext(x.r.Context()) // a copy: the request is not ours to change
+		x.r.URL = &address
+	}
 	var match mux.RouteMatch
 	if !x.site.router.Match(x.r, &match) || match.Route == nil {
 		return x.site.noResource(segments)

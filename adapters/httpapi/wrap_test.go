@@ -211,6 +211,26 @@ func checkPanic(t *testing.T, w *httptest.ResponseRecorder) {
 	}
 }
 
+// TestPanicLeavesNoHeaders shows that a problem does not carry what spoke of
+// the answer that was begun instead.
+func TestPanicLeavesNoHeaders(t *testing.T) {
+	begun := []string{"ETag", "Link", "Location", "Preference-Applied", "Content-Encoding"}
+	w := ask(t, AdminConfig{Handlers: map[string]http.Handler{
+		"/x": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			for _, name := range begun {
+				w.Header().Set(name, "x")
+			}
+			panic("secret state")
+		}),
+	}}, "GET", "/x")
+	checkPanic(t, w)
+	for _, name := range begun {
+		if got := w.Header().Get(name); got != "" {
+			t.Errorf("%s is still %q", name, got)
+		}
+	}
+}
+
 // TestPanicAfterTheBeginning shows that half an answer is broken off, so that
 // nobody takes it for a whole one.
 func TestPanicAfterTheBeginning(t *testing.T) {
