@@ -89,7 +89,7 @@ func texts(f *schema.Field) []record.Value {
 		"uuid":  {"01890a5d-ac96-774b-bcce-b302099a8057"},
 		"date":  {"2026-01-31"},
 	}
-	plain := []string{"Some " + strings.ToLower(f.Name), f.Name, "a"}
+	plain := []string{"example-" + f.Name, f.Name, "a"}
 	if given, ok := formatted[f.Format]; ok {
 		plain = given
 	}

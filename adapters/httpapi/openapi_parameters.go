@@ -20,14 +20,14 @@ func (c *documented) idParameter() object {
 	return parameter
 }
 
-// listParameters returns the options of a list in its URL.
+// listParameters returns the options of a list in its URL. Optional parameters
+// have no examples of their own: Swagger UI would send these unasked.
 func (c *documented) listParameters() array {
 	return array{
 		object{
 			{"name", "$filter"}, {"in", "query"},
-			{"description", "Which records: eq ne gt ge lt le in, and or not, contains startswith endswith, has."},
+			{"description", "Which records, for instance: " + c.filterExample() + ". There are eq ne gt ge lt le in, and or not, contains startswith endswith, has."},
 			{"schema", object{{"type", "string"}, {"minLength", 1}, {"maxLength", query.MaxURLBytes}}},
-			{"example", c.filterExample()},
 		},
 		c.orderParameter(),
 		c.selectParameter(),
@@ -66,7 +66,6 @@ func (c *documented) orderParameter() object {
 		{"name", "$orderby"}, {"in", "query"}, {"style", "form"}, {"explode", false},
 		{"description", "The order: fields, each perhaps with asc or desc. The id breaks ties."},
 		{"schema", object{{"type", "array"}, {"minItems", 1}, {"items", object{{"type", "string"}, {"enum", keys}}}}},
-		{"example", array{keys[len(keys)-1]}},
 	}
 }
 
@@ -82,7 +81,6 @@ func (c *documented) selectParameter() object {
 		{"schema", object{
 			{"type", "array"}, {"minItems", 1}, {"uniqueItems", true}, {"items", object{{"type", "string"}, {"enum", names}}},
 		}},
-		{"example", array{c.IDField().Name}},
 	}
 }
 
@@ -95,9 +93,8 @@ func (d *documenter) parameter(name string, parameter object) object {
 func (d *documenter) ifMatch() object {
 	return d.parameter("IfMatch", object{
 		{"name", "If-Match"}, {"in", "header"},
-		{"description", "Only if the record is at the revision of one of these entity tags, or, for *, if it exists. Else the answer is 412."},
+		{"description", "Only if the record is at the revision of one of these entity tags, like " + exampleTag + ", or, for *, if it exists. Else the answer is 412."},
 		{"schema", object{{"type", "string"}, {"minLength", 1}}},
-		{"example", exampleTag},
 	})
 }
 
@@ -107,7 +104,6 @@ func (d *documenter) ifNoneMatch() object {
 		{"name", "If-None-Match"}, {"in", "header"},
 		{"description", "The entity tags of what is known already. If it is one of these, the answer is 304 without a body."},
 		{"schema", object{{"type", "string"}, {"minLength", 1}}},
-		{"example", exampleTag},
 	})
 }
 
@@ -132,7 +128,6 @@ func (d *documenter) preferReturnParameter() object {
 		{"name", "Prefer"}, {"in", "header"},
 		{"description", "return=minimal answers without the record, return=representation (the default) with it. handling=strict refuses preferences that are not known (RFC 7240)."},
 		{"schema", object{{"type", "string"}}},
-		{"example", "return=minimal"},
 	})
 }
 
@@ -142,7 +137,6 @@ func (d *documenter) preferMostParameter() object {
 		{"name", "Prefer"}, {"in", "header"},
 		{"description", "max-affected=n deletes nothing if more than n records match; the answer is 422 then."},
 		{"schema", object{{"type", "string"}}},
-		{"example", "max-affected=10"},
 	})
 }
 
