@@ -3,6 +3,7 @@ package repositorytest_test
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/portolan-io/portolan/core/query"
@@ -71,6 +72,29 @@ var brokenGets = []broken{
 		}
 		return rows
 	}), "Types/Extremes"},
+	{"ids are 32 bits", getting(func(_ *query.View, ids *[]record.ID) {
+		for i, id := range *ids {
+			if n, err := strconv.ParseInt(string(id), 10, 64); err == nil {
+				(*ids)[i] = record.ID(strconv.FormatInt(int64(int32(n)), 10))
+			}
+		}
+	}, nil), "Get/IntIDs"},
+	{"a record that is not there is empty", func(s repository.Store) repository.Store {
+		return hooked{Store: s, get: func(ctx context.Context, view query.View, ids []record.ID) ([]record.Row, error) {
+			rows, err := s.Get(ctx, view, ids)
+			if len(ids) > 0 && len(rows) == 0 {
+				rows = []record.Row{{ID: ids[0], JSON: []byte("null")}}
+			}
+			return rows, err
+		}}
+	}, "Get/None"},
+	{"a filter of Get reads null as false", getting(func(v *query.View, _ *[]record.ID) {
+		if v.Filter.Op == query.Not {
+			kid := v.Filter.Kids[0]
+			notNull := query.Expr{Op: query.Ne, Field: kid.Field, Values: []record.Value{record.Null}}
+			v.Filter = query.AllOf(v.Filter, notNull)
+		}
+	}, nil), "Random/Get"},
 	{"white space in JSON", getting(nil, func(rows []record.Row) []record.Row {
 		for i := range rows {
 			rows[i].JSON = []byte(strings.Replace(string(rows[i].JSON), ":", ": ", 1))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/query"
@@ -111,6 +112,15 @@ var brokenLoads = []broken{
 	{"an import cannot go on", loading(func(l *repository.Load) {
 		l.Rows = l.Rows[:min(len(l.Rows), 1000)]
 	}, func(l *repository.Loaded) { l.Repeated = append(l.Repeated, l.Done-1) }), "Mark/Resume"},
+	{"two Loads at a time fail", func(s repository.Store) repository.Store {
+		var loads atomic.Int32
+		return hooked{Store: s, load: func(ctx context.Context, load repository.Load) (repository.Loaded, error) {
+			if loads.Add(1) > 1 {
+				return repository.Loaded{}, fault.New(fault.Unavailable, "hooked.Load", "the table is locked")
+			}
+			return s.Load(ctx, load)
+		}}
+	}, "Concurrency/Loads"},
 	{"loaded rows are kept", func(s repository.Store) repository.Store {
 		k := &keeper{Store: s}
 		return hooked{Store: k, load: func(ctx context.Context, load repository.Load) (repository.Loaded, error) {
@@ -139,6 +149,17 @@ func (s wrapping) Ping(ctx context.Context) error {
 		return fault.New(fault.Unavailable, "wrapping.Ping", "no answer").Because(err)
 	}
 	return nil
+}
+
+// A fickle store has other capabilities each time.
+type fickle struct {
+	repository.Store
+	asked bool
+}
+
+func (s *fickle) Capabilities() repository.Capabilities {
+	s.asked = !s.asked
+	return repository.Capabilities{Durable: s.asked}
 }
 
 // An ensurer is a store with another Ensure.
@@ -210,6 +231,43 @@ var brokenLives = []broken{
 	{"Split drops the filter", func(s repository.Store) repository.Store {
 		return hooked{Store: s, split: func(query.Query) (native, rest query.Expr, err error) { return native, rest, nil }}
 	}, "Split"},
+	{"Split refuses with another code", func(s repository.Store) repository.Store {
+		return hooked{Store: s, split: func(q query.Query) (native, rest query.Expr, err error) {
+			if len(q.Order) > 1 {
+				err = fault.New(fault.Refused, "hooked.Split", "the order needs an index")
+			}
+			return q.Filter, rest, err
+		}}
+	}, "Split"},
+	{"the store can do less once it has records", func(s repository.Store) repository.Store { return &fickle{Store: s} }, "Lifecycle/Capabilities"},
+	{"a second Ensure at the same time fails", func(s repository.Store) repository.Store {
+		var calls atomic.Int32
+		return ensurer{s, func(ctx context.Context, cs []*schema.Collection) error {
+			if calls.Add(1) == 2 {
+				return fault.New(fault.Conflict, "ensurer.Ensure", "the table exists")
+			}
+			return s.Ensure(ctx, cs)
+		}}
+	}, "Ensure/Concurrent"},
+	{"an older form removes what it does not know", ensuring(func(ctx context.Context, s repository.Store, cs []*schema.Collection) error {
+		for _, c := range cs {
+			if len(c.Fields) != 3 {
+				continue
+			}
+			if rows, err := s.Get(ctx, query.View{Collection: c, Needs: c.All()}, []record.ID{"z"}); err == nil && len(rows) == 1 {
+				_, _ = s.Apply(ctx, []repository.Mutation{{Op: repository.Delete, Collection: c, ID: "z"}})
+			}
+		}
+		return s.Ensure(ctx, cs)
+	}), "Ensure/Older"},
+	{"a field may not be called key", ensuring(func(ctx context.Context, s repository.Store, cs []*schema.Collection) error {
+		for _, c := range cs {
+			if _, reserved := c.Position("key"); reserved {
+				return fault.New(fault.Internal, "ensurer.Ensure", "a syntax error near key")
+			}
+		}
+		return s.Ensure(ctx, cs)
+	}), "Types/Names"},
 	{"Split serves nothing", func(s repository.Store) repository.Store {
 		return hooked{Store: s, split: func(q query.Query) (native, rest query.Expr, err error) {
 			return native, rest, fault.New(fault.Refused, "hooked.Split", "the order needs an index")
