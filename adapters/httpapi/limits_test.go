@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/portolan-io/portolan/core/record"
 )
@@ -290,5 +291,28 @@ func TestRealServer(t *testing.T) {
 		if !strings.HasPrefix(string(answer), tt.want) {
 			t.Errorf("%s: got %.300q, want %s", tt.name, answer, tt.want)
 		}
+	}
+}
+
+// TestSlowHeader shows that a client that never ends its header holds a
+// connection no longer than the server lets it, and never reaches the handler.
+func TestSlowHeader(t *testing.T) {
+	f := newFixture(t, nil)
+	server := httptest.NewUnstartedServer(f)
+	server.Config.ReadHeaderTimeout = 20 * time.Millisecond
+	server.Start()
+	t.Cleanup(server.Close)
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	_, _ = io.WriteString(conn, "GET /v1/categories HTTP/1.1\r\nHost: x\r\n")
+	answer, err := io.ReadAll(conn) // ends when the server closes
+	if err != nil || len(answer) > 0 && !strings.HasPrefix(string(answer), "HTTP/1.1 408 ") {
+		t.Errorf("got %q, %v, want the connection closed", answer, err)
+	}
+	if log := f.log.String(); log != "" {
+		t.Errorf("the handler was reached: %s", log)
 	}
 }
