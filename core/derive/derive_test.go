@@ -236,7 +236,7 @@ func TestSlug(t *testing.T) {
 		"a  --  b":                  "a-b",
 		"Straße Łódź Æther œuvre Þ": "strasse-lodz-aether-oeuvre-th",
 		"İstanbul Ölçüm":            "istanbul-olcum",
-		"Cafe\u0301":                "cafe",
+		"Cafe\u0301s":               "cafes",
 		"Привет мир":                "привет-мир",
 		"日本語 タイトル":                  "日本語-タイトル",
 		"100% ½ 😀 _x_":              "100-x",
