@@ -2,6 +2,7 @@ package query
 
 import (
 	"strings"
+	"time"
 
 	"github.com/portolan-io/portolan/core/record"
 )
@@ -98,12 +99,19 @@ func (l *lexer) number() (token, error) {
 	if record.IsNumber(t.text) {
 		return t, nil
 	}
-	if _, ok := parseTime(t.text); ok {
+	if isTime(t.text) {
 		t.kind = timeToken
 		return t, nil
 	}
 	return token{}, failAt(l.text, t.at, "syntax",
 		"this is neither a number nor a time in RFC 3339 such as 2026-01-31T12:00:00Z; a text stands in single quotes")
+}
+
+// isTime reports whether text has the form of a time. One that is out of range
+// is for the binder to refuse, which knows the field.
+func isTime(text string) bool {
+	_, err := time.Parse(time.RFC3339, text)
+	return err == nil
 }
 
 // span returns how many octets at the beginning of text are of the class.

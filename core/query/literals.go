@@ -5,7 +5,6 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/portolan-io/portolan/core/record"
 	"github.com/portolan-io/portolan/core/schema"
@@ -89,17 +88,12 @@ func decimalLiteral(text string, scale int) (record.Value, bool) {
 	return record.Decimal(n, scale), fit == record.Fits && -maxDecimal <= n && n <= maxDecimal
 }
 
-// timeLiteral reads RFC 3339, and drops what is smaller than a microsecond.
-func timeLiteral(text string) (record.Value, bool) {
-	t, ok := parseTime(text)
-	year := t.UTC().Year()
-	return record.Time(t), ok && year >= 1 && year <= 9999
-}
+// anyTime is a field that takes every time.
+var anyTime = schema.Field{Type: record.TimeType}
 
-// parseTime is strict where time.Parse is not: that takes T1:02:03Z and a comma
-// before the fraction too.
-func parseTime(text string) (time.Time, bool) {
-	t, err := time.Parse(time.RFC3339, text)
-	strict := len(text) > len("2006-01-02T15") && text[len("2006-01-02T15")] == ':' && !strings.Contains(text, ",")
-	return t, err == nil && strict
+// timeLiteral reads a time as records do, but RFC 3339 alone: a field also
+// takes dates and times without T and zone, which files hold.
+func timeLiteral(text string) (record.Value, bool) {
+	v, err := anyTime.FromText(text)
+	return v, err == nil && strings.Contains(text, "T")
 }
