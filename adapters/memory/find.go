@@ -101,12 +101,12 @@ func (p plan) behind(after []record.Value, pinned map[int]record.Value) plan {
 	for column, value := range pinned {
 		at[column] = value
 	}
-	at0 := p.index.seek(len(p.index.order), at, !p.reverse)
+	start := p.index.seek(len(p.index.order), at, !p.reverse)
 	switch {
-	case p.reverse && at0.less(p.to):
-		p.to = at0
-	case !p.reverse && p.from.less(at0):
-		p.from = at0
+	case p.reverse && start.less(p.to):
+		p.to = start
+	case !p.reverse && p.from.less(start):
+		p.from = start
 	}
 	return p
 }

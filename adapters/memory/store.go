@@ -9,7 +9,6 @@ import (
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/record"
-	"github.com/portolan-io/portolan/core/schema"
 	"github.com/portolan-io/portolan/ports/repository"
 )
 
@@ -105,23 +104,6 @@ func (s *Store) Aggregate(ctx context.Context, a query.Aggregation) ([]query.Gro
 		return nil, err
 	}
 	return fold.Groups()
-}
-
-// Ensure implements repository.Store.
-func (s *Store) Ensure(ctx context.Context, collections []*schema.Collection) error {
-	const op = "memory.Ensure"
-	return s.write(ctx, op, func(e *edit) error {
-		var differences []fault.Place
-		for _, c := range collections {
-			differences = append(differences, e.ensure(c)...)
-		}
-		if len(differences) == 0 {
-			return nil
-		}
-		return fault.New(fault.Conflict, op, "what is stored does not fit the collections").
-			Coded("schema-conflict").At(differences...).
-			Hinting("give a changed field a new name, and copy the records over")
-	})
 }
 
 // current returns the state as it is now.
