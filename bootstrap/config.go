@@ -93,8 +93,8 @@ func (s *Service) setDefaults() {
 
 func (*Service) announced() []string { return []string{"instances", "cors"} }
 
-// Development is for a laptop. With any of it the server listens on the
-// addresses of this machine alone, unless the variable PORTOLAN_EXPOSE is true.
+// Development is for a laptop: with any of it the server prints where everything
+// is and what to try.
 type Development struct {
 	// Imports the sample that is part of the program, 248 categories and about
 	// 2,000 products, into the collections categories and products at every start.

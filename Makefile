@@ -1,0 +1,40 @@
+# make help tells what there is.
+.DEFAULT_GOAL := help
+.PHONY: help run test race lint fuzz docs build image
+
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
+FUZZTIME := 30s
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: ## start the sample catalogue in memory
+	go run .
+
+test: ## what CI runs: formatting, vet, every test, and the build of the image's program
+	@test -z "$$(gofmt -l .)" || { echo "these files are not formatted:"; gofmt -l .; exit 1; }
+	go vet ./...
+	go test ./...
+	CGO_ENABLED=0 go build -trimpath -o /dev/null .
+
+race: ## every test with the race detector, which needs a C compiler
+	go test -race ./...
+
+lint: ## golangci-lint as .golangci.yml says
+	go run $(GOLANGCI) run
+
+fuzz: ## each fuzz target for FUZZTIME
+	@go list -f '{{.Dir}}' ./... | while read -r dir; do \
+	  grep -ho '^func Fuzz[A-Za-z0-9]*' "$$dir"/*_test.go 2>/dev/null | sed 's/^func //' | while read -r target; do \
+	    echo "$$dir $$target"; (cd "$$dir" && go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) .) || exit 1; \
+	  done || exit 1; \
+	done
+
+docs: ## write again what is generated: the JSON Schema of configurations
+	go test ./bootstrap -run TestSchemaFile -update
+
+build: ## the static program, in dist/
+	CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o dist/portolan .
+
+image: ## the container image portolan:dev
+	docker build -t portolan:dev .
