@@ -132,11 +132,11 @@ func (o object) has(name string) bool {
 
 // shared returns the reference to a component, which it adds to the section if
 // it is not there.
-func shared(section *object, path, name string, make func() object) object {
+func shared(section *object, path, name string, build func() object) object {
 	if !section.has(name) {
 		*section = section.with(name, object{}) // first, so that a component may refer to itself
 		at := len(*section) - 1
-		(*section)[at].value = make()
+		(*section)[at].value = build()
 	}
 	return ref(path, name)
 }

@@ -11,20 +11,20 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// TestAnswersAreAsDocumented sends requests of every operation and compares the
-// answers with what the caller's own document says of them: status, headers and
-// body. The body of a request that is accepted must be as documented, too.
-func TestAnswersAreAsDocumented(t *testing.T) {
-	f := newFixture(t, nil)
+// A documentedRequest is a request with the status that it is answered with.
+type documentedRequest struct {
+	name, who, method, template, target, body string
+	header                                    []string
+	want                                      int
+}
+
+// documentedRequests exercise every operation, well and not so well, in an order
+// that leaves each what it needs.
+func documentedRequests() []documentedRequest {
 	const one, list, byBody, deletes = "/v1/products/{id}", "/v1/products", "/v1/products/$query", "/v1/products/$delete"
 	asJSON := []string{"Content-Type", typeJSON}
 	with := func(header ...string) []string { return append(header, asJSON...) }
-	exercised := map[string]bool{}
-	for _, tt := range []struct {
-		name, who, method, template, target, body string
-		header                                    []string
-		want                                      int
-	}{
+	return []documentedRequest{
 		{"list", "", "GET", list, list + "?$count=true&$first=2&$orderby=price%20desc", "", nil, 200},
 		{"list of some fields", "ada", "GET", list, list + "?$select=asin,cost&$filter=price%20gt%2010", "", nil, 200},
 		{"list of what is hidden", "", "GET", list, list + "?$filter=cost%20gt%2010", "", nil, 400},
@@ -40,7 +40,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		{"create", "ada", "POST", list, list, `{"asin":"B010","title":"New","category_id":1}`, asJSON, 201},
 		{"create several", "ada", "POST", list, list, `[{"asin":"B011","title":"New","category_id":1},{"asin":"B012","title":"New","category_id":1}]`, asJSON, 201},
 		{"create lines", "ada", "POST", list, list, `{"asin":"B013","title":"New","category_id":1}` + "\n", []string{"Content-Type", typeNDJSON}, 201},
-		{"create silently", "ada", "POST", list, list, `{"asin":"B014","title":"New","category_id":1}`, with("Prefer", "return=minimal"), 201},
+		{"create silently", "ada", "POST", list, list, `{"asin":"B014","title":"New","category_id":1}`, with("Prefer", "return=minimal"), 204},
 		{"create again", "ada", "POST", list, list, `{"asin":"B010","title":"New","category_id":1}`, asJSON, 409},
 		{"create a dangling one", "ada", "POST", list, list, `{"asin":"B015","title":"New","category_id":999}`, asJSON, 409},
 		{"create what breaks rules", "ada", "POST", list, list, `{"asin":"B015","price":-1}`, asJSON, 400},
@@ -59,7 +59,16 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		{"delete", "ada", "DELETE", one, list + "/B010", "", nil, 204},
 		{"delete nothing", "ada", "DELETE", one, list + "/B010", "", nil, 404},
 		{"delete what is referred to", "ada", "DELETE", "/v1/categories/{id}", "/v1/categories/2", "", nil, 409},
-	} {
+	}
+}
+
+// TestAnswersAreAsDocumented sends requests of every operation and compares the
+// answers with what the caller's own document says of them: status, headers and
+// body. The body of a request that is accepted must be as documented, too.
+func TestAnswersAreAsDocumented(t *testing.T) {
+	f := newFixture(t, nil)
+	exercised := map[string]bool{}
+	for _, tt := range documentedRequests() {
 		t.Run(tt.name, func(t *testing.T) {
 			header := tt.header
 			if tt.who != "" {
@@ -83,7 +92,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		})
 	}
 	for _, op := range parse(t, f.document(t, "ada")).operations() {
-		if at := pointer("paths", op.Path, strings.ToLower(op.Method)); strings.HasPrefix(op.Path, list) && !exercised[at] {
+		if at := pointer("paths", op.Path, strings.ToLower(op.Method)); strings.HasPrefix(op.Path, "/v1/products") && !exercised[at] {
 			t.Errorf("no request exercises %s %s", op.Method, op.Path)
 		}
 	}

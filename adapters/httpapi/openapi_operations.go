@@ -31,16 +31,16 @@ func (c *documented) path(template string, item object, operations ...object) {
 	}
 }
 
-// operation returns one operation under its method, for a caller who needs all
-// of the given rights.
-func (c *documented) operation(method, verb, summary string, needs []policy.Action, more object) object {
+// operation returns one operation under its method, which takes the right to do
+// all of the given actions.
+func (c *documented) operation(method, verb, summary string, actions []policy.Action, more object) object {
 	operation := object{
 		{"operationId", c.Name + "." + verb},
 		{"tags", array{c.Name}},
 		{"summary", summary},
 	}
 	operation = append(operation, more...)
-	return object{{method, operation.with("security", c.security(needs...))}}
+	return object{{method, operation.with("security", c.security(actions...))}}
 }
 
 func (c *documented) listOperation() object {
@@ -164,7 +164,7 @@ func (c *documented) createOperation() object {
 				{"example", string(line) + "\n"},
 			}},
 		}}}},
-		{"responses", c.answers(object{{"201", c.createdAnswer()}}, append(bodyStatuses, http.StatusConflict)...)},
+		{"responses", c.answers(c.createdAnswers(), append(bodyStatuses, http.StatusConflict)...)},
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -166,7 +167,7 @@ func walk(v any, at string, visit func(at string, o map[string]any)) {
 	switch v := v.(type) {
 	case []any:
 		for i, each := range v {
-			walk(each, at+"/"+string(rune('0'+i)), visit)
+			walk(each, at+"/"+strconv.Itoa(i), visit)
 		}
 	case map[string]any:
 		visit(at, v)

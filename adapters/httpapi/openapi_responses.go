@@ -127,14 +127,11 @@ func (c *documented) recordAnswer(description string, headers ...string) object 
 	return answer.with("content", object{{typeJSON, object{{"schema", c.recordSchema()}}}})
 }
 
-// createdAnswer returns the response of POST: one record or all of them.
-func (c *documented) createdAnswer() object {
-	answer := object{
-		{"description", "The records were created. One that was sent alone has Location and ETag."},
-		{"headers", c.headersOf("ETag", "Location", "Preference-Applied")},
-	}
+// createdAnswers returns the responses of POST: one record or all of them.
+func (c *documented) createdAnswers() object {
+	empty := c.unshownAnswer("The records were created.", "Location")
 	if !c.may(policy.Read) {
-		return answer
+		return object{{"204", empty}}
 	}
 	list := object{
 		{"type", "object"},
@@ -142,21 +139,33 @@ func (c *documented) createdAnswer() object {
 		{"required", array{"value"}},
 		{"additionalProperties", false},
 	}
-	return answer.with("content", object{{typeJSON, object{{"schema", object{{"anyOf", array{c.recordSchema(), list}}}}}}})
+	return object{
+		{"201", object{
+			{"description", "The records were created. One that was sent alone has Location and ETag."},
+			{"headers", c.headersOf("ETag", "Location", "Preference-Applied")},
+			{"content", object{{typeJSON, object{{"schema", object{{"anyOf", array{c.recordSchema(), list}}}}}}}},
+		}},
+		{"204", empty},
+	}
 }
 
 // changedAnswers returns the responses of a write of a record that was there.
 func (c *documented) changedAnswers() object {
-	empty := object{
-		{"description", "The record was written. It is not shown, because return=minimal was preferred or because you may not read it."},
-		{"headers", c.headersOf("ETag", "Preference-Applied")},
-	}
+	empty := c.unshownAnswer("The record was written.")
 	if !c.may(policy.Read) {
 		return object{{"204", empty}}
 	}
 	return object{
 		{"200", c.recordAnswer("The record as it is now.", "ETag", "Preference-Applied")},
 		{"204", empty},
+	}
+}
+
+// unshownAnswer returns the response of a write that does not show its result.
+func (c *documented) unshownAnswer(done string, headers ...string) object {
+	return object{
+		{"description", done + " It is not shown, because return=minimal was preferred or because you may not read it."},
+		{"headers", c.headersOf(append([]string{"ETag", "Preference-Applied"}, headers...)...)},
 	}
 }
 

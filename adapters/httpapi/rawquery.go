@@ -76,17 +76,24 @@ var credentialNames = []string{
 }
 
 // parseQuery reads the raw query of a URL whose operation knows the given
-// options. Unlike net/url it keeps ";" and "+" as they are, and refuses what it
-// does not understand: bad escapes, repeated options, unknown ones.
+// options. Unlike net/url it keeps ";" as it is, and refuses what it does not
+// understand: bad escapes, repeated options, unknown ones.
+//
+// A "+" is a space as long as nothing in the query is written %20. Clients that
+// encode spaces as "+" never write %20, and always write %2B for a plus sign;
+// those that write %20 may leave a plus sign as it is, in a time zone say.
 func parseQuery(raw string, known []string) (options, error) {
 	const op = "httpapi.parseQuery"
+	if !strings.Contains(raw, "%20") {
+		raw = strings.ReplaceAll(raw, "+", "%20")
+	}
 	var parsed options
 	for pair := range strings.SplitSeq(raw, "&") {
 		if pair == "" {
 			continue
 		}
 		rawName, rawValue, valued := strings.Cut(pair, "=")
-		name, err := url.PathUnescape(rawName) // PathUnescape leaves "+" alone
+		name, err := url.PathUnescape(rawName) // unlike QueryUnescape, it leaves "+" alone
 		if err != nil || !utf8.ValidString(name) {
 			return nil, fault.New(fault.Invalid, op, "the name of a parameter is not percent-encoded UTF-8").Coded("bad-encoding")
 		}
@@ -142,22 +149,4 @@ func checkName(name string, known []string) error {
 func badOption(code, name, format string, args ...any) *fault.Error {
 	err := fault.New(fault.Invalid, "httpapi.parseQuery", format, args...).Coded(code)
 	return err.At(fault.Place{Pointer: name, Code: code, Detail: err.Detail})
-}
-
-// explained adds to err what readers of URLs stumble over: a space that was
-// written "+" is a plus sign in a filter.
-func (o options) explained(err error) error {
-	if err == nil {
-		return nil
-	}
-	f := fault.Of(err)
-	if f.Kind != fault.Invalid || !strings.Contains(f.Detail, "+") {
-		return err
-	}
-	for _, each := range o {
-		if strings.Contains(each.value, "+") {
-			return f.Hinting("a + in a URL is a plus sign; a space is written %%20")
-		}
-	}
-	return err
 }

@@ -69,7 +69,7 @@ func (s *server) create(x *exchange) error {
 	}
 	x.applied()
 	if x.prefer.minimal {
-		x.sendEmpty(http.StatusCreated)
+		x.sendEmpty(http.StatusNoContent)
 		return nil
 	}
 	x.send(http.StatusCreated, sentJSON, envelope(core.Page{JSON: joined(results), Count: -1}, ""))
@@ -154,21 +154,19 @@ func (s *server) remove(x *exchange) error {
 	return nil
 }
 
-// sendResult answers a write with the record as it is now, or without it if the
-// caller prefers that, or may not read it.
+// sendResult answers a write with the record as it is now, or with 204 if the
+// caller prefers that, or may not read it: as OData 4.01 answers return=minimal,
+// also where a record was created.
 func (x *exchange) sendResult(result core.Result, status int) {
 	x.applied()
 	if result.JSON != nil {
 		x.Header().Set("ETag", tagOf(result))
 	}
-	switch {
-	case result.JSON != nil && !x.prefer.minimal:
-		x.send(status, sentJSON, result.JSON)
-	case status == http.StatusCreated:
-		x.sendEmpty(http.StatusCreated)
-	default:
+	if result.JSON == nil || x.prefer.minimal {
 		x.sendEmpty(http.StatusNoContent)
+		return
 	}
+	x.send(status, sentJSON, result.JSON)
 }
 
 // applied tells which preferences were followed.

@@ -138,7 +138,7 @@ func (x *exchange) perform() (err error) {
 	if x.who, err = principalOf(x.r.Context(), x.r, x.site.identify, x.site.trusted); err != nil {
 		return err
 	}
-	return x.query.explained(op.serve(x))
+	return op.serve(x)
 }
 
 // fail answers with the problem that err is, and returns err as the log and the
