@@ -99,7 +99,7 @@ func mapColumn(f *schema.Field, existing gormstore.Column) (gormstore.Mapped, st
 	}
 	switch {
 	case f.Type == record.StringType && kind == "TEXT":
-		return gormstore.Mapped{Read: "{c} COLLATE BINARY"}, ""
+		return gormstore.Mapped{Read: "{c} COLLATE BINARY", Indexed: true}, ""
 	case (f.Type == record.ListType || f.Type == record.JSONType) && kind == "TEXT":
 		return gormstore.Mapped{}, ""
 	case f.Type == record.BytesType && kind == "BLOB":
@@ -167,6 +167,7 @@ type indexInfo struct {
 type columnInfo struct {
 	Name string
 	Desc bool
+	Coll string
 }
 
 // describe asks the pragmas; gorm's own look at a table parses the text of its
@@ -209,7 +210,7 @@ func describeIndexes(db *gorm.DB, database, table string) ([]gormstore.Keys, err
 	list := make([]gormstore.Keys, 0, len(indexes))
 	for _, index := range indexes {
 		var columns []columnInfo
-		err := db.Raw(`SELECT coalesce(name, '') AS name, "desc" FROM pragma_index_xinfo(?, ?) WHERE key ORDER BY seqno`,
+		err := db.Raw(`SELECT coalesce(name, '') AS name, "desc", coll FROM pragma_index_xinfo(?, ?) WHERE key ORDER BY seqno`,
 			index.Name, database).Scan(&columns).Error
 		if err != nil {
 			return nil, err
@@ -218,6 +219,7 @@ func describeIndexes(db *gorm.DB, database, table string) ([]gormstore.Keys, err
 		for _, column := range columns {
 			keys.Columns = append(keys.Columns, column.Name)
 			keys.Desc = append(keys.Desc, column.Desc)
+			keys.Folded = keys.Folded || column.Coll != "BINARY"
 		}
 		list = append(list, keys)
 	}

@@ -21,6 +21,7 @@ import (
 type engine struct {
 	cfg     Config
 	db      *sql.DB
+	waits   waits
 	writer  chan *session // holds the one that writes while it is free
 	readers chan *session // holds those that read; a nil one is not opened yet
 	done    chan struct{} // closed by Close
@@ -108,6 +109,9 @@ func (e *engine) take(ctx context.Context, pool chan *session) (*session, error)
 	case <-e.done:
 		return nil, gormstore.ErrClosed
 	default:
+	}
+	if len(pool) == 0 {
+		defer e.waiting(pool)()
 	}
 	select {
 	case <-e.done:

@@ -34,6 +34,7 @@ type Config struct {
 // A Store is a repository.Store in one SQLite database.
 type Store struct {
 	*gormstore.Store
+	engine  *engine
 	durable bool
 }
 
@@ -72,7 +73,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		opening := classify("sqlite.Open", err)
 		return nil, opening.Hinting("path must name a file that can be written, in a directory that exists")
 	}
-	return &Store{gormstore.New(&dialect, engine), cfg.Path != memory}, nil
+	return &Store{gormstore.New(&dialect, engine), engine, cfg.Path != memory}, nil
 }
 
 func invalid(detail string) error { return fault.New(fault.Invalid, "sqlite.Open", "%s", detail) }

@@ -182,6 +182,24 @@ func TestUnmanagedRefused(t *testing.T) {
 	}
 }
 
+// TestUnmanagedCollation refuses an id that ignores case: another record would
+// be taken for the one that is meant.
+func TestUnmanagedCollation(t *testing.T) {
+	path := testPath(t)
+	if _, err := byHand(t, path).Exec("CREATE TABLE old (id TEXT COLLATE NOCASE PRIMARY KEY)"); err != nil {
+		t.Fatal(err)
+	}
+	c, err := schema.New(schema.Spec{Name: "things", ID: "id", Fields: []schema.FieldSpec{{Name: "id", Type: "string"}},
+		Table: schema.Table{Name: "old", Unmanaged: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = openTest(t, path).Ensure(t.Context(), []*schema.Collection{c})
+	if got := fault.Of(err); got == nil || len(got.Places) != 1 || got.Places[0].Code != "id-collation" {
+		t.Errorf("Ensure: got %v, want one place with the code id-collation", err)
+	}
+}
+
 // TestForeignValue reads a value that is not of its column's type.
 func TestForeignValue(t *testing.T) {
 	path := testPath(t)
@@ -197,5 +215,29 @@ func TestForeignValue(t *testing.T) {
 	_, err = openTest(t, path).Get(t.Context(), query.View{Collection: c, Fields: c.All()}, []record.ID{"1"})
 	if got := fault.Of(err); got == nil || got.Code != "stored-value" {
 		t.Errorf("Get of a text in an INTEGER column: got %v, want the code stored-value", err)
+	}
+}
+
+// TestUnserved names the declared indexes that such a table lacks.
+func TestUnserved(t *testing.T) {
+	path := testPath(t)
+	_, err := byHand(t, path).Exec(`CREATE TABLE old (id TEXT PRIMARY KEY, name TEXT, price REAL, n INTEGER);
+		CREATE INDEX a ON old (name, id); CREATE INDEX b ON old (price, id); CREATE INDEX c ON old (n, id) WHERE n > 0`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := schema.New(schema.Spec{Name: "things", ID: "id", Fields: []schema.FieldSpec{
+		{Name: "id", Type: "string"}, {Name: "name", Type: "string"}, {Name: "n", Type: "int"},
+		{Name: "price", Type: "decimal", Precision: 9, Scale: 2},
+	}, Indexes: [][]string{{"name"}, {"name desc"}, {"price"}, {"n"}}, Table: schema.Table{Name: "old", Unmanaged: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := openTest(t, path).Unserved(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(c.Indexes[1:], got); diff != "" {
+		t.Errorf("the indexes that the table lacks (-want +got):\n%s", diff)
 	}
 }

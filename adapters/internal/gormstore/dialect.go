@@ -53,8 +53,9 @@ type Dialect struct {
 // which {c} is the column and {v} a value as managed tables store it. The empty
 // template is {c} or {v} itself.
 type Mapped struct {
-	Read  string // gives what managed tables would store
-	Write string // gives what the column stores
+	Read    string // gives what managed tables would store
+	Write   string // gives what the column stores
+	Indexed bool   // an index of the column serves Read as well
 }
 
 // Existing is a table as it is.
@@ -80,4 +81,5 @@ type Keys struct {
 	Desc    []bool
 	Unique  bool
 	Partial bool
+	Folded  bool // takes texts for equal that are not
 }

@@ -113,6 +113,7 @@ func (m *migration) apply() error {
 	return m.db.Table(typesTable).CreateInBatches(m.added, 100).Error
 }
 
+// object collects something that stands in the way.
 func (m *migration) object(c *schema.Collection, field, code, format string, args ...any) {
 	m.places = append(m.places, fault.Place{
 		Pointer: pointer(c, field), Code: code, Detail: fmt.Sprintf(format, args...),
@@ -264,51 +265,10 @@ func (m *migration) indexes(t *table, existing *Existing) {
 	}
 }
 
-// keysOf returns a declared index with what breaks its ties: the id, in the
-// direction of the last key, because so do the orders that it serves.
-func (t *table) keysOf(index schema.Index) Keys {
-	keys, hasID := Keys{}, false
-	for _, key := range index {
-		keys.Columns = append(keys.Columns, t.Fields[key.Field].Name)
-		keys.Desc = append(keys.Desc, key.Desc)
-		hasID = hasID || key.Field == t.ID
-	}
-	if !hasID {
-		keys.Columns = append(keys.Columns, t.IDField().Name)
-		keys.Desc = append(keys.Desc, keys.Desc[len(keys.Desc)-1])
-	}
-	_, name := cutLast(t.path)
-	for i, column := range keys.Columns {
-		name += "_" + column
-		if keys.Desc[i] {
-			name += "_desc"
-		}
-	}
-	keys.Name = name
-	return keys
-}
-
 // cutLast splits a qualified name into what qualifies it, and its last part.
 func cutLast(path string) (qualifier, name string) {
 	if i := strings.LastIndexByte(path, '.'); i >= 0 {
 		return path[:i], path[i+1:]
 	}
 	return "", path
-}
-
-// has reports whether there is an index with the same keys.
-func (e *Existing) has(want Keys) bool {
-	for _, index := range e.Indexes {
-		if index.Partial || len(index.Columns) < len(want.Columns) {
-			continue
-		}
-		same := true
-		for i := range want.Columns {
-			same = same && index.Columns[i] == want.Columns[i] && index.Desc[i] == want.Desc[i]
-		}
-		if same {
-			return true
-		}
-	}
-	return false
 }

@@ -30,10 +30,11 @@ type table struct {
 
 // A column is where a field is kept.
 type column struct {
-	name    string // quoted
-	read    string // the expression that is selected, compared and sorted by
-	write   string // a template with {v}
-	foreign bool   // the text in it may not be canonical
+	name      string // quoted
+	read      string // the expression that is selected, compared and sorted by
+	write     string // a template with {v}
+	converted bool   // read is no column, so that no index serves it
+	foreign   bool   // the text in it may not be canonical
 }
 
 // own reports whether the table makes its own revisions.
@@ -119,6 +120,7 @@ func (d *Dialect) unmanaged(c *schema.Collection, existing *Existing) (*table, [
 func (m Mapped) column(name string) column {
 	made := column{name: name, read: name, write: "{v}"}
 	if m.Read != "" {
+		made.converted = !m.Indexed
 		made.read = strings.ReplaceAll(m.Read, "{c}", name)
 	}
 	if m.Write != "" {
@@ -130,11 +132,28 @@ func (m Mapped) column(name string) column {
 // unfit returns what keeps records from being written to the table one by one
 // under their id.
 func (e *Existing) unfit(c *schema.Collection, path string) []fault.Place {
-	if id := e.column(c.IDField().Name); id != nil && !e.unique(id) {
-		return []fault.Place{{Pointer: pointer(c, c.IDField().Name), Code: "id-not-unique",
+	id := e.column(c.IDField().Name)
+	switch {
+	case id == nil:
+		return nil
+	case e.folded(id):
+		return []fault.Place{{Pointer: pointer(c, id.Name), Code: "id-collation",
+			Detail: "the column " + id.Name + " of " + path + " has a collation that takes different ids for equal"}}
+	case !e.unique(id):
+		return []fault.Place{{Pointer: pointer(c, id.Name), Code: "id-not-unique",
 			Detail: "the column " + id.Name + " of " + path + " is neither its primary key nor alone in a unique index"}}
 	}
 	return nil
+}
+
+// folded reports whether ids that differ cannot both be in the table.
+func (e *Existing) folded(id *Column) bool {
+	for _, index := range e.Indexes {
+		if index.Unique && index.Folded && len(index.Columns) == 1 && index.Columns[0] == id.Name {
+			return true
+		}
+	}
+	return false
 }
 
 // unique reports whether no two rows have the same value in the column.
