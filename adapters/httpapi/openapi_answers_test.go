@@ -49,6 +49,7 @@ func documentedRequests() []documentedRequest {
 		{"replace", "ada", "PUT", one, list + "/B010", `{"asin":"B010","title":"Newer","category_id":1}`, asJSON, 200},
 		{"replace silently", "ada", "PUT", one, list + "/B010", `{"title":"Newest","category_id":1}`, with("Prefer", "return=minimal"), 204},
 		{"create by id", "ada", "PUT", one, list + "/B020", `{"title":"New","category_id":1}`, with("If-None-Match", "*"), 201},
+		{"create by id silently", "ada", "PUT", one, list + "/B021", `{"title":"New","category_id":1}`, with("Prefer", "return=minimal"), 204},
 		{"create by id again", "ada", "PUT", one, list + "/B020", `{"title":"New","category_id":1}`, with("If-None-Match", "*"), 412},
 		{"patch", "ada", "PATCH", one, list + "/B010", `{"price":12.50,"seller":null}`, []string{"Content-Type", typePatch}, 200},
 		{"patch silently", "ada", "PATCH", one, list + "/B010", `{"price":1}`, with("Prefer", "return=minimal"), 204},

@@ -183,18 +183,11 @@ func (c *documented) replaceOperation() object {
 		what = "Creates the record with this id; there must be none."
 	}
 	input := c.inputSchema("replace", action, "All that a record of "+c.Name+" is to have: what is left out becomes null.")
-	answers := object{}
-	if updates {
-		answers = c.changedAnswers()
-	}
-	if creates {
-		answers = append(object{{"201", c.recordAnswer("The record was created.", "ETag", "Location", "Preference-Applied")}}, answers...)
-	}
 	return c.operation("put", "replace", "Replace or create one record of "+c.Name, []policy.Action{action}, object{
 		{"description", what},
 		{"parameters", append(preconditions, c.preferReturnParameter())},
 		{"requestBody", jsonBody(input, nil)},
-		{"responses", c.answers(answers, append(bodyStatuses, http.StatusConflict, http.StatusPreconditionFailed)...)},
+		{"responses", c.answers(c.replacedAnswers(creates, updates), append(bodyStatuses, http.StatusConflict, http.StatusPreconditionFailed)...)},
 	})
 }
 

@@ -117,14 +117,13 @@ func (c *documented) pageAnswer(more object) object {
 	}
 }
 
-// recordAnswer returns the response with one record, which is left out if the
-// caller may not read it.
+// recordAnswer returns the response with one record.
 func (c *documented) recordAnswer(description string, headers ...string) object {
-	answer := object{{"description", description}, {"headers", c.headersOf(headers...)}}
-	if !c.may(policy.Read) {
-		return answer
+	return object{
+		{"description", description},
+		{"headers", c.headersOf(headers...)},
+		{"content", object{{typeJSON, object{{"schema", c.recordSchema()}}}}},
 	}
-	return answer.with("content", object{{typeJSON, object{{"schema", c.recordSchema()}}}})
 }
 
 // createdAnswers returns the responses of POST: one record or all of them.
@@ -159,6 +158,21 @@ func (c *documented) changedAnswers() object {
 		{"200", c.recordAnswer("The record as it is now.", "ETag", "Preference-Applied")},
 		{"204", empty},
 	}
+}
+
+// replacedAnswers returns the responses of PUT, which may create, update or both.
+func (c *documented) replacedAnswers(creates, updates bool) object {
+	answers := object{}
+	if updates && c.may(policy.Read) {
+		answers = answers.with("200", c.recordAnswer("The record as it is now.", "ETag", "Preference-Applied"))
+	}
+	if !creates {
+		return answers.with("204", c.unshownAnswer("The record was written."))
+	}
+	if c.may(policy.Read) {
+		answers = answers.with("201", c.recordAnswer("The record was created.", "ETag", "Location", "Preference-Applied"))
+	}
+	return answers.with("204", c.unshownAnswer("The record was written.", "Location"))
 }
 
 // unshownAnswer returns the response of a write that does not show its result.
