@@ -95,7 +95,7 @@ func serves(keys, order []query.Key, pinned map[int]record.Value) (ordered, reve
 		reverse = opposite
 		i++
 	}
-	return true, reverse
+	return i == len(keys), reverse // else a place in the order would not be one in the index
 }
 
 // matching returns the records that match the filter, in no order that could

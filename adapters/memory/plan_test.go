@@ -81,6 +81,8 @@ func TestPlan(t *testing.T) {
 		{"by id", query.Expr{}, []query.Key{up(fieldID)}, 0, n, true, false},
 		{"by id, downwards", query.Expr{}, []query.Key{down(fieldID)}, 0, n, true, true},
 		{"one id", eq(fieldID, 77), []query.Key{up(fieldPrice), up(fieldID)}, 0, 1, false, false},
+		{"one id, by id", eq(fieldID, 77), []query.Key{up(fieldID)}, 0, 1, true, false},
+		{"an id that is not there", eq(fieldID, n+1), []query.Key{up(fieldStars), up(fieldID)}, 0, 0, false, false},
 		{"by an index", query.Expr{}, []query.Key{up(fieldStars), up(fieldID)}, 2, n, true, false},
 		{"against an index", query.Expr{}, []query.Key{down(fieldStars), down(fieldID)}, 2, n, true, true},
 		{"across an index", query.Expr{}, []query.Key{down(fieldStars), up(fieldID)}, 0, n, false, false},

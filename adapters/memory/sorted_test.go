@@ -59,6 +59,12 @@ func TestSortedLikeASlice(t *testing.T) {
 			t.Fatalf("state %d (-want +got):\n%s", i, diff)
 		}
 	}
+	wantRanges(t, rng, s, model)
+}
+
+// wantRanges reads some ranges both ways.
+func wantRanges(t *testing.T, rng *rand.Rand, s sorted, model []string) {
+	t.Helper()
 	for range 300 {
 		low, high := rng.IntN(len(model)+1), rng.IntN(len(model)+1)
 		from, to := placeAt(s, model, low), placeAt(s, model, high)

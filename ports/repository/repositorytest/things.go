@@ -76,7 +76,7 @@ func built(spec schema.Spec) *schema.Collection {
 // A set gives a thing a value other than null.
 type set map[int]record.Value
 
-// thing returns the record of things with the id, revision "1.id" and values.
+// thing returns the record of things with the id, at revision r1, with the values.
 func thing(id string, values set) record.Record {
 	fields := make([]record.Value, len(things().Fields))
 	fields[fieldID] = record.String(id)
@@ -86,7 +86,7 @@ func thing(id string, values set) record.Record {
 	return record.Record{ID: record.ID(id), Revision: "r1", Fields: fields}
 }
 
-// wholes returns the things of the given ids, which are whole numbers from 1 on.
+// wholes returns the things of the given ids, whose whole numbers count from 1 on.
 func wholes(ids ...string) []record.Record {
 	records := make([]record.Record, len(ids))
 	for i, id := range ids {
