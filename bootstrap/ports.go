@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"context"
 	"crypto/rand"
+	"database/sql"
 	"net/http"
 
 	"go.uber.org/fx"
@@ -79,7 +80,32 @@ func binder(ctx context.Context, source secrets.Source) func(name string) (secre
 // watching is everything that observes, as one.
 type watching struct {
 	telemetry.Observer
-	metrics http.Handler // what the admin listener shows, or nil
+	metrics  http.Handler  // what the admin listener shows, or nil
+	counters []poolCounter // who takes the figures of connection pools
+}
+
+// A poolCounter is an observer that takes the figures of connection pools.
+type poolCounter interface {
+	Pool(name string, stats func() sql.DBStats) error
+}
+
+// watchPools gives the figures of the store's pools, if it has any, to whoever
+// takes them.
+func (w *watching) watchPools(store repository.Store) error {
+	pooled, ok := store.(interface {
+		Pools() map[string]func() sql.DBStats
+	})
+	if !ok {
+		return nil
+	}
+	for name, stats := range pooled.Pools() {
+		for _, counter := range w.counters {
+			if err := counter.Pool(name, stats); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func openTelemetry(ctx context.Context, s *settings, opened *closers) (*watching, error) {
@@ -95,6 +121,9 @@ func openTelemetry(ctx context.Context, s *settings, opened *closers) (*watching
 		if exposed, ok := observer.(interface{ Handler() http.Handler }); ok {
 			w.metrics = exposed.Handler()
 		}
+		if counting, ok := observer.(poolCounter); ok {
+			w.counters = append(w.counters, counting)
+		}
 	}
 	w.Observer = layer.Observers(observers...)
 	return w, nil
@@ -106,6 +135,9 @@ func openRepository(ctx context.Context, s *settings, w *watching, opened *close
 		return nil, err
 	}
 	opened.addClose(store.Close)
+	if err := w.watchPools(store); err != nil {
+		return nil, err
+	}
 	return layer.Trace(store, w), nil
 }
 

@@ -58,6 +58,9 @@ func TestKept(t *testing.T) {
 			t.Errorf("%s: deleting answers %d %s, want %d", tt.name, status, body, tt.want)
 		}
 	}
+	if _, metrics := r.do(http.MethodGet, r.line("admin"), "", nil); !strings.Contains(metrics, `portolan_pool_in_use_connections{pool="sqlite-writer"}`) {
+		t.Error("the metrics do not have the pools of the repository")
+	}
 	t.Setenv("PORT", strings.TrimSuffix(api[strings.LastIndex(api, ":")+1:], "/v1"))
 	c.must(t, "healthcheck")
 	interrupt()
