@@ -120,7 +120,7 @@ func (p *program) wire(ctx context.Context, doc *document, opened *closers, task
 		fx.WithLogger(func() fxevent.Logger { return fxevent.NopLogger }), // a failure is returned, and told once
 	)
 	if err := app.Err(); err != nil {
-		return nil, errors.Join(dig.RootCause(err), opened.close(context.WithoutCancel(ctx)))
+		return nil, errors.Join(dig.RootCause(err), opened.close(ctx))
 	}
 	return app, nil
 }
@@ -137,7 +137,7 @@ func (p *program) with(ctx context.Context, task func(context.Context, *served) 
 	if _, err := p.wire(ctx, doc, opened, func(ready *served) { s = ready }); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, opened.close(context.WithoutCancel(ctx))) }()
+	defer func() { err = errors.Join(err, opened.close(ctx)) }()
 	if err := s.store.Ensure(ctx, s.api.Schemas()); err != nil {
 		return err
 	}

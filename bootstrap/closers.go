@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 )
+
+// closeTime is how long adapters may take to deliver what they hold.
+const closeTime = time.Second
 
 // closers are what is to be closed at the end, in the reverse of the order in
 // which it was opened.
@@ -24,8 +28,11 @@ func (c *closers) addClose(end func() error) {
 	c.add(func(context.Context) error { return end() })
 }
 
-// close closes everything once, however often it is called.
+// close closes everything once, however often it is called, and also if ctx is
+// done. What can be told how long it may take gets closeTime in all.
 func (c *closers) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
+	defer cancel()
 	var errs []error
 	for _, end := range slices.Backward(c.functions) {
 		errs = append(errs, end(ctx))

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portolan-io/portolan/configs"
+	"github.com/portolan-io/portolan/core/policy"
 )
 
 // variables is an environment of the given variables alone.
@@ -273,5 +274,79 @@ func TestVariables(t *testing.T) {
 		if got, ok := d.text(node, ""); got != tt.want || !ok {
 			t.Errorf("%s is %q, %v, want %q", tt.text, got, ok, tt.want)
 		}
+	}
+}
+
+// TestEveryKeyOfACollection reads a collection that uses whatever there is.
+func TestEveryKeyOfACollection(t *testing.T) {
+	const text = `
+repository: {driver: memory}
+collections:
+  categories:
+    id: id
+    fields:
+      id:   {type: int}
+      name: {type: string, required: true, max: 200}
+      slug: {type: string, max: 200, derive: "slug(name)"}
+    access: {anonymous: {read: true}, admin: {all: true}}
+
+  products:
+    id: asin                        # a string or int field; omitted: a generated UUIDv7
+    fields:
+      asin:        {type: string, max: 16}
+      title:       {type: string, required: true, max: 500}
+      imgUrl:      {type: string, format: uri, max: 500}
+      stars:       {type: float, min: 0, max: 5}
+      reviews:     {type: int, min: 0}
+      price:       {type: decimal, precision: 12, scale: 2, min: 0}
+      category_id: {type: int, required: true, references: categories, enforce: true}
+      isBestSeller: {type: bool}
+      size:        {type: string, enum: [s, m, l]}
+      tags:        {type: list, items: string, max: 10}
+      made:        {type: time, read_only: true}
+      seller:      {type: string, max: 64}
+      cost:        {type: decimal, precision: 12, scale: 2}
+    indexes: [[category_id, stars desc]]
+    cache: {class: bounded, ttl: 30m, scopes: [category_id]}
+    max_scan: 10000
+    table: {name: amazon.products, managed: false, revision: rowversion}  # an existing table, never altered
+    access:
+      anonymous: {read: true, hide: [cost, seller]}
+      seller:    {read: true, write: {where: "seller eq @claims.sub"}, delete: false, read_only: [cost]}
+      admin:     {all: true, allow_from: ["10.0.0.0/8"]}
+`
+	if err := check(t, text); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestGrantPrecedence shows that a more exact key wins.
+func TestGrantPrecedence(t *testing.T) {
+	yes, no, some := &Rule{Allowed: true}, &Rule{}, &Rule{Allowed: true, Where: "x eq 1"}
+	for _, tt := range []struct {
+		name  string
+		grant Grant
+		want  [4]string // read, create, update, delete
+	}{
+		{"nothing", Grant{}, [4]string{"-", "-", "-", "-"}},
+		{"all", Grant{All: yes}, [4]string{"", "", "", ""}},
+		{"all but delete", Grant{All: yes, Delete: no}, [4]string{"", "", "", "-"}},
+		{"write over all", Grant{All: yes, Write: some}, [4]string{"", "x eq 1", "x eq 1", "x eq 1"}},
+		{"create over write", Grant{Write: some, Create: yes}, [4]string{"-", "", "x eq 1", "x eq 1"}},
+		{"no write", Grant{All: yes, Write: no}, [4]string{"", "-", "-", "-"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			spec := tt.grant.spec("r")
+			var got [4]string
+			for i, rule := range []*policy.RuleSpec{spec.Read, spec.Create, spec.Update, spec.Delete} {
+				got[i] = "-"
+				if rule != nil {
+					got[i] = rule.Where
+				}
+			}
+			if got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
 	}
 }

@@ -25,10 +25,13 @@ const maxNodes = 200_000
 type decoder struct {
 	file   string
 	env    func(name string) (string, bool)
-	secret func(name string) (secrets.Value, error) // nil leaves references to secrets as they are written
+	secret binding // nil leaves references to secrets as they are written
 	found  *mistakes
 	nodes  *int // decoded so far
 }
+
+// A binding looks a secret up: how to ask for it, and what it is now.
+type binding func(name string) (value secrets.Value, now string, err error)
 
 // decodesNode is a type that reads itself from YAML.
 type decodesNode interface {

@@ -153,7 +153,7 @@ func parseYAML(name string, text []byte, found *mistakes) *yaml.Node {
 
 // read decodes a document for the given drivers. secret binds references to
 // secrets; if it is nil they are checked for their form alone.
-func (doc *document) read(drivers []Driver, env environment, secret func(string) (secrets.Value, error)) (*settings, error) {
+func (doc *document) read(drivers []Driver, env environment, secret binding) (*settings, error) {
 	var found mistakes
 	s := &settings{document: doc}
 	d := &decoder{file: doc.name, env: env, secret: secret, found: &found, nodes: new(int)}
@@ -180,8 +180,8 @@ func (s *settings) choose(drivers []Driver, d *decoder) {
 	if s.Secrets.given() || s.Secrets.sections != nil {
 		// A secret cannot be kept by what is not open yet.
 		first := *d
-		first.secret = func(name string) (secrets.Value, error) {
-			return nil, fault.New(fault.Invalid, "bootstrap.read", "the secrets port itself cannot refer to secrets")
+		first.secret = func(string) (secrets.Value, string, error) {
+			return nil, "", fault.New(fault.Invalid, "bootstrap.read", "the secrets port itself cannot refer to secrets")
 		}
 		s.secrets, _ = s.Secrets.pick(drivers, "secrets", &first)
 	}

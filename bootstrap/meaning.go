@@ -17,8 +17,8 @@ import (
 	"github.com/portolan-io/portolan/core/schema"
 )
 
-// maxDrainDelay leaves two of the eight seconds that a stop may take for the
-// requests that are still being answered.
+// maxDrainDelay leaves a second of stopTime for the requests that are still
+// being answered.
 const maxDrainDelay = 6 * time.Second
 
 // collections returns what the settings say is served, or every mistake in

@@ -63,17 +63,15 @@ func openSettings(ctx context.Context, doc *document, all unopened, env environm
 	return doc.read(all.Drivers, env, binder(ctx, source))
 }
 
-// binder returns what binds a reference to a secret. It asks for the secret at
-// once, so that one which is not there stops the start.
-func binder(ctx context.Context, source secrets.Source) func(name string) (secrets.Value, error) {
-	return func(name string) (secrets.Value, error) {
+// binder returns what binds references to the secrets of the source. It asks for
+// each at once, so that one which is not there stops the start.
+func binder(ctx context.Context, source secrets.Source) binding {
+	return func(name string) (secrets.Value, string, error) {
 		if source == nil {
-			return nil, fault.New(fault.Invalid, "bootstrap.secrets", "no secrets port is configured; write secrets: {driver: env}, for one")
+			return nil, "", fault.New(fault.Invalid, "bootstrap.secrets", "no secrets port is configured; write secrets: {driver: env}, for one")
 		}
-		if _, err := source.Secret(ctx, name); err != nil {
-			return nil, err
-		}
-		return func(ctx context.Context) (string, error) { return source.Secret(ctx, name) }, nil
+		now, err := source.Secret(ctx, name)
+		return func(ctx context.Context) (string, error) { return source.Secret(ctx, name) }, now, err
 	}
 }
 

@@ -1,7 +1,6 @@
 package bootstrap
 
 import (
-	"context"
 	"encoding"
 	"reflect"
 	"regexp"
@@ -102,21 +101,21 @@ func (d *decoder) text(node *yaml.Node, path string) (string, bool) {
 // set puts the text into the value, and returns a sentence if it does not fit.
 func (d *decoder) set(into reflect.Value, text string) string {
 	if into.Type() == secretType {
-		value, problem := d.secretValue(text)
+		value, _, problem := d.bind(text)
 		if problem == "" {
 			into.Set(reflect.ValueOf(value))
 		}
 		return problem
 	}
 	if strings.HasPrefix(text, secretScheme) {
-		value, problem := d.secretText(text)
+		_, now, problem := d.bind(text)
 		if problem != "" {
 			return problem
 		}
 		if d.secret == nil && into.Kind() != reflect.String {
 			return "" // what the secret holds is not known yet
 		}
-		text = value
+		text = now
 	}
 	return setPlain(into, text)
 }
@@ -178,36 +177,21 @@ func example(t reflect.Type) string {
 	return t.String()
 }
 
-// secretValue returns the secret that the text refers to, or the text itself
-// as one that never changes.
-func (d *decoder) secretValue(text string) (secrets.Value, string) {
+// bind returns the secret that the text refers to, and what it is now. Text
+// that refers to none is a secret that never changes.
+func (d *decoder) bind(text string) (value secrets.Value, now, problem string) {
 	name, refers := strings.CutPrefix(text, secretScheme)
 	switch {
-	case !refers:
-		return secrets.Fixed(text), ""
-	case !secretName.MatchString(name):
-		return nil, badSecretName(text)
-	case d.secret == nil:
-		return secrets.Fixed(text), ""
+	case refers && !secretName.MatchString(name):
+		return nil, "", badSecretName(text)
+	case !refers || d.secret == nil:
+		return secrets.Fixed(text), text, ""
 	}
-	value, err := d.secret(name)
+	value, now, err := d.secret(name)
 	if err != nil {
-		return nil, noSecret(name, err)
+		return nil, "", noSecret(name, err)
 	}
-	return value, ""
-}
-
-// secretText returns the value that the secret has now.
-func (d *decoder) secretText(text string) (string, string) {
-	value, problem := d.secretValue(text)
-	if problem != "" {
-		return "", problem
-	}
-	now, err := value(context.Background())
-	if err != nil {
-		return "", noSecret(strings.TrimPrefix(text, secretScheme), err)
-	}
-	return now, ""
+	return value, now, ""
 }
 
 func badSecretName(text string) string {

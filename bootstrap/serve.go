@@ -13,9 +13,10 @@ import (
 	"github.com/portolan-io/portolan/core/policy"
 )
 
-// stopTime is how long a stop may take in all, which is less than what the
+// stopTime is how long a stop may take until the listeners are closed. With
+// closeTime for the ports it is eight seconds, which is less than what the
 // platforms allow before they kill.
-const stopTime = 8 * time.Second
+const stopTime = 7 * time.Second
 
 // serve runs the server until ctx is done or a listener fails. It stops in
 // good order: first not ready, still accepting; then no new requests; then the
@@ -38,7 +39,7 @@ func (p *program) serve(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, opened.close(context.WithoutCancel(ctx))) }()
+	defer func() { err = errors.Join(err, opened.close(ctx)) }()
 	if err := running.store.Ensure(ctx, running.api.Schemas()); err != nil {
 		return err
 	}

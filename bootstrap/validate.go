@@ -119,6 +119,6 @@ func (p *program) connect(ctx context.Context, doc *document) (err error) {
 	if _, err := p.wire(ctx, doc, opened, func(ready *served) { s = ready }); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, opened.close(context.WithoutCancel(ctx))) }()
+	defer func() { err = errors.Join(err, opened.close(ctx)) }()
 	return s.store.Ping(ctx)
 }
