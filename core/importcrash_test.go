@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/portolan-io/portolan/adapters/sqlite"
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/ingest"
@@ -91,8 +93,31 @@ func dirtyProducts(random *rand.Rand, rows int) string {
 // hundred times. It ends as one that was left alone: the same records, counts
 // and rejects file, octet for octet.
 func TestImportSurvivesKills(t *testing.T) {
+	overStores(t, func(t *testing.T, open func(*testing.T) repository.Store, rounds int) {
+		survivesKills(t, open, uint64(rounds))
+	})
+}
+
+// overStores runs a test over memory, with many rounds, and over SQLite, whose
+// transactions are real, with few.
+func overStores(t *testing.T, test func(t *testing.T, open func(*testing.T) repository.Store, rounds int)) {
+	t.Run("memory", func(t *testing.T) { test(t, newStore, 100) })
+	t.Run("sqlite", func(t *testing.T) {
+		test(t, func(t *testing.T) repository.Store {
+			t.Helper()
+			store, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), "test.db"), Synchronous: "normal"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { store.Close() })
+			return store
+		}, 4)
+	})
+}
+
+func survivesKills(t *testing.T, open func(*testing.T) repository.Store, rounds uint64) {
 	kills, unspoken := 0, []byte(`{"line":`) // was written, but no checkpoint knows of it
-	for seed := range uint64(100) {
+	for seed := range rounds {
 		random := rand.New(rand.NewPCG(seed, 0))
 		text := dirtyProducts(random, 50+random.IntN(300))
 		req := core.ImportRequest{
@@ -106,7 +131,7 @@ func TestImportSurvivesKills(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		store := &mortal{Store: newStore(t), random: random}
+		store := &mortal{Store: open(t), random: random}
 		api := newAPI(t, store)
 		rejects := &memoryFile{}
 		req.Rejects, req.Resume = rejects, true
@@ -139,7 +164,7 @@ func TestImportSurvivesKills(t *testing.T) {
 			return
 		}
 	}
-	if kills < 200 {
+	if kills < 2*int(rounds) {
 		t.Errorf("only %d kills: the test proves little", kills)
 	}
 }
@@ -161,7 +186,11 @@ func (s *once) Load(ctx context.Context, load repository.Load) (repository.Loade
 // A record that rows refer to is deleted after the rows were looked at and
 // before they are stored: they are rejected after all.
 func TestImportMeetsConcurrentDelete(t *testing.T) {
-	store := &once{Store: newStore(t)}
+	overStores(t, meetsConcurrentDelete)
+}
+
+func meetsConcurrentDelete(t *testing.T, open func(*testing.T) repository.Store, _ int) {
+	store := &once{Store: open(t)}
 	api := newAPI(t, store)
 	create(t, api, "categories", `{"id":5,"name":"Kites"}`)
 	store.before = func() {
@@ -256,7 +285,11 @@ func TestUnfinishedImports(t *testing.T) {
 // Of two imports of one source the one that began later wins, and the other
 // stops before it stores anything more.
 func TestImportIsTakenOver(t *testing.T) {
-	store := &once{Store: newStore(t)}
+	overStores(t, isTakenOver)
+}
+
+func isTakenOver(t *testing.T, open func(*testing.T) repository.Store, _ int) {
+	store := &once{Store: open(t)}
 	api := newAPI(t, store)
 	req := core.ImportRequest{Collection: "products", Source: source("p.csv", products), MaxRejects: -1, BatchRows: 3}
 	var second ingest.Summary

@@ -57,6 +57,9 @@ const (
 // is fault.Conflict with the code source-changed. Resuming an import that
 // finished does nothing, and says so; one that has never begun begins.
 //
+// In an unmanaged table, which keeps no revisions of ours, an id that occurs
+// again is rejected only if it does so among the rows that are stored at once.
+//
 // Once more than MaxRejects rows are rejected Import stops at once with
 // fault.Refused and the code too-many-rejects. The batch in hand is not stored,
 // what was stored before stays, and the import may be resumed with another
