@@ -50,7 +50,7 @@ is 3 if rows were rejected.`,
 	flags.BoolVar(&o.resume, "resume", false, "go on where an earlier import of this file was ended")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "do everything but store")
 	flags.Int64Var(&o.maxRejects, "max-rejects", -1, "stop when more rows than this are rejected; -1 never stops")
-	flags.IntVar(&o.batch, "batch", 0, "rows that are stored at once; 0 is 5000")
+	flags.IntVar(&o.batch, "batch", 0, "rows that are stored at once; 0 is 2000")
 	return require(command, "into")
 }
 
