@@ -86,7 +86,7 @@ func serve(t *testing.T, dir, config string, env ...string) string {
 	_, port, _ := net.SplitHostPort(address)
 	cmd := exec.Command(program(t, "portolan"), "serve", "--config", config)
 	cmd.Dir = dir
-	cmd.Env = append(append(os.Environ(), "PORT="+port), env...)
+	cmd.Env = append(append(os.Environ(), "PORT="+port, "ADMIN_PORT=0"), env...)
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
 	if err := cmd.Start(); err != nil {

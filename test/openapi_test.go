@@ -19,6 +19,9 @@ import (
 func tools(t *testing.T) string {
 	t.Helper()
 	dir := os.Getenv("PORTOLAN_TEST_NODE")
+	if dir == "" && os.Getenv("PORTOLAN_TEST_ALL") != "" {
+		t.Fatal("PORTOLAN_TEST_ALL is set, and PORTOLAN_TEST_NODE is not: nothing may be skipped")
+	}
 	if dir == "" {
 		t.Skip("PORTOLAN_TEST_NODE is not set; make test sets it, see CONTRIBUTING.md")
 	}
