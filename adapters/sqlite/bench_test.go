@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/ncruces/go-sqlite3/driver"
@@ -72,23 +73,30 @@ func filled(t testing.TB, path string, n int) (*Store, *schema.Collection) {
 	if err := store.Ensure(t.Context(), []*schema.Collection{c}); err != nil {
 		t.Fatal(err)
 	}
-	load(t, store, c, 0, n)
+	if n > 0 {
+		load(t, store, c, productsTo(n))
+	}
 	return store, c
 }
 
-func load(t testing.TB, store *Store, c *schema.Collection, from, n int) {
+func load(t testing.TB, store *Store, c *schema.Collection, rows []record.Record) {
 	t.Helper()
-	const batch = 5000
-	for ; n > 0; n -= batch {
-		rows := make([]record.Record, min(n, batch))
-		for i := range rows {
-			rows[i] = product(from + i)
-		}
-		from += len(rows)
-		if _, err := store.Load(t.Context(), repository.Load{Collection: c, Rows: rows, Run: "run-"}); err != nil {
+	for batch := range slices.Chunk(rows, loadBatch) {
+		if _, err := store.Load(t.Context(), repository.Load{Collection: c, Rows: batch, Run: "run-"}); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+const loadBatch = 5000
+
+// productsTo returns n products.
+func productsTo(n int) []record.Record {
+	rows := make([]record.Record, n)
+	for i := range rows {
+		rows[i] = product(i)
+	}
+	return rows
 }
 
 // byHand opens the file without the store.
@@ -261,15 +269,15 @@ func argsByHand(p record.Record) []any {
 }
 
 func BenchmarkLoad(b *testing.B) {
-	const n = 50_000
+	rows := productsTo(50_000)
 	b.Run("Store", func(b *testing.B) {
 		for range b.N {
 			b.StopTimer()
 			store, c := filled(b, testPath(b), 0)
 			b.StartTimer()
-			load(b, store, c, 0, n)
+			load(b, store, c, rows)
 		}
-		b.ReportMetric(float64(b.N*n)/b.Elapsed().Seconds(), "rows/s")
+		b.ReportMetric(float64(b.N*len(rows))/b.Elapsed().Seconds(), "rows/s")
 	})
 	b.Run("ByHand", func(b *testing.B) {
 		for range b.N {
@@ -278,15 +286,15 @@ func BenchmarkLoad(b *testing.B) {
 			filled(b, path, 0)
 			db := byHand(b, path)
 			b.StartTimer()
-			for from := 0; from < n; from += 5000 {
-				loadByHand(b, db, from, 5000)
+			for batch := range slices.Chunk(rows, loadBatch) {
+				loadByHand(b, db, batch)
 			}
 		}
-		b.ReportMetric(float64(b.N*n)/b.Elapsed().Seconds(), "rows/s")
+		b.ReportMetric(float64(b.N*len(rows))/b.Elapsed().Seconds(), "rows/s")
 	})
 }
 
-func loadByHand(b *testing.B, db *sql.DB, from, n int) {
+func loadByHand(b *testing.B, db *sql.DB, rows []record.Record) {
 	b.Helper()
 	tx, err := db.BeginTx(b.Context(), &sql.TxOptions{Isolation: sql.LevelSerializable})
 	if err != nil {
@@ -296,8 +304,8 @@ func loadByHand(b *testing.B, db *sql.DB, from, n int) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	for i := range n {
-		if _, err := stmt.Exec(argsByHand(product(from + i))...); err != nil {
+	for _, row := range rows {
+		if _, err := stmt.Exec(argsByHand(row)...); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/portolan-io/portolan/adapters/internal/gormstore"
+	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/record"
 	"github.com/portolan-io/portolan/core/schema"
 )
@@ -35,7 +36,6 @@ var dialect = gormstore.Dialect{
 	Type:        columnType,
 	Map:         mapColumn,
 	Describe:    describe,
-	SameName:    strings.EqualFold,
 	IndexName:   indexName,
 	IndexTable:  func(table, _ string) string { return table[strings.LastIndexByte(table, '.')+1:] },
 	Classify:    classify,
@@ -177,8 +177,17 @@ func describe(db *gorm.DB, table string) (*gormstore.Existing, error) {
 	if i := strings.LastIndexByte(table, '.'); i >= 0 {
 		database, name = table[:i], table[i+1:]
 	}
+	var known int
+	err := db.Raw("SELECT count(*) FROM pragma_database_list WHERE name = ? COLLATE NOCASE", database).Scan(&known).Error
+	if err == nil && known == 0 {
+		return nil, fault.New(fault.Conflict, "sqlite.Ensure", "the table %s cannot be kept: a file is one database, which is called main", table).
+			Coded("schema-mismatch").Hinting("leave out %q, or write main in its place", database)
+	}
+	if err != nil {
+		return nil, err
+	}
 	var strict []bool
-	err := db.Raw("SELECT strict FROM pragma_table_list WHERE schema = ? COLLATE NOCASE AND name = ? COLLATE NOCASE", database, name).
+	err = db.Raw("SELECT strict FROM pragma_table_list WHERE schema = ? COLLATE NOCASE AND name = ? COLLATE NOCASE", database, name).
 		Scan(&strict).Error
 	if err != nil || len(strict) == 0 {
 		return nil, err

@@ -37,9 +37,6 @@ type Dialect struct {
 	// TableSuffix comes behind the closing parenthesis of CREATE TABLE.
 	TableSuffix string
 
-	// SameName reports whether two names of columns clash.
-	SameName func(a, b string) bool
-
 	// IndexName and IndexTable return how CREATE INDEX names an index of a
 	// qualified table, and the table.
 	IndexName, IndexTable func(table, index string) string

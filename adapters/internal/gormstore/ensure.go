@@ -138,7 +138,6 @@ func (m *migration) collection(c *schema.Collection) error {
 		return nil
 	}
 	m.taken[t.path] = c.Name
-	m.clashes(c)
 	if existing == nil {
 		m.create(t)
 		existing = &Existing{}
@@ -147,20 +146,6 @@ func (m *migration) collection(c *schema.Collection) error {
 	}
 	m.indexes(t, existing)
 	return nil
-}
-
-// clashes objects to fields whose columns would be one.
-func (m *migration) clashes(c *schema.Collection) {
-	for i, f := range c.Fields {
-		if m.dialect.SameName(f.Name, revisionColumn) {
-			m.object(c, f.Name, "column-taken", "the column %s holds the revisions", revisionColumn)
-		}
-		for _, other := range c.Fields[:i] {
-			if m.dialect.SameName(f.Name, other.Name) {
-				m.object(c, f.Name, "column-taken", "the fields %s and %s would be one column", other.Name, f.Name)
-			}
-		}
-	}
 }
 
 // create collects the making of a table.

@@ -98,7 +98,7 @@ func (t *table) get(ctx context.Context, session Session, view query.View, ids [
 		ids = append(ids, ids[0])
 		r.operands = append(r.operands, ids[0])
 	}
-	reader := rowReader{plan: p}
+	reader := p.start()
 	err := session.Query(ctx, &p.Statement, p.args(r.operands), func(cells Cells) (bool, error) {
 		needs, err := p.values(cells, p.needs)
 		if err != nil {
@@ -134,7 +134,7 @@ func (s *Store) Find(ctx context.Context, q query.Query) (repository.Page, error
 		return repository.Page{}, err
 	}
 	p, args := t.finding(q, after)
-	reader := pageReader{rowReader: rowReader{plan: p}, query: q}
+	reader := pageReader{rowReader: p.start(), query: q}
 	err = s.engine.Read(ctx, false, func(session Session) error {
 		return session.Query(ctx, &p.Statement, args, reader.next)
 	})
@@ -160,15 +160,15 @@ type pageReader struct {
 	rowReader
 	query  query.Query
 	read   int
-	full   bool   // the page has its rows, and ends at cursor if another comes
-	end    string // the cursor behind the last row
-	cursor string // the page's Next
+	full   bool           // the page has its rows, and ends at end if another comes
+	end    []record.Value // of the order's keys, in the last row
+	cursor string         // the page's Next
 }
 
 // next takes one row.
 func (r *pageReader) next(cells Cells) (bool, error) {
 	if r.full {
-		r.cursor = r.end
+		r.cursor = repository.EncodeCursor(r.query, r.end)
 		return false, nil
 	}
 	r.read++
@@ -182,13 +182,10 @@ func (r *pageReader) next(cells Cells) (bool, error) {
 		}
 	}
 	if len(r.rows) == r.query.Limit || r.query.Keep != nil && r.read == r.query.Scan {
-		last, err := r.plan.values(cells, r.plan.order)
-		if err != nil {
-			return false, err
-		}
-		r.full, r.end = true, repository.EncodeCursor(r.query, last)
+		r.full = true
+		r.end, err = r.plan.values(cells, r.plan.order)
 	}
-	return true, nil
+	return true, err
 }
 
 // finding returns the plan of the query and its arguments.

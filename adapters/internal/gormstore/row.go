@@ -4,7 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"math"
+	"slices"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/record"
@@ -28,6 +30,9 @@ type plan struct {
 	fields  []int // cells of the fields that rows encode
 	needs   []int // cells of the fields that rows carry decoded
 	order   []int // cells of the keys, of which the cursor is made
+
+	// What the last result took, so that the next begins with room enough.
+	lastJSON, lastNames, lastRows atomic.Int32
 }
 
 // reading returns a plan without its statement.
@@ -82,6 +87,18 @@ type rowReader struct {
 // A span says where in json and names the parts of a row end.
 type span struct{ json, id, revision int }
 
+// start returns a reader of rows of the plan.
+func (p *plan) start() rowReader {
+	rows := p.lastRows.Load()
+	return rowReader{
+		plan:  p,
+		json:  make([]byte, 0, p.lastJSON.Load()),
+		names: make([]byte, 0, p.lastNames.Load()),
+		spans: make([]span, 0, rows),
+		rows:  make([]record.Row, 0, rows),
+	}
+}
+
 // add reads one row.
 func (r *rowReader) add(cells Cells, needs []record.Value) error {
 	var err error
@@ -103,8 +120,18 @@ func (r *rowReader) add(cells Cells, needs []record.Value) error {
 	return nil
 }
 
+// maxRoom is how many octets a result begins with at most, however long the
+// last one was.
+const maxRoom = 256 << 10
+
 // finish returns the rows, which the caller then owns.
 func (r *rowReader) finish() []record.Row {
+	r.plan.lastJSON.Store(int32(min(len(r.json)+len(r.json)/16, maxRoom)))
+	r.plan.lastNames.Store(int32(min(len(r.names)+len(r.names)/16, maxRoom)))
+	r.plan.lastRows.Store(int32(min(len(r.rows), maxRoom/1024)))
+	if cap(r.json) > 2*len(r.json)+1024 { // rows may be kept for long, and room with them
+		r.json = slices.Clone(r.json)
+	}
 	names, json, name := string(r.names), 0, 0
 	for i, at := range r.spans {
 		row := &r.rows[i]

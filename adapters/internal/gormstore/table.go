@@ -12,7 +12,8 @@ import (
 	"github.com/portolan-io/portolan/core/schema"
 )
 
-// revisionColumn holds the revision in managed tables.
+// revisionColumn holds the revision in managed tables. No field may be called
+// so.
 const revisionColumn = "_rev"
 
 // A table is where a collection is kept. It is immutable but for its plans.

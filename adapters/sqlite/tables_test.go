@@ -1,0 +1,104 @@
+package sqlite
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/schema"
+)
+
+// TestTables shows the tables and indexes that are made for a collection, and
+// what is added to them.
+func TestTables(t *testing.T) {
+	path := testPath(t)
+	store, db := openTest(t, path), byHand(t, path)
+	spec := schema.Spec{Name: "things", ID: "id", Table: schema.Table{Name: "main.my-things"}, Fields: []schema.FieldSpec{
+		{Name: "id", Type: "int"}, {Name: "name", Type: "string"}, {Name: "price", Type: "decimal", Scale: 2},
+	}, Indexes: [][]string{{"name", "price desc"}}}
+	c := collection(t, spec)
+	if err := store.Ensure(t.Context(), []*schema.Collection{c}); err != nil {
+		t.Fatal(err)
+	}
+	spec.Fields = append(spec.Fields, schema.FieldSpec{Name: "made", Type: "time"})
+	spec.Indexes = append(spec.Indexes, []string{"made"})
+	if err := store.Ensure(t.Context(), []*schema.Collection{collection(t, spec)}); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := db.Query("SELECT sql FROM sqlite_master WHERE tbl_name = 'my-things' AND sql IS NOT NULL ORDER BY type DESC, name")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var got []string
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, text)
+	}
+	want := []string{
+		"CREATE TABLE `my-things` (`id` INTEGER PRIMARY KEY NOT NULL, `name` TEXT, `price` INTEGER, `_rev` TEXT NOT NULL, `made` INTEGER) STRICT",
+		"CREATE INDEX `my-things_made_id` ON `my-things` (`made`, `id`)",
+		"CREATE INDEX `my-things_name_price_desc_id_desc` ON `my-things` (`name`, `price` DESC, `id` DESC)",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("tables and indexes (-want +got):\n%s", diff)
+	}
+}
+
+func collection(t testing.TB, spec schema.Spec) *schema.Collection {
+	t.Helper()
+	c, err := schema.New(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestTablesRefused names what cannot be a table, and makes none of them.
+func TestTablesRefused(t *testing.T) {
+	id := schema.FieldSpec{Name: "id", Type: "string"}
+	fine := schema.Spec{Name: "fine", ID: "id", Fields: []schema.FieldSpec{id}}
+	tests := []struct {
+		name  string
+		specs []schema.Spec
+		codes []string
+	}{
+		{"one table for two", []schema.Spec{fine, {Name: "things", ID: "id", Fields: []schema.FieldSpec{id}, Table: schema.Table{Name: "fine"}}}, []string{"table-shared"}},
+		{"another's table", []schema.Spec{fine, {Name: "taken", ID: "id", Fields: []schema.FieldSpec{id, {Name: "n", Type: "int"}}}},
+			[]string{"table-type", "column-missing", "column-type", "id-not-unique", "column-mandatory"}},
+		{"another database", []schema.Spec{fine, {Name: "things", ID: "id", Fields: []schema.FieldSpec{id}, Table: schema.Table{Name: "amazon.things"}}}, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			path := testPath(t)
+			store, db := openTest(t, path), byHand(t, path)
+			if _, err := db.Exec("CREATE TABLE taken (id TEXT, n TEXT, must TEXT NOT NULL)"); err != nil {
+				t.Fatal(err)
+			}
+			var collections []*schema.Collection
+			for _, spec := range tt.specs {
+				collections = append(collections, collection(t, spec))
+			}
+			err := store.Ensure(t.Context(), collections)
+			if !errors.Is(err, fault.Conflict) {
+				t.Fatalf("Ensure: got %v, want %s", err, fault.Conflict)
+			}
+			var codes []string
+			for _, place := range fault.Of(err).Places {
+				codes = append(codes, place.Code)
+			}
+			if diff := cmp.Diff(tt.codes, codes); diff != "" {
+				t.Errorf("codes (-want +got):\n%s", diff)
+			}
+			var tables int
+			if err := db.QueryRow("SELECT count(*) FROM sqlite_master WHERE type = 'table'").Scan(&tables); err != nil || tables != 1 {
+				t.Errorf("tables afterwards: got %d, %v, want the one that was there", tables, err)
+			}
+		})
+	}
+}
