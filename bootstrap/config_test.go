@@ -70,7 +70,7 @@ func TestBrokenConfigs(t *testing.T) {
 		{"unknown key of field", "max: 10", "lenght: 10",
 			`c.yaml:8: collections.things.fields.name: there is no key lenght here; ` + keys + `type, items, required, read_only, min, max, format, enum, precision, scale, derive, references and enforce`},
 		{"unknown key of rule", "read: true", "read: {were: x}",
-			"c.yaml:11: collections.things.access.anonymous.read: there is no key were here; did you mean where? The keys are where\n" +
+			"c.yaml:11: collections.things.access.anonymous.read: there is no key were here; did you mean where? The only one is where\n" +
 				"c.yaml:11: collections.things.access.anonymous.read: where is missing"},
 		{"key twice", "    id: id", "    id: id\n    id: name",
 			`c.yaml:6: collections.things: the key id is given twice; it was first given in line 5`},
@@ -137,7 +137,7 @@ func TestBrokenConfigs(t *testing.T) {
 		{"unknown type", "{type: string, max: 10}", "{type: sting}",
 			`c.yaml:8: collections.things.fields.name.type: "sting" is not allowed; did you mean string? The allowed values are string, int, float, decimal, bool, time, json, list and bytes`},
 		{"unknown reference", "name: {type: string, max: 10}", "name: {type: int, references: thing}",
-			`c.yaml:8: collections.things.fields.name.references: there is no collection called thing; did you mean things? The collections are things`},
+			`c.yaml:8: collections.things.fields.name.references: there is no collection called thing; did you mean things? The only one is things`},
 		{"reference of another type", "name: {type: string, max: 10}", "name: {type: string, references: things}",
 			`c.yaml:8: collections.things.fields.name.references: the field is of type string, but the id of things is of type int`},
 		{"rule is a word", "read: true", "read: maybe",
@@ -250,7 +250,7 @@ func TestInclude(t *testing.T) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	write("more/c.yaml", "service: {}\n")
-	want = filepath.Join(dir, "more/c.yaml") + ":1: there is no key service here; the keys are collections"
+	want = filepath.Join(dir, "more/c.yaml") + ":1: there is no key service here; the only one is collections"
 	if _, err := read(); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

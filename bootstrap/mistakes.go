@@ -82,11 +82,14 @@ func unknown(name, plural string, allowed []string) string {
 	if len(allowed) == 0 {
 		return text
 	}
-	verb := "; " + plural + " are "
-	if text != "" {
-		verb = " " + strings.ToUpper(plural[:1]) + plural[1:] + " are "
+	rest := plural + " are " + enumerate(allowed, "and")
+	if len(allowed) == 1 {
+		rest = "the only one is " + allowed[0]
 	}
-	return text + verb + enumerate(allowed, "and")
+	if text == "" {
+		return "; " + rest
+	}
+	return text + " " + strings.ToUpper(rest[:1]) + rest[1:]
 }
 
 // enumerate joins names as a sentence does: "a, b and c".
