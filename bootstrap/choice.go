@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -58,8 +59,8 @@ func (c *Choice) pick(drivers []Driver, port string, d *decoder) (Driver, bool) 
 	within := *d
 	within.file = c.file
 	names := namesOf(drivers, port)
-	for name, s := range c.sections {
-		if !slices.Contains(names, name) {
+	for _, name := range slices.Sorted(maps.Keys(c.sections)) {
+		if s := c.sections[name]; !slices.Contains(names, name) {
 			within.mistake(s.key, c.path, "there is no driver called %s for the port %s%s", name, port, unknown(name, "the drivers", names))
 		}
 	}

@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -48,17 +49,20 @@ func (m mistakes) Error() string {
 // Is makes mistakes count as fault.Invalid.
 func (m mistakes) Is(target error) bool { return target == fault.Invalid }
 
-// err returns the mistakes in the order of the files and their lines, or nil if
-// there are none.
+// err returns the mistakes file by file and in the order of their lines, or nil
+// if there are none.
 func (m mistakes) err() error {
 	if len(m) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(m, func(a, b mistake) int {
-		if a.File != b.File {
-			return 0
+	files := make(map[string]int)
+	for _, one := range m {
+		if _, seen := files[one.File]; !seen {
+			files[one.File] = len(files)
 		}
-		return a.Line - b.Line
+	}
+	slices.SortStableFunc(m, func(a, b mistake) int {
+		return cmp.Or(files[a.File]-files[b.File], a.Line-b.Line)
 	})
 	return m
 }
