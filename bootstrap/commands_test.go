@@ -179,7 +179,7 @@ func TestValidate(t *testing.T) {
 func TestShow(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv("PEPPER", "from-the-environment")
-	write(t, "portolan.yaml", strings.Replace(right, "{listen:", `{key_pepper: "${PEPPER}", cursor_key: hunter2hunter2hunter2, listen:`, 1)+
+	write(t, "portolan.yaml", strings.Replace(right, "{listen:", `{key_pepper: "${PEPPER}", cursor_key: hunter2hunter2hunter2hunter2hunter2, listen:`, 1)+
 		"auth: [{driver: local, local: {key: abc, issuer: \"https://ann:hunter3@issuer.example/\"}}]\n")
 	for _, args := range [][]string{{}, {"--effective"}, {"--effective", "--json"}} {
 		out := newProgram(t).must(t, append([]string{"config", "show"}, args...)...)

@@ -74,10 +74,10 @@ type Service struct {
 	MaxConnections int `yaml:"max_connections" jsonschema:"minimum=1"`
 	// The proxies whose X-Forwarded-For is believed, as ranges of addresses.
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
-	// What the hashes of API keys are keyed with, 16 octets or more, best as
+	// What the hashes of API keys are keyed with, 32 octets or more, best as
 	// secret://name. Without it there are no API keys.
 	KeyPepper secrets.Value `yaml:"key_pepper"`
-	// What cursors are signed with, 16 octets or more, the same for all instances,
+	// What cursors are signed with, 32 octets or more, the same for all instances,
 	// best as secret://name. Without it cursors end with the process.
 	CursorKey secrets.Value `yaml:"cursor_key"`
 }

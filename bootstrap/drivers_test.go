@@ -130,7 +130,7 @@ func TestSecretsThatCannotBeHad(t *testing.T) {
 		{"secret of secrets", "secrets: {driver: file, file: {dir: \"secret://dir\"}}\n",
 			`:1: secrets.file.dir: the secret dir cannot be had: the secrets port itself cannot refer to secrets`},
 		{"short pepper", "service: {key_pepper: short}\n",
-			"service.key_pepper has 5 octets, but must have 16 or more"},
+			"service.key_pepper has 5 octets, but must have 32 or more"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "c.yaml")

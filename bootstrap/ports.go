@@ -18,8 +18,8 @@ import (
 )
 
 // minSecretBytes is the least length of what hashes and signatures are keyed
-// with: 128 bits.
-const minSecretBytes = 16
+// with, as RFC 2104 advises for SHA-256.
+const minSecretBytes = 32
 
 // graph is everything but the task: from the drivers and the document to the
 // server. fx opens of it what the task needs.
@@ -186,7 +186,7 @@ func newCore(ctx context.Context, s *settings, store repository.Store, authentic
 // start and no pepper is given, one lives as long as the process.
 func (s *settings) pepper() secrets.Value {
 	if s.Service.KeyPepper == nil && s.Development.AdminKey {
-		return secrets.Fixed(rand.Text())
+		return secrets.Fixed(rand.Text() + rand.Text())
 	}
 	return s.Service.KeyPepper
 }
