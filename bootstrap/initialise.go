@@ -140,7 +140,7 @@ func (f newFile) write() error {
 }
 
 // randomSecret returns 260 random bits as text.
-func randomSecret() (string, error) { return rand.Text() + rand.Text() + rand.Text(), nil }
+func randomSecret() (string, error) { return rand.Text() + rand.Text(), nil }
 
 // signingKey returns a new Ed25519 key, PKCS #8 in PEM.
 func signingKey() (string, error) {
