@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"encoding/json"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -121,10 +122,9 @@ func create(t *testing.T, api *core.API, collection string, bodies ...string) []
 
 // clock returns a clock that moves a second whenever it is asked.
 func clock() func() time.Time {
-	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	var seconds atomic.Int64
 	return func() time.Time {
-		now = now.Add(time.Second)
-		return now
+		return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(seconds.Add(1)) * time.Second)
 	}
 }
 

@@ -7,8 +7,10 @@ import (
 	"strconv"
 
 	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/policy"
 	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/record"
+	"github.com/portolan-io/portolan/core/schema"
 	"github.com/portolan-io/portolan/ports/repository"
 )
 
@@ -16,12 +18,18 @@ import (
 // checks that its references ask for.
 type batch struct {
 	c       *collection
+	sees    func(*schema.Collection) bool // whether the caller may read the collection at all
 	records []repository.Mutation
 	checks  []repository.Mutation
 	checked []int // by check: the field whose reference it is about
 }
 
-func newBatch(c *collection) *batch { return &batch{c: c} }
+func (a *API) newBatch(c *collection, who policy.Principal) *batch {
+	return &batch{c: c, sees: func(other *schema.Collection) bool {
+		_, ok := a.collections[other.Name].access.For(who, other, policy.Read)
+		return ok
+	}}
+}
 
 // put stores the record, and requires what its enforced references point to.
 func (b *batch) put(r record.Record, precondition repository.Precondition) {
@@ -52,6 +60,10 @@ func (b *batch) remove(id record.ID, precondition repository.Precondition) {
 // outcomes begin with those of the records.
 func (b *batch) apply(ctx context.Context, store repository.Store) ([]repository.Outcome, error) {
 	mutations := slices.Concat(b.records, b.checks, b.unreferenced())
+	if len(mutations) > repository.MaxBatch {
+		return nil, fault.New(fault.TooLarge, "core.write", "%d records with %d different references are more than %d at once",
+			len(b.records), len(b.checks), repository.MaxBatch).Coded("too-many-references").Hinting("send fewer records at once, or import them")
+	}
 	outcomes, err := store.Apply(ctx, mutations)
 	var failed *repository.BatchError
 	if errors.As(err, &failed) {
@@ -91,11 +103,20 @@ func (b *batch) explain(failed *repository.BatchError) error {
 		return fault.New(fault.Conflict, "core.write", "%s names a record of %s that does not exist", field.Name, field.References).
 			Coded("reference-missing").At(b.dangling(b.checks[check])...).Because(failed.Err)
 	case check-len(b.checks) < len(b.c.inbound):
-		from := b.c.inbound[check-len(b.checks)].from.Name
-		return fault.New(fault.Conflict, "core.write", "records of %s still refer to it", from).
-			Coded("referenced").Hinting("change or delete these records of %s first", from).Because(failed.Err)
+		return b.stillReferred(b.c.inbound[check-len(b.checks)].from, failed.Err)
 	}
 	return failed
+}
+
+// stillReferred says that records of another collection refer to what was to be
+// deleted. It names the collection only to who may read it.
+func (b *batch) stillReferred(from *schema.Collection, cause error) error {
+	err := fault.New(fault.Conflict, "core.write", "other records still refer to it").Coded("referenced").Because(cause)
+	if b.sees(from) {
+		err.Detail = "records of " + from.Name + " still refer to it"
+		err.Hinting("change or delete these records of %s first", from.Name)
+	}
+	return err
 }
 
 // dangling returns the places of the batch's records that refer to what the

@@ -26,7 +26,7 @@ func (a *API) Delete(ctx context.Context, who policy.Principal, collection, id s
 	}
 	may := c.alongside(who, policy.Delete, right)
 	for range attempts {
-		err = a.tryDelete(ctx, c, may, key, cond)
+		err = a.tryDelete(ctx, c, who, may, key, cond)
 		if kind := fault.KindOf(err); kind != fault.Stale || isUnmet(err) {
 			return err
 		}
@@ -34,13 +34,13 @@ func (a *API) Delete(ctx context.Context, who policy.Principal, collection, id s
 	return busy()
 }
 
-func (a *API) tryDelete(ctx context.Context, c *collection, may rights, id record.ID, cond Condition) error {
+func (a *API) tryDelete(ctx context.Context, c *collection, who policy.Principal, may rights, id record.ID, cond Condition) error {
 	current, exists, err := a.read(ctx, c, id)
 	if err != nil {
 		return err
 	}
-	if err := may.touch(current, exists, may.remove); err != nil {
-		return err
+	if may.hides(current, exists) {
+		return missing()
 	}
 	if err := cond.check(current, exists); err != nil {
 		return err
@@ -48,7 +48,10 @@ func (a *API) tryDelete(ctx context.Context, c *collection, may rights, id recor
 	if !exists {
 		return missing()
 	}
-	batch := newBatch(c)
+	if err := may.covers(may.remove, current); err != nil {
+		return err
+	}
+	batch := a.newBatch(c, who)
 	batch.remove(id, repository.At(current.Revision))
 	_, err = batch.apply(ctx, a.store)
 	return err
@@ -62,18 +65,19 @@ func (a *API) DeleteMany(ctx context.Context, who policy.Principal, collection s
 	if err != nil {
 		return 0, err
 	}
-	may := c.alongside(who, policy.Delete, right)
-	q, err := c.narrow(ListRequest{Filter: req.Filter, IDs: req.IDs, Long: req.Long}, may.read)
+	_, read, err := a.gate(who, collection, policy.Read) // who cannot see what matches cannot choose by it
 	if err != nil {
 		return 0, err
 	}
-	if !may.reads {
-		q.Filter = query.Expr{Op: query.None}
+	q, err := c.narrow(ListRequest{Filter: req.Filter, IDs: req.IDs, Long: req.Long}, read)
+	if err != nil {
+		return 0, err
 	}
+	most = min(most, MaxDelete)
 	q.Filter = query.AllOf(q.Filter, right.Where)
-	q.Fields, q.Limit = nil, min(most, MaxDelete)+1
+	q.Fields, q.Limit = nil, most+1
 	for range attempts {
-		n, err := a.tryDeleteMany(ctx, c, q, min(most, MaxDelete))
+		n, err := a.tryDeleteMany(ctx, c, who, q, most)
 		if fault.KindOf(err) != fault.Stale {
 			return n, err
 		}
@@ -81,8 +85,8 @@ func (a *API) DeleteMany(ctx context.Context, who policy.Principal, collection s
 	return 0, busy()
 }
 
-func (a *API) tryDeleteMany(ctx context.Context, c *collection, q query.Query, most int) (int, error) {
-	batch := newBatch(c)
+func (a *API) tryDeleteMany(ctx context.Context, c *collection, who policy.Principal, q query.Query, most int) (int, error) {
+	batch := a.newBatch(c, who)
 	for {
 		page, err := a.find(ctx, c, q)
 		if err != nil {
@@ -91,8 +95,8 @@ func (a *API) tryDeleteMany(ctx context.Context, c *collection, q query.Query, m
 		for _, row := range page.Rows {
 			batch.remove(row.ID, repository.At(row.Revision))
 		}
-		if n := len(batch.records); n > most {
-			return 0, fault.New(fault.Refused, "core.DeleteMany", "more than %d records match, so none was deleted", most).
+		if len(batch.records) > most {
+			return 0, fault.New(fault.Refused, "core.DeleteMany", "more records match than the %d allowed, so none was deleted", most).
 				Coded("too-many-affected").Hinting("narrow the filter, or allow more with Prefer: max-affected, up to %d", MaxDelete)
 		}
 		if page.Next == "" {
@@ -103,6 +107,8 @@ func (a *API) tryDeleteMany(ctx context.Context, c *collection, q query.Query, m
 	if len(batch.records) == 0 {
 		return 0, nil
 	}
-	_, err := batch.apply(ctx, a.store)
-	return len(batch.records), err
+	if _, err := batch.apply(ctx, a.store); err != nil {
+		return 0, err
+	}
+	return len(batch.records), nil
 }

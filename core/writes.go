@@ -16,10 +16,6 @@ import (
 // MaxCreate is the most records that one Create stores.
 const MaxCreate = 200
 
-// attempts is how often a write that read the record first is tried anew when
-// another write came between, before the caller is told.
-const attempts = 64
-
 // Create stores new records, given as JSON objects: all of them or none. The
 // Place of an error names the record by its position, "/3/price", if there are
 // several.
@@ -36,7 +32,7 @@ func (a *API) Create(ctx context.Context, who policy.Principal, collection strin
 	if err != nil {
 		return nil, err
 	}
-	batch := newBatch(c)
+	batch := a.newBatch(c, who)
 	for _, r := range records {
 		batch.put(r, repository.Absent)
 	}
@@ -107,162 +103,6 @@ func (a *API) finish(c *collection, right policy.Right, fields []record.Value) (
 			Coded("row-policy")
 	}
 	return record.Record{ID: id, Revision: record.NewRevision(a.now()), Fields: fields}, nil
-}
-
-// Replace stores the JSON object as the record of the given id, creating it if
-// there is none.
-//
-// Fields that the caller may not write stay as they are. A record that the
-// caller may not read is fault.NotFound and untouched.
-func (a *API) Replace(ctx context.Context, who policy.Principal, collection, id string, body []byte, cond Condition) (Result, error) {
-	c, right, err := a.gate(who, collection, writes(cond))
-	if err != nil {
-		return Result{}, err
-	}
-	may := c.alongside(who, policy.Update, right)
-	return a.change(ctx, c, may, id, cond, func(current record.Record, exists bool) ([]record.Value, error) {
-		fields, err := c.DecodeAs(current.ID, body, right.Hidden, right.ReadOnly)
-		if err != nil || !exists {
-			return fields, err
-		}
-		return c.keep(right, current.Fields, fields), nil
-	})
-}
-
-// writes returns what a replacement under cond does: one that may only create
-// needs no right to update.
-func writes(cond Condition) policy.Action {
-	if cond.Absent {
-		return policy.Create
-	}
-	return policy.Update
-}
-
-// keep puts back the fields that the right does not let the caller write.
-func (c *collection) keep(right policy.Right, current, fields []record.Value) []record.Value {
-	for i := range fields {
-		if right.Hidden != nil && right.Hidden[i] || right.ReadOnly != nil && right.ReadOnly[i] || c.Fields[i].ReadOnly {
-			fields[i] = current[i]
-		}
-	}
-	return fields
-}
-
-// Patch changes the record by a JSON merge patch (RFC 7396).
-func (a *API) Patch(ctx context.Context, who policy.Principal, collection, id string, patch []byte, cond Condition) (Result, error) {
-	c, right, err := a.gate(who, collection, policy.Update)
-	if err != nil {
-		return Result{}, err
-	}
-	may := c.alongside(who, policy.Update, right)
-	cond.Exists = true
-	return a.change(ctx, c, may, id, cond, func(current record.Record, exists bool) ([]record.Value, error) {
-		if !exists {
-			return nil, missing()
-		}
-		return c.Merge(current.Fields, patch, right.Hidden, right.ReadOnly)
-	})
-}
-
-// change reads the record, lets edit make the new fields, and writes them on
-// condition that the record is still as it was read. If it is not, and the
-// caller did not ask for one revision, it begins again.
-func (a *API) change(ctx context.Context, c *collection, may rights, id string, cond Condition,
-	edit func(current record.Record, exists bool) ([]record.Value, error),
-) (Result, error) {
-	key, err := c.ParseID(id)
-	if err != nil {
-		return Result{}, err
-	}
-	for range attempts {
-		result, err := a.tryChange(ctx, c, may, key, cond, edit)
-		if kind := fault.KindOf(err); kind != fault.Stale && kind != fault.Exists || isUnmet(err) {
-			return result, err
-		}
-	}
-	return Result{}, busy()
-}
-
-func (a *API) tryChange(ctx context.Context, c *collection, may rights, id record.ID, cond Condition,
-	edit func(record.Record, bool) ([]record.Value, error),
-) (Result, error) {
-	current, exists, err := a.read(ctx, c, id)
-	if err != nil {
-		return Result{}, err
-	}
-	if err := may.touch(current, exists, may.update); err != nil {
-		return Result{}, err
-	}
-	right, precondition := may.update, repository.At(current.Revision)
-	if !exists {
-		right, precondition = may.create, repository.Absent
-	}
-	fields, err := edit(current, exists)
-	if err != nil {
-		return Result{}, err
-	}
-	if err := cond.check(current, exists); err != nil {
-		return Result{}, err
-	}
-	if !exists && !may.creates {
-		return Result{}, missing()
-	}
-	next, err := a.finish(c, right, fields)
-	if err != nil {
-		return Result{}, err
-	}
-	batch := newBatch(c)
-	batch.put(next, precondition)
-	outcomes, err := batch.apply(ctx, a.store)
-	if err != nil {
-		return Result{}, err
-	}
-	next.Revision = outcomes[0].Revision
-	return c.shown(may, next, !exists), nil
-}
-
-// touch reports why the caller may not change the record: what it may not read
-// does not exist for it, and what it may read but not change is forbidden.
-func (may rights) touch(current record.Record, exists bool, right policy.Right) error {
-	switch {
-	case !exists:
-		return nil
-	case may.reads && !query.Match(may.read.Where, current.Fields):
-		return missing()
-	case !query.Match(right.Where, current.Fields):
-		if may.reads {
-			return fault.New(fault.Forbidden, "core.write", "you may not change this record").Coded("row-policy")
-		}
-		return missing()
-	}
-	return nil
-}
-
-// unmet marks a condition of the caller's that does not hold: to try again
-// would not help.
-type unmet struct{ why *fault.Error }
-
-func (e *unmet) Error() string { return e.why.Error() }
-func (e *unmet) Unwrap() error { return e.why }
-
-func isUnmet(err error) bool { return errors.As(err, new(*unmet)) }
-
-func busy() error {
-	return fault.New(fault.Unavailable, "core.write", "the record changes too often to be written now").Coded("busy")
-}
-
-// check returns the error for a record that is not as the caller requires.
-func (cond Condition) check(current record.Record, exists bool) error {
-	switch {
-	case cond.Absent && exists:
-		return &unmet{fault.New(fault.Stale, "core.write", "there is a record with this id already").Coded("exists")}
-	case (cond.Exists || len(cond.Revisions) > 0) && !exists:
-		return &unmet{fault.New(fault.Stale, "core.write", "there is no record with this id").Coded("missing")}
-	case len(cond.Revisions) > 0 && !slices.Contains(cond.Revisions, current.Revision):
-		return &unmet{fault.New(fault.Stale, "core.write", "the record has changed since you read it").Coded("stale").
-			Hinting("read it again and repeat the change with its new ETag")}
-	}
-	return nil
 }
 
 // gathered adds err, of the i-th of n records, to what was wrong before.

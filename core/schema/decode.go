@@ -23,9 +23,11 @@ func (c *Collection) Decode(body []byte, hidden, readOnly []bool) ([]record.Valu
 }
 
 // DecodeAs is Decode for the record that is to have the given id: the body may
-// leave the id out, also a generated one, but not name another.
-func (c *Collection) DecodeAs(id record.ID, body []byte, hidden, readOnly []bool) ([]record.Value, error) {
-	d := decoder{Collection: c, hidden: hidden, readOnly: readOnly, id: c.IDValue(id)}
+// leave the id out, also a generated one, but not name another. current are the
+// values of the record as it is, or nil if there is none: what the caller may
+// not write it may give as it is, so that what was read can be put back.
+func (c *Collection) DecodeAs(id record.ID, current []record.Value, body []byte, hidden, readOnly []bool) ([]record.Value, error) {
+	d := decoder{Collection: c, hidden: hidden, readOnly: readOnly, id: c.IDValue(id), current: current}
 	values := make([]record.Value, len(c.Fields))
 	values[c.ID] = d.id
 	return d.decode("schema.Decode", body, values)
@@ -41,9 +43,10 @@ func (c *Collection) Restore(body []byte) ([]record.Value, error) {
 // Merge returns the values of a record after a JSON merge patch (RFC 7396): a
 // null makes a field null, what the patch does not hold stays, and a field of
 // type json is merged deeply. The id may be given, but not changed; else Merge
-// refuses what Decode refuses. It does not change current.
+// refuses what Decode refuses, except what the caller may not write but gives as
+// it is. It does not change current.
 func (c *Collection) Merge(current []record.Value, patch []byte, hidden, readOnly []bool) ([]record.Value, error) {
-	d := decoder{Collection: c, hidden: hidden, readOnly: readOnly, merging: true, id: current[c.ID]}
+	d := decoder{Collection: c, hidden: hidden, readOnly: readOnly, merging: true, id: current[c.ID], current: current}
 	return d.decode("schema.Merge", patch, slices.Clone(current))
 }
 
@@ -57,7 +60,8 @@ type decoder struct {
 	hidden, readOnly []bool
 	restoring        bool
 	merging          bool
-	id               record.Value // the id that the record has already, or null
+	id               record.Value   // the id that the record has already, or null
+	current          []record.Value // the record as it is, or nil
 
 	r       *record.Reader
 	places  []fault.Place
@@ -125,12 +129,10 @@ func (d *decoder) member(values []record.Value, i int) {
 	switch {
 	case d.restoring, identified: // an id that changes is refused below
 	case f.ReadOnly:
-		d.wrong("read-only", "%s is set by the server alone", f.Name)
-		d.r.Skip()
+		d.unwritable(values, i, f.Name+" is set by the server alone")
 		return
 	case flagged(d.readOnly, i):
-		d.wrong("read-only", "%s may not be written by this caller", f.Name)
-		d.r.Skip()
+		d.unwritable(values, i, f.Name+" may not be written by this caller")
 		return
 	}
 	if d.merging && f.Type == record.JSONType && d.r.Peek() == record.ObjectKind {
@@ -151,6 +153,19 @@ func (d *decoder) member(values []record.Value, i int) {
 	default:
 		values[i] = v
 	}
+}
+
+// unwritable reads the value of a field that may not be written, and refuses it
+// unless it is the one that the record has.
+func (d *decoder) unwritable(values []record.Value, i int, why string) {
+	pointer := d.r.Pointer()
+	if d.current == nil {
+		d.r.Skip()
+	} else if v, place := d.Fields[i].read(d.r); place == nil && record.Equal(v, d.current[i]) {
+		values[i] = v
+		return
+	}
+	d.add(fault.Place{Pointer: pointer, Code: "read-only", Detail: why})
 }
 
 // mergeJSON reads a patch of a json field and returns the field's new value.

@@ -197,11 +197,11 @@ func TestDecodeIDs(t *testing.T) {
 		t.Errorf("Restore with a generated id: got %v, %v", got, err)
 	}
 	for _, text := range []string{string(body), `{}`} {
-		if got, err := generated.DecodeAs(record.ID(uuid), []byte(text), nil, nil); err != nil || got[0].AsString() != uuid {
+		if got, err := generated.DecodeAs(record.ID(uuid), nil, []byte(text), nil, nil); err != nil || got[0].AsString() != uuid {
 			t.Errorf("DecodeAs(%s): got %v, %v, want its id", text, got, err)
 		}
 	}
-	if _, err := generated.DecodeAs("other", body, nil, nil); !slices.Equal(mistakes(err), []string{"/id id-mismatch"}) {
+	if _, err := generated.DecodeAs("other", nil, body, nil, nil); !slices.Equal(mistakes(err), []string{"/id id-mismatch"}) {
 		t.Errorf("DecodeAs with another id: got %v, want it refused", err)
 	}
 }

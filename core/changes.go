@@ -1,0 +1,193 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/policy"
+	"github.com/portolan-io/portolan/core/query"
+	"github.com/portolan-io/portolan/core/record"
+	"github.com/portolan-io/portolan/ports/repository"
+)
+
+// attempts is how often a write that read the record first is tried anew when
+// another write came between, before the caller is told.
+const attempts = 64
+
+// Replace stores the JSON object as the record of the given id, creating it if
+// there is none.
+//
+// Fields that the caller may not write stay as they are, and may be given as
+// they are. A record that the caller may not read is fault.NotFound and
+// untouched.
+func (a *API) Replace(ctx context.Context, who policy.Principal, collection, id string, body []byte, cond Condition) (Result, error) {
+	c, right, err := a.gate(who, collection, writes(cond))
+	if err != nil {
+		return Result{}, err
+	}
+	return a.change(ctx, id, change{
+		c: c, who: who, may: c.alongside(who, writes(cond), right), cond: cond,
+		edit: func(current record.Record, right policy.Right) ([]record.Value, error) {
+			fields, err := c.DecodeAs(current.ID, current.Fields, body, right.Hidden, right.ReadOnly)
+			if err != nil || current.Fields == nil {
+				return fields, err
+			}
+			return c.keep(right, current.Fields, fields), nil
+		},
+	})
+}
+
+// writes returns what a replacement under cond does: one that may only create
+// needs no right to update.
+func writes(cond Condition) policy.Action {
+	if cond.Absent {
+		return policy.Create
+	}
+	return policy.Update
+}
+
+// keep puts back the fields that the right does not let the caller write.
+func (c *collection) keep(right policy.Right, current, fields []record.Value) []record.Value {
+	for i := range fields {
+		if right.Hidden != nil && right.Hidden[i] || right.ReadOnly != nil && right.ReadOnly[i] || c.Fields[i].ReadOnly {
+			fields[i] = current[i]
+		}
+	}
+	return fields
+}
+
+// Patch changes the record by a JSON merge patch (RFC 7396).
+func (a *API) Patch(ctx context.Context, who policy.Principal, collection, id string, patch []byte, cond Condition) (Result, error) {
+	c, right, err := a.gate(who, collection, policy.Update)
+	if err != nil {
+		return Result{}, err
+	}
+	return a.change(ctx, id, change{
+		c: c, who: who, may: c.alongside(who, policy.Update, right), cond: cond, existing: true,
+		edit: func(current record.Record, right policy.Right) ([]record.Value, error) {
+			return c.Merge(current.Fields, patch, right.Hidden, right.ReadOnly)
+		},
+	})
+}
+
+// A change is a write of one record that depends on the record as it is.
+type change struct {
+	c        *collection
+	who      policy.Principal
+	may      rights
+	cond     Condition
+	existing bool // without a record there is nothing to change
+
+	// edit returns the new fields. The right is that to update, or to create if
+	// the current record has no fields because there is none.
+	edit func(current record.Record, right policy.Right) ([]record.Value, error)
+}
+
+// change reads the record, makes the new fields, and writes them on condition
+// that the record is still as it was read. If it is not, and the caller did not
+// ask for one revision, it begins again.
+func (a *API) change(ctx context.Context, id string, ch change) (Result, error) {
+	key, err := ch.c.ParseID(id)
+	if err != nil {
+		return Result{}, err
+	}
+	for range attempts {
+		result, err := a.tryChange(ctx, key, ch)
+		if kind := fault.KindOf(err); kind != fault.Stale && kind != fault.Exists || isUnmet(err) {
+			return result, err
+		}
+	}
+	return Result{}, busy()
+}
+
+func (a *API) tryChange(ctx context.Context, id record.ID, ch change) (Result, error) {
+	current, exists, err := a.read(ctx, ch.c, id)
+	if err != nil {
+		return Result{}, err
+	}
+	if ch.existing && !exists || ch.may.hides(current, exists) {
+		return Result{}, missing()
+	}
+	if err := ch.cond.check(current, exists); err != nil {
+		return Result{}, err
+	}
+	right, precondition, err := ch.may.put(current, exists)
+	if err != nil {
+		return Result{}, err
+	}
+	fields, err := ch.edit(current, right)
+	if err != nil {
+		return Result{}, err
+	}
+	next, err := a.finish(ch.c, right, fields)
+	if err != nil {
+		return Result{}, err
+	}
+	batch := a.newBatch(ch.c, ch.who)
+	batch.put(next, precondition)
+	outcomes, err := batch.apply(ctx, a.store)
+	if err != nil {
+		return Result{}, err
+	}
+	next.Revision = outcomes[0].Revision
+	return ch.c.shown(ch.may, next, !exists), nil
+}
+
+// hides reports whether there is a record that the caller may not read: for
+// the caller it does not exist.
+func (may rights) hides(current record.Record, exists bool) bool {
+	return exists && may.reads && !query.Match(may.read.Where, current.Fields)
+}
+
+// put returns the right to write the record, and what must still hold when it
+// is written.
+func (may rights) put(current record.Record, exists bool) (policy.Right, repository.Precondition, error) {
+	switch {
+	case exists:
+		return may.update, repository.At(current.Revision), may.covers(may.update, current)
+	case !may.creates:
+		return policy.Right{}, repository.Absent, missing()
+	}
+	return may.create, repository.Absent, nil
+}
+
+// covers returns why the right does not cover a record that exists: one that
+// the caller cannot read anyway does not exist for it.
+func (may rights) covers(right policy.Right, current record.Record) error {
+	switch {
+	case query.Match(right.Where, current.Fields):
+		return nil
+	case may.reads:
+		return fault.New(fault.Forbidden, "core.write", "you may not change this record").Coded("row-policy")
+	}
+	return missing()
+}
+
+// unmet marks a condition of the caller's that does not hold: to try again
+// would not help.
+type unmet struct{ why *fault.Error }
+
+func (e *unmet) Error() string { return e.why.Error() }
+func (e *unmet) Unwrap() error { return e.why }
+
+func isUnmet(err error) bool { return errors.As(err, new(*unmet)) }
+
+func busy() error {
+	return fault.New(fault.Unavailable, "core.write", "the record changes too often to be written now").Coded("busy")
+}
+
+// check returns the error for a record that is not as the caller requires.
+func (cond Condition) check(current record.Record, exists bool) error {
+	switch {
+	case cond.Absent && exists:
+		return &unmet{fault.New(fault.Stale, "core.write", "there is a record with this id already").Coded("exists")}
+	case (cond.Exists || len(cond.Revisions) > 0) && !exists:
+		return &unmet{fault.New(fault.Stale, "core.write", "there is no record with this id").Coded("missing")}
+	case len(cond.Revisions) > 0 && !slices.Contains(cond.Revisions, current.Revision):
+		return &unmet{fault.New(fault.Stale, "core.write", "the record has changed since you read it").Coded("stale").
+			Hinting("read it again and repeat the change with its new ETag")}
+	}
+	return nil
+}
