@@ -20,21 +20,22 @@ const attempts = 64
 // there is none.
 //
 // Fields that the caller may not write stay as they are, and may be given as
-// they are. A record that the caller may not read is fault.NotFound and
-// untouched.
+// they are; those that it may write but not read stay if it does not give them. A
+// record that the caller may not read is fault.NotFound and untouched.
 func (a *API) Replace(ctx context.Context, who policy.Principal, collection, id string, body []byte, cond Condition) (Result, error) {
 	c, right, err := a.gate(who, collection, writes(cond))
 	if err != nil {
 		return Result{}, err
 	}
+	may := c.alongside(who, writes(cond), right)
 	return a.change(ctx, id, change{
-		c: c, who: who, may: c.alongside(who, writes(cond), right), cond: cond,
+		c: c, who: who, may: may, cond: cond,
 		edit: func(current record.Record, right policy.Right) ([]record.Value, error) {
 			fields, err := c.DecodeAs(current.ID, current.Fields, body, right.Hidden, right.ReadOnly)
 			if err != nil || current.Fields == nil {
 				return fields, err
 			}
-			return c.keep(right, current.Fields, fields), nil
+			return c.keep(right, may.read, current.Fields, fields), nil
 		},
 	})
 }
@@ -48,15 +49,20 @@ func writes(cond Condition) policy.Action {
 	return policy.Update
 }
 
-// keep puts back the fields that the right does not let the caller write.
-func (c *collection) keep(right policy.Right, current, fields []record.Value) []record.Value {
+// keep puts back the fields that right does not let the caller write, and those
+// that read does not let it see and that it did not give: it replaces what it
+// knows of.
+func (c *collection) keep(right, read policy.Right, current, fields []record.Value) []record.Value {
 	for i := range fields {
-		if right.Hidden != nil && right.Hidden[i] || right.ReadOnly != nil && right.ReadOnly[i] || c.Fields[i].ReadOnly {
+		unwritable := c.Fields[i].ReadOnly || isSet(right.ReadOnly, i) || isSet(right.Hidden, i)
+		if unwritable || isSet(read.Hidden, i) && fields[i].IsNull() {
 			fields[i] = current[i]
 		}
 	}
 	return fields
 }
+
+func isSet(flags []bool, i int) bool { return flags != nil && flags[i] }
 
 // Patch changes the record by a JSON merge patch (RFC 7396).
 func (a *API) Patch(ctx context.Context, who policy.Principal, collection, id string, patch []byte, cond Condition) (Result, error) {

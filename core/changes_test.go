@@ -160,6 +160,8 @@ func studio(t *testing.T) *core.API {
 		policy.GrantSpec{Role: "pricer", Read: everything, Create: everything, Update: &policy.RuleSpec{}},
 		policy.GrantSpec{Role: "bargain", Read: mine, Create: everything, Update: everything, Delete: everything},
 		policy.GrantSpec{Role: "shredder", Delete: everything},
+		policy.GrantSpec{Role: "viewer", Read: everything, Hide: []string{"price"}},
+		policy.GrantSpec{Role: "writer", Update: everything},
 	)
 	store := newStore(t)
 	api, err := core.New(core.Config{Store: store, Collections: []core.Collection{paintings}, Now: clock()})
@@ -234,6 +236,23 @@ func TestReadOnlyFieldsMayBeGivenAsTheyAre(t *testing.T) {
 	_, err := studio(t).Patch(t.Context(), as("editor"), "paintings", "1", []byte(`{"state":"framed","price":1}`), core.Condition{})
 	if err != nil {
 		t.Errorf("a patch that gives the state as it is: %v", err)
+	}
+}
+
+// What the caller may write and not read survives a PUT that does not give it.
+func TestReplaceKeepsWhatTheCallerDoesNotSee(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"title":"x"}`:           `{"title":"x","price":50}`,
+		`{"title":"x","price":7}`: `{"title":"x","price":7}`,
+	} {
+		api := studio(t)
+		if _, err := api.Replace(t.Context(), as("viewer", "writer"), "paintings", "1", []byte(body), core.Condition{}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := api.Get(t.Context(), as("editor"), "paintings", "1", "title,price")
+		if err != nil || string(got.JSON) != want {
+			t.Errorf("after %s: got %s, %v, want %s", body, got.JSON, err, want)
+		}
 	}
 }
 

@@ -128,11 +128,11 @@ func (im *importing) settle(ctx context.Context, b *importBatch) error {
 			if err := im.writeRejects(lines); err != nil {
 				return err
 			}
-			return im.tooMany()
+			return im.tooMany(im.job.rejectedRows()+int64(len(b.rejects)), b.end)
 		}
 		err := im.load(ctx, b)
 		if err == nil && im.exceeded(0) {
-			return im.tooMany()
+			return im.tooMany(im.job.rejectedRows(), im.job.at)
 		}
 		if err == nil || im.unwritten != nil || !errors.Is(err, fault.NotFound) {
 			return im.explain(err)
@@ -246,7 +246,9 @@ func (im *importing) exceeded(more int) bool {
 	return im.req.MaxRejects >= 0 && im.job.rejectedRows()+int64(more) > im.req.MaxRejects
 }
 
-func (im *importing) tooMany() error {
-	return fault.New(fault.Refused, "core.Import", "more than %d rows of the source are rejected", im.req.MaxRejects).
+// tooMany says how many rows before the place in the source are rejected.
+func (im *importing) tooMany(rejected int64, before ingest.Position) error {
+	return fault.New(fault.Refused, "core.Import", "%d rows before line %d are rejected, and at most %d may be; %d rows before line %d are stored",
+		rejected, before.Line, im.req.MaxRejects, im.job.loaded, im.job.at.Line).
 		Coded("too-many-rejects").Hinting("see the rejects file for the reasons; mend the source, or allow more and resume")
 }

@@ -42,7 +42,7 @@ func newAccessLog(cfg Config) accessLog {
 // write tells of an exchange that is over, and of the error that it ended with.
 func (l accessLog) write(x *exchange, err error) {
 	ctx := x.r.Context()
-	level := l.levelOf(x.status)
+	level := l.levelOf(x)
 	if !l.log.Enabled(ctx, level) {
 		return
 	}
@@ -54,6 +54,9 @@ func (l accessLog) write(x *exchange, err error) {
 		slog.Float64("duration_ms", float64(time.Since(x.begun).Microseconds())/1000),
 		slog.String("request_id", x.id),
 	)
+	if collection := x.op().Collection; collection != "" {
+		attrs = append(attrs, slog.String("collection", collection))
+	}
 	if trace := l.traceID(ctx); trace != "" {
 		attrs = append(attrs, slog.String("trace_id", trace))
 	}
@@ -73,10 +76,14 @@ func (l accessLog) write(x *exchange, err error) {
 	l.log.LogAttrs(ctx, level, "request", attrs...)
 }
 
-// levelOf returns how loud an answer of the status is: what the operator must
-// mend is an error, what may be an attack is a warning.
-func (l accessLog) levelOf(status int) slog.Level {
+// levelOf returns how loud an answer is: what the operator must mend is an error,
+// what may be an attack is a warning. A probe that is told not to send requests
+// now is neither.
+func (l accessLog) levelOf(x *exchange) slog.Level {
+	status := x.status
 	switch {
+	case x.template() == readyPath:
+		return l.level
 	case status >= http.StatusInternalServerError:
 		return slog.LevelError
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:

@@ -19,7 +19,7 @@ func TestAccessLog(t *testing.T) {
 	}
 	for name, want := range map[string]any{
 		"level": "INFO", "msg": "request", "method": "GET", "route": "/v1/{collection}/{id}", "status": 200.0,
-		"bytes": float64(len(`{"asin":"B001"}`)), "request_id": "r-1", "trace_id": "4bf92f",
+		"bytes": float64(len(`{"asin":"B001"}`)), "request_id": "r-1", "trace_id": "4bf92f", "collection": "products",
 	} {
 		if got[name] != want {
 			t.Errorf("%s: got %v, want %v", name, got[name], want)
@@ -31,12 +31,16 @@ func TestAccessLog(t *testing.T) {
 	}
 	for name := range got {
 		switch name {
-		case "time", "level", "msg", "method", "route", "status", "bytes", "duration_ms", "request_id", "trace_id", "principal":
+		case "time", "level", "msg", "method", "route", "status", "bytes", "duration_ms", "request_id", "trace_id", "principal", "collection":
 		default:
 			t.Errorf("the log has %s", name)
 		}
 	}
 	f.do(t, "GET", "/v1/categories", "", "X-API-Key", "acme")
+	f.do(t, "GET", "/v1/secretname", "", "X-API-Key", "nobody")
+	if strings.Contains(f.log.String(), "secretname") {
+		t.Error("the log has a name that is no collection's")
+	}
 	if n := strings.Count(f.log.String(), pseudonym); n != 2 {
 		t.Errorf("the pseudonym is there %d times, want 2", n)
 	}

@@ -45,7 +45,7 @@ const pingTimeout = 2 * time.Second
 func NewAdmin(cfg AdminConfig) (http.Handler, error) {
 	resources := []*resource{
 		{template: "/livez", methods: map[string]operation{http.MethodGet: {serve: live, open: true}}},
-		{template: "/readyz", methods: map[string]operation{http.MethodGet: {serve: cfg.readiness, open: true}}},
+		{template: readyPath, methods: map[string]operation{http.MethodGet: {serve: cfg.readiness, open: true}}},
 	}
 	// In falling order, so that a path comes before the one that it is below.
 	for _, path := range slices.Backward(slices.Sorted(maps.Keys(cfg.Handlers))) {

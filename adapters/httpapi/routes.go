@@ -53,6 +53,9 @@ func (res *resource) allow() string {
 	return strings.Join(slices.Compact(allowed), ", ")
 }
 
+// readyPath is where load balancers ask whether to send requests.
+const readyPath = "/readyz"
+
 // The options that a list takes in its URL.
 var listOptions = []string{"$filter", "$orderby", "$select", "$first", "$after", "$count"}
 
@@ -65,7 +68,7 @@ func (s *server) resources() []*resource {
 		{template: "/livez", methods: map[string]operation{
 			http.MethodGet: {serve: live, open: true},
 		}},
-		{template: "/readyz", methods: map[string]operation{
+		{template: readyPath, methods: map[string]operation{
 			http.MethodGet: {serve: readiness(s.ready), open: true},
 		}},
 		{template: s.base + collection, methods: map[string]operation{
