@@ -16,10 +16,10 @@ import (
 
 // An API serves collections to principals. It is safe for concurrent use.
 //
-// Every method takes who asks as an argument, and begins with the gate: what a
-// caller may not do is refused before anything is read, and what it may not see
-// is narrowed out of the query before the store gets it. Every error has a
-// fault.Kind, except a done context's.
+// Every method that answers a caller takes who asks as an argument, and begins
+// with the gate: what a caller may not do is refused before anything is read, and
+// what it may not see is narrowed out of the query before the store gets it.
+// Every error has a fault.Kind, except a done context's.
 type API struct {
 	store       repository.Store
 	native      func(query.Query) (native, rest query.Expr, err error) // the store's Split

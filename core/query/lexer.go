@@ -56,11 +56,13 @@ func (l *lexer) next() (token, error) {
 		return l.take(punctToken, 1), nil
 	case strings.HasPrefix(rest, claimPrefix):
 		n := span(rest[len(claimPrefix):], isClaimPart)
-		if n == 0 {
-			return token{}, failAt(l.text, start, "syntax", "a claim needs a name, @claims.sub")
+		if n > 0 {
+			l.pos += len(claimPrefix)
+			return l.take(claimToken, n), nil
 		}
-		l.pos += len(claimPrefix)
-		return l.take(claimToken, n), nil
+		fallthrough
+	case c == '@':
+		return token{}, failAt(l.text, start, "syntax", "a claim is written with its name behind @claims., as in @claims.sub")
 	case isSymbol(c):
 		return l.take(symbolToken, span(rest, isSymbol)), nil
 	}

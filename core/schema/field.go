@@ -46,7 +46,7 @@ func (b *builder) setItems(pointer string, spec FieldSpec, f *Field) {
 	case f.Type != record.ListType && spec.Items != "":
 		b.wrong(pointer, "misplaced-rule", "only a list has items, not a field of type %s", f.Type)
 	case f.Type == record.ListType && spec.Items == "":
-		b.wrong(pointer, "required", "the items of a list must have a type")
+		b.wrong(pointer, "required", "the items of a list must have a type, as in items: string")
 	case f.Type == record.ListType:
 		var ok bool
 		f.Items, ok = b.typeOf(pointer, spec.Items)
