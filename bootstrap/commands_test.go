@@ -85,7 +85,7 @@ func TestFailures(t *testing.T) {
 	}{
 		{[]string{"serve", "-c", "none.yaml"}, "none.yaml: there is no such file; portolan init writes one to begin with"},
 		{[]string{"import", "a.csv", "--into", "categories"}, "an import needs a repository that outlives the command, which memory does not"},
-		{[]string{"import", "a.csv", "--into", "categorys", "--dry-run"}, "there is no collection of this name"},
+		{[]string{"import", "a.csv", "--into", "categorys", "--dry-run"}, "there is no collection called categorys; did you mean categories?"},
 		{[]string{"import", "b.csv", "--into", "categories"}, "there is no such source"},
 		{[]string{"import", "a.csv", "--into", "categories", "--format", "cvs"}, "there is no format cvs; did you mean csv?"},
 		{[]string{"export", "products", "--to", "x.txt"}, "does not tell a format"},

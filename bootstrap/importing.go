@@ -2,13 +2,9 @@ package bootstrap
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
-	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -35,23 +31,46 @@ row is cleaned and checked; one that is not right goes to the rejects file, with
 its line, its column and the reason, as a line of JSON.
 
 An import that was ended, however it was, goes on with --resume. The exit code
-is 3 if rows were rejected.`,
+is 3 if rows were rejected.
+
+With --dry-run nothing is stored. As the ids of earlier rows are not kept then,
+ids that occur twice are not looked for.`,
 		Example: `  portolan import products.csv.gz --into products
   portolan import products.csv --into products --dry-run --json
   portolan import products.csv --into products --max-rejects 100 --rejects bad.ndjson
   portolan import products.csv --into products --resume`,
 		Args: exactly("SOURCE"),
-		RunE: func(c *cobra.Command, args []string) error { return p.importFile(c.Context(), args[0], o) },
+		RunE: func(c *cobra.Command, args []string) error {
+			if wrong := o.outOfRange(); wrong != "" {
+				return wrongUsage(c, wrong)
+			}
+			return p.importFile(c.Context(), args[0], o)
+		},
 	}
 	flags := command.Flags()
 	flags.StringVar(&o.into, "into", "", "the collection")
 	flags.StringVar(&o.format, "format", "", "csv or ndjson; without it the name of the file tells")
 	flags.StringVar(&o.rejects, "rejects", "", "the file for rejected rows, or none; without it SOURCE.rejects.ndjson in the working directory")
 	flags.BoolVar(&o.resume, "resume", false, "go on where an earlier import of this file was ended")
-	flags.BoolVar(&o.dryRun, "dry-run", false, "do everything but store")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "do everything but store; ids that occur twice are not looked for")
 	flags.Int64Var(&o.maxRejects, "max-rejects", -1, "stop when more rows than this are rejected; -1 never stops")
-	flags.IntVar(&o.batch, "batch", 0, "rows that are stored at once; 0 is 2000")
+	flags.IntVar(&o.batch, "batch", 0, "rows that are stored at once, at most 50000; 0 is 2000")
 	return require(command, "into")
+}
+
+// maxBatchRows is the most rows that an import stores at once.
+const maxBatchRows = 50_000
+
+// outOfRange returns a sentence about a number that cannot be meant, or the
+// empty string.
+func (o importOptions) outOfRange() string {
+	switch {
+	case o.batch < 0 || o.batch > maxBatchRows:
+		return fmt.Sprintf("--batch %d is out of range: it is 1 to %d, or 0 for 2000", o.batch, maxBatchRows)
+	case o.maxRejects < -1:
+		return fmt.Sprintf("--max-rejects %d is out of range: it is 0 or more, or -1 never to stop", o.maxRejects)
+	}
+	return ""
 }
 
 func (p *program) importFile(ctx context.Context, path string, o importOptions) error {
@@ -62,6 +81,9 @@ func (p *program) importFile(ctx context.Context, path string, o importOptions) 
 	return p.with(ctx, func(ctx context.Context, s *served) error {
 		if err := s.mustLast(!o.dryRun, "an import"); err != nil {
 			return err
+		}
+		if !slices.Contains(s.settings.Collections.names(), o.into) {
+			return s.settings.noCollection(o.into)
 		}
 		rejects, err := openRejects(path, o)
 		if err != nil {
@@ -80,12 +102,18 @@ func (p *program) importFile(ctx context.Context, path string, o importOptions) 
 		if closing := rejects.close(); err == nil {
 			err = closing
 		}
-		return p.summarise(summary, rejects.path, err)
+		report := reportOf(summary, rejects.path)
+		report.Hint = s.settings.importFirst(o.into, summary)
+		return p.summarise(report, err)
 	})
 }
 
 // sourceFile returns the file as a source of the format, if one is named.
 func sourceFile(path, format string) (ingest.Source, error) {
+	if path == "-" {
+		return ingest.Source{}, fault.New(fault.Unsupported, "bootstrap.import", "standard input cannot be imported: an import reads its source twice, and again to resume").
+			Hinting("write it to a file first, and import that")
+	}
 	switch known := ingest.Format(format); known {
 	case "":
 		return ingest.File(path)
@@ -106,100 +134,4 @@ func (s *served) mustLast(needed bool, what string) error {
 	}
 	return fault.New(fault.Refused, "bootstrap.mustLast", "%s needs a repository that outlives the command, which %s does not", what, s.settings.Repository.Driver).
 		Hinting("choose another with --config, such as one of portolan init --profile sqlite")
-}
-
-// A rejectsFile is where rejected rows go.
-type rejectsFile struct {
-	file *os.File // nil if they are only counted
-	path string
-}
-
-// openRejects opens the file for rejected rows: empty, or as it was if the
-// import resumes. It may hold personal data, so only its owner may read it.
-func openRejects(source string, o importOptions) (rejectsFile, error) {
-	path := o.rejects
-	if path == "none" || path == "" && o.dryRun {
-		return rejectsFile{}, nil
-	}
-	if path == "" {
-		path = filepath.Base(source) + ".rejects.ndjson"
-	}
-	mode := os.O_RDWR | os.O_CREATE
-	if !o.resume {
-		mode |= os.O_TRUNC
-	}
-	file, err := os.OpenFile(path, mode, 0o600)
-	if err != nil {
-		return rejectsFile{}, fault.New(fault.Unavailable, "bootstrap.openRejects", "the rejects file %s cannot be opened", path).Because(err)
-	}
-	return rejectsFile{file, path}, nil
-}
-
-// close closes the file, and removes it if there is nothing in it.
-func (r *rejectsFile) close() error {
-	if r.file == nil {
-		return nil
-	}
-	info, err := r.file.Stat()
-	err = errors.Join(err, r.file.Close())
-	if err == nil && info.Size() == 0 {
-		err = os.Remove(r.path)
-		r.path = ""
-	}
-	return err
-}
-
-// importReport is the summary of an import as JSON.
-type importReport struct {
-	Job      string           `json:"job"`
-	Rows     int64            `json:"rows"`
-	Loaded   int64            `json:"loaded"`
-	Rejected int64            `json:"rejected"`
-	ByCode   map[string]int64 `json:"rejectedByCode,omitempty"`
-	Rejects  string           `json:"rejectsFile,omitempty"`
-	Seconds  float64          `json:"seconds"`
-	Resumed  bool             `json:"resumed"`
-	Finished bool             `json:"finishedBefore"`
-	DryRun   bool             `json:"dryRun"`
-}
-
-// summarise says what an import did, and ends the program as that asks for.
-func (p *program) summarise(s ingest.Summary, rejects string, failure error) error {
-	if p.json {
-		report := importReport{s.Job, s.Rows, s.Loaded, s.Rejected, s.ByCode, rejects, s.Elapsed.Seconds(), s.Resumed, s.Finished, s.DryRun}
-		if err := p.printJSON(report); err != nil {
-			return errors.Join(failure, err)
-		}
-	} else {
-		p.printSummary(s, rejects)
-	}
-	switch {
-	case errors.Is(failure, context.Canceled):
-		return fault.New(fault.Unavailable, "bootstrap.import", "the import was interrupted").Hinting("the same command with --resume goes on")
-	case failure != nil:
-		return failure
-	case s.Rejected > 0:
-		return &exitError{code: exitRejects}
-	}
-	return nil
-}
-
-func (p *program) printSummary(s ingest.Summary, rejects string) {
-	if s.Finished {
-		fmt.Fprintln(p.out, "this import had finished already; nothing was done")
-	}
-	if s.Anew {
-		fmt.Fprintln(p.out, "an earlier import of this file was not finished; this one began again, without --resume")
-	}
-	verb := "loaded"
-	if s.DryRun {
-		verb = "valid"
-	}
-	fmt.Fprintf(p.out, "%s %d, rejected %d, of %d rows in %s\n", verb, s.Loaded, s.Rejected, s.Rows, s.Elapsed.Round(time.Millisecond))
-	for _, code := range slices.Sorted(maps.Keys(s.ByCode)) {
-		fmt.Fprintf(p.out, "  %-20s %d\n", code, s.ByCode[code])
-	}
-	if s.Rejected > 0 && rejects != "" {
-		fmt.Fprintf(p.out, "the rejected rows are in %s\n", rejects)
-	}
 }

@@ -65,8 +65,7 @@ func (p *program) explain(a asked) error {
 	}
 	at := slices.IndexFunc(served, func(c core.Collection) bool { return c.Schema.Name == a.collection })
 	if at < 0 {
-		return fault.New(fault.NotFound, "bootstrap.permissions", "there is no collection called %s%s",
-			a.collection, unknown(a.collection, "the collections", s.Collections.names()))
+		return s.noCollection(a.collection)
 	}
 	who, err := a.principal()
 	if err != nil {
@@ -83,6 +82,12 @@ func (p *program) explain(a asked) error {
 		d.print(p)
 	}
 	return nil
+}
+
+// noCollection is the error for a name that no collection has.
+func (s *settings) noCollection(name string) error {
+	return fault.New(fault.NotFound, "bootstrap.collection", "there is no collection called %s%s",
+		name, unknown(name, "the collections", s.Collections.names()))
 }
 
 // principal returns the caller that the flags describe.
