@@ -4,11 +4,14 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"log/slog"
 	"net/http"
+	"reflect"
 
 	"go.uber.org/fx"
 
 	"github.com/portolan-io/portolan/adapters/layer"
+	"github.com/portolan-io/portolan/adapters/otel"
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/ports/auth"
@@ -106,15 +109,27 @@ func (w *watching) watchPools(store repository.Store) error {
 	return nil
 }
 
-func openTelemetry(ctx context.Context, s *settings, opened *closers) (*watching, error) {
+func openTelemetry(ctx context.Context, s *settings, log *slog.Logger, opened *closers) (*watching, error) {
 	w := &watching{}
 	var observers []telemetry.Observer
 	for _, driver := range s.telemetry {
+		undelivered := func(err error) {
+			log.Warn("telemetry was not delivered", "driver", driver.name, "error", err)
+		}
+		if config, ok := driver.settings.Interface().(otel.Config); ok {
+			config.Failed = undelivered
+			driver.settings = reflect.ValueOf(config)
+		}
 		observer, err := open[telemetry.Observer](ctx, driver)
 		if err != nil {
 			return nil, err
 		}
-		opened.add(observer.Close)
+		opened.add(func(ctx context.Context) error {
+			if err := observer.Close(ctx); err != nil {
+				undelivered(err)
+			}
+			return nil // what a back end lost is no failure of what was asked
+		})
 		observers = append(observers, observer)
 		if exposed, ok := observer.(interface{ Handler() http.Handler }); ok {
 			w.metrics = exposed.Handler()
@@ -127,16 +142,18 @@ func openTelemetry(ctx context.Context, s *settings, opened *closers) (*watching
 	return w, nil
 }
 
-func openRepository(ctx context.Context, s *settings, w *watching, opened *closers) (repository.Store, error) {
+// openRepository opens the store, and returns what can be asked of it beyond the
+// contract too, because layers do not pass that on.
+func openRepository(ctx context.Context, s *settings, w *watching, opened *closers) (repository.Store, inspector, error) {
 	store, err := open[repository.Store](ctx, s.repository)
 	if err != nil {
-		return nil, err
+		return nil, inspector{}, err
 	}
 	opened.addClose(store.Close)
 	if err := w.watchPools(store); err != nil {
-		return nil, err
+		return nil, inspector{}, err
 	}
-	return layer.Trace(store, w), nil
+	return layer.Trace(store, w), inspectorOf(store), nil
 }
 
 func openAuth(ctx context.Context, s *settings, opened *closers) ([]auth.Authenticator, error) {
@@ -156,11 +173,12 @@ func openAuth(ctx context.Context, s *settings, opened *closers) ([]auth.Authent
 type served struct {
 	settings *settings
 	store    repository.Store
+	tables   inspector
 	api      *core.API
 	identity *core.Identity
 }
 
-func newCore(ctx context.Context, s *settings, store repository.Store, authenticators []auth.Authenticator, w *watching) (*served, error) {
+func newCore(ctx context.Context, s *settings, store repository.Store, tables inspector, authenticators []auth.Authenticator, w *watching) (*served, error) {
 	collections, err := s.collections()
 	if err != nil {
 		return nil, err
@@ -179,7 +197,7 @@ func newCore(ctx context.Context, s *settings, store repository.Store, authentic
 	for i, authenticator := range authenticators {
 		authenticators[i] = layer.TraceAuth(authenticator, w)
 	}
-	return &served{settings: s, store: store, api: api, identity: core.NewIdentity(config, authenticators)}, nil
+	return &served{settings: s, store: store, tables: tables, api: api, identity: core.NewIdentity(config, authenticators)}, nil
 }
 
 // pepper returns what keys the hashes of API keys. Where a key is made at every

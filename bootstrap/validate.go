@@ -17,8 +17,10 @@ func (p *program) validateCommand() *cobra.Command {
 		Short: "Check a configuration",
 		Long: `Check a configuration in three stages: its schema (keys, types, drivers), its
 meaning (collections, references, policies) and the connectivity of what it names
-(secrets are read, adapters are opened and asked; nothing is written). A stage
-is reached if those before it pass. The exit code is 1 if one does not.`,
+(secrets are read, adapters are opened and asked, and tables are compared with the
+collections). No table is made or changed, but a database in a file that is not
+there yet is made, without tables. A stage is reached if those before it pass. The
+exit code is 1 if one does not. Warnings tell what works and could be better.`,
 		Example: "  portolan validate -c portolan.yaml\n  portolan validate --offline --json",
 		Args:    exactly(),
 		RunE:    func(c *cobra.Command, _ []string) error { return p.validate(c.Context(), offline) },
@@ -29,12 +31,14 @@ is reached if those before it pass. The exit code is 1 if one does not.`,
 
 // A stage is one part of a validation and what came of it.
 type stage struct {
-	Stage    string    `json:"stage"`
-	Status   string    `json:"status"` // ok, failed or skipped
-	Mistakes mistakes  `json:"mistakes,omitempty"`
-	Problem  string    `json:"problem,omitempty"`
-	err      error     // what Mistakes or Problem says
-	settings *settings // what the stage read
+	Stage    string        `json:"stage"`
+	Status   string        `json:"status"` // ok, failed or skipped
+	Mistakes mistakes      `json:"mistakes,omitempty"`
+	Problem  string        `json:"problem,omitempty"`
+	Places   []fault.Place `json:"places,omitempty"` // what the problem is about
+	Warnings []string      `json:"warnings,omitempty"`
+	err      error         // what Mistakes or Problem says
+	settings *settings     // what the stage read
 }
 
 func (p *program) validate(ctx context.Context, offline bool) error {
@@ -50,6 +54,9 @@ func (p *program) validate(ctx context.Context, offline bool) error {
 	} else {
 		for _, s := range stages {
 			fmt.Fprintf(p.out, "%-13s %s\n", s.Stage, s.Status)
+			for _, warning := range s.Warnings {
+				fmt.Fprintf(p.out, "  warning: %s\n", warning)
+			}
 		}
 	}
 	if ok {
@@ -76,7 +83,10 @@ func (p *program) stages(ctx context.Context, offline bool) []stage {
 	steps := []func() error{
 		func() (err error) { stages[0].settings, err = p.readOffline(); return err },
 		func() error { _, err := stages[0].settings.collections(); return err },
-		func() error { return p.connect(ctx, stages[0].settings.document) },
+		func() (err error) {
+			stages[2].Warnings, err = p.connect(ctx, stages[0].settings.document)
+			return err
+		},
 	}
 	failed := false
 	for i := range stages {
@@ -96,7 +106,7 @@ func (p *program) stages(ctx context.Context, offline bool) []stage {
 func (s *stage) fail(err error) {
 	s.Status, s.err = "failed", err
 	if !errors.As(err, &s.Mistakes) {
-		s.Problem = fault.Of(err).Detail
+		s.Problem, s.Places = fault.Of(err).Detail, fault.Of(err).Places
 	}
 }
 
@@ -112,13 +122,17 @@ func (p *program) readOffline() (*settings, error) {
 	return doc.read(p.drivers, p.env, nil)
 }
 
-// connect opens everything, asks whether it answers, and closes it again.
-func (p *program) connect(ctx context.Context, doc *document) (err error) {
+// connect opens everything, asks whether it answers and whether its tables fit,
+// and closes it again. It returns warnings too.
+func (p *program) connect(ctx context.Context, doc *document) (warnings []string, err error) {
 	opened := &closers{}
 	var s *served
 	if _, err := p.wire(ctx, doc, opened, func(ready *served) { s = ready }); err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, opened.close(ctx)) }()
-	return s.store.Ping(ctx)
+	if err := s.store.Ping(ctx); err != nil {
+		return nil, err
+	}
+	return s.tables.inspect(ctx, s.api.Schemas())
 }

@@ -1,0 +1,76 @@
+package bootstrap
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portolan-io/portolan/adapters/memory"
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/schema"
+)
+
+// tabled is a store with tables that it may not change.
+type tabled struct {
+	*memory.Store
+	unfit bool
+}
+
+type tabledConfig struct {
+	Unfit bool `yaml:"unfit"`
+}
+
+func openTabled(ctx context.Context, cfg tabledConfig) (*tabled, error) {
+	store, err := memory.Open(ctx, memory.Config{})
+	return &tabled{store, cfg.Unfit}, err
+}
+
+// Check returns that one column is missing, if so configured.
+func (s *tabled) Check(_ context.Context, collections []*schema.Collection) error {
+	if !s.unfit || len(collections) == 0 {
+		return nil
+	}
+	return fault.New(fault.Conflict, "tabled.Check", "the tables do not fit the collections").
+		At(fault.Place{Pointer: "things/price", Code: "column-missing", Detail: "there is no column price"})
+}
+
+// Unserved returns every declared index.
+func (s *tabled) Unserved(_ context.Context, c *schema.Collection) ([]schema.Index, error) {
+	return c.Indexes, nil
+}
+
+// TestValidateTables shows that validate refuses the tables that serve would
+// refuse, and warns of indexes that they lack.
+func TestValidateTables(t *testing.T) {
+	t.Chdir(t.TempDir())
+	c := newProgram(t, append(builtin(), Repository("tabled", openTabled))...)
+	text := strings.Replace(right, "{driver: memory}", "{driver: tabled, tabled: {unfit: true}}", 1)
+	text = strings.Replace(text, "    access:", "    indexes: [[owner, price desc]]\n    access:", 1)
+
+	write(t, "portolan.yaml", text)
+	code, out, errs := c.do(t, "validate")
+	if code != exitFailed || !strings.Contains(out, "connectivity  failed") || !strings.Contains(errs, "things/price: there is no column price") {
+		t.Errorf("tables that do not fit: exit code %d\n%s%s", code, out, errs)
+	}
+	var report struct{ Stages []stage }
+	_, out, _ = c.do(t, "validate", "--json")
+	if err := json.Unmarshal([]byte(out), &report); err != nil || len(report.Stages) != 3 || len(report.Stages[2].Places) != 1 {
+		t.Errorf("tables that do not fit: %v in %s", err, out)
+	}
+
+	write(t, "portolan.yaml", strings.Replace(text, "unfit: true", "unfit: false", 1))
+	const warning = "collections.things: the table has no index on (owner, price desc) that can be used; what is ordered by it is sorted anew for each page"
+	if out := c.must(t, "validate"); !strings.Contains(out, "connectivity  ok\n  warning: "+warning+"\n") {
+		t.Errorf("an index that is missing: %s", out)
+	}
+	report.Stages = nil
+	if err := json.Unmarshal([]byte(c.must(t, "validate", "--json")), &report); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{warning}, report.Stages[2].Warnings); diff != "" {
+		t.Errorf("warnings (-want +got):\n%s", diff)
+	}
+}
