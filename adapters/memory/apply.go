@@ -15,6 +15,9 @@ const loadRows = 1000
 // Apply implements repository.Store.
 func (s *Store) Apply(ctx context.Context, batch []repository.Mutation) ([]repository.Outcome, error) {
 	const op = "memory.Apply"
+	if _, err := s.current(ctx, op); err != nil {
+		return nil, err
+	}
 	if err := repository.CheckBatch(op, batch); err != nil {
 		return nil, err
 	}

@@ -74,12 +74,12 @@ func (e *edit) apply(ctx context.Context, op string, m *repository.Mutation) (re
 	}
 	switch m.Op {
 	case repository.Put:
-		l.table = e.own(tableName(m.Collection))
+		l.table = e.own(m.Collection.TableName())
 		l.table.put(e, l.entry(m.ID, m.Revision, m.Fields, old))
 		outcome.Revision = m.Revision
 	case repository.Delete:
 		if old != nil {
-			e.own(tableName(m.Collection)).remove(e, old)
+			e.own(m.Collection.TableName()).remove(e, old)
 		}
 		outcome.Revision = ""
 	}
@@ -93,7 +93,7 @@ func (e *edit) load(op string, load repository.Load, from, to int) ([]int, error
 	if err != nil {
 		return nil, err
 	}
-	l.table = e.own(tableName(load.Collection))
+	l.table = e.own(load.Collection.TableName())
 	var repeated []int
 	for i, row := range load.Rows[from:to] {
 		old := l.table.get(row.ID)

@@ -16,7 +16,18 @@ func (s *Store) Ensure(ctx context.Context, collections []*schema.Collection) er
 	const op = "memory.Ensure"
 	return s.write(ctx, op, func(e *edit) error {
 		var differences []fault.Place
+		owners := make(map[string]string, len(collections))
 		for _, c := range collections {
+			name := c.TableName()
+			owner, shared := owners[name]
+			switch {
+			case shared && !c.Table.Unmanaged:
+				differences = append(differences, fault.Place{Pointer: c.Name, Code: "table-shared",
+					Detail: fmt.Sprintf("the table %s is that of the collection %s already", name, owner)})
+				continue
+			case !c.Table.Unmanaged:
+				owners[name] = c.Name
+			}
 			differences = append(differences, e.ensure(c)...)
 		}
 		if len(differences) == 0 {
@@ -30,7 +41,7 @@ func (s *Store) Ensure(ctx context.Context, collections []*schema.Collection) er
 
 // ensure makes the table of the collection fit it, or returns why it cannot.
 func (e *edit) ensure(c *schema.Collection) []fault.Place {
-	name := tableName(c)
+	name := c.TableName()
 	if e.tables[name] == nil {
 		if c.Table.Unmanaged {
 			return []fault.Place{{Pointer: c.Name, Code: "missing-table", Detail: "there is no table " + name}}

@@ -10,8 +10,8 @@ import (
 )
 
 // A lens is a table seen as a collection. The table may have columns in another
-// order, or ones that this collection does not know, because other collections
-// or earlier forms of it made them.
+// order, or ones that this collection does not know, because another form of it
+// made them, or the managed collection whose table it sees as an unmanaged one.
 type lens struct {
 	table   *table
 	columns []int // by field: the position of its column; nil if they are the same
@@ -19,7 +19,7 @@ type lens struct {
 
 // lens returns the table of the collection seen as it.
 func (s *state) lens(op string, c *schema.Collection) (lens, error) {
-	t := s.tables[tableName(c)]
+	t := s.tables[c.TableName()]
 	if t == nil {
 		return lens{}, unknown(op, c)
 	}
@@ -132,12 +132,4 @@ func pick(values []record.Value, positions []int) []record.Value {
 		picked[i] = values[p]
 	}
 	return picked
-}
-
-// tableName returns the name of the table that holds the collection.
-func tableName(c *schema.Collection) string {
-	if c.Table.Name != "" {
-		return c.Table.Name
-	}
-	return c.Name
 }

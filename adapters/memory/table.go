@@ -16,8 +16,8 @@ type entry struct {
 	fields   []record.Value // one for each column of the table
 }
 
-// A table holds the records of a collection, or of several that share it. Only
-// the edit that made it changes it.
+// A table holds the records of a collection. Only the edit that made it changes
+// it.
 type table struct {
 	columns []schema.Field
 	id      int     // position of the id among columns

@@ -108,10 +108,8 @@ func (e *engine) setUp(ctx context.Context, s *session) error {
 
 // take waits for a free session of the pool.
 func (e *engine) take(ctx context.Context, pool chan *session) (*session, error) {
-	select {
-	case <-e.done:
+	if e.Closed() { // of two ways that are open, select takes either
 		return nil, gormstore.ErrClosed
-	default:
 	}
 	if len(pool) == 0 {
 		defer e.waiting(pool)()
@@ -178,6 +176,16 @@ func (e *engine) Migrate(ctx context.Context, do func(*gorm.DB) error) error {
 		}
 		return s.transact(ctx, &beginImmediate, func() error { return do(db.WithContext(ctx)) })
 	})
+}
+
+// Closed reports whether Close was called.
+func (e *engine) Closed() bool {
+	select {
+	case <-e.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // Close waits for every session to be free.

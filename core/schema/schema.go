@@ -63,6 +63,15 @@ func (c *Collection) Position(name string) (int, bool) {
 	return i, ok
 }
 
+// TableName returns the name of the table that holds the collection, perhaps
+// qualified.
+func (c *Collection) TableName() string {
+	if c.Table.Name != "" {
+		return c.Table.Name
+	}
+	return c.Name
+}
+
 // IDField returns the field that is the id.
 func (c *Collection) IDField() *Field { return &c.Fields[c.ID] }
 

@@ -17,7 +17,8 @@ import (
 // except that a done context's error is returned as it is. A method that is
 // called with a done context returns its error and does nothing. A Store keeps
 // no reference to its arguments, and the caller owns what it returns. After
-// Close every method but Close and Capabilities returns fault.Unavailable.
+// Close every method but Close and Capabilities returns fault.Unavailable. Both
+// come before any other error, whatever the arguments are.
 //
 // Get, Find and Aggregate see every Apply and Load that returned before they
 // were called, and never a part of an Apply.
@@ -45,8 +46,8 @@ type Store interface {
 	// Aggregate returns the groups of the aggregation, ordered by their keys.
 	//
 	// Without GroupBy there is exactly one group. More groups than Limit are
-	// fault.Refused with the code too-many-groups. An int or decimal sum that
-	// overflows is fault.Refused with the code overflow.
+	// fault.Refused with the code too-many-groups. A sum that overflows, of ints,
+	// decimals or floats, is fault.Refused with the code overflow.
 	Aggregate(ctx context.Context, a query.Aggregation) ([]query.Group, error)
 
 	// Apply does all mutations of the batch in their order, or none of them.
@@ -69,18 +70,23 @@ type Store interface {
 	// mutations that Mark returns for the number of rows it completes, so the mark
 	// and the rows are never one without the other. A row whose id is held by a
 	// record that this Run stored earlier is not stored but reported as repeated.
+	// An unmanaged table may not tell which Run stored a record: there a row whose
+	// id came earlier in the same Load is repeated at least, and one that an
+	// earlier Load stored may be replaced instead.
+	//
 	// If a mutation of Mark's fails, its transaction is not stored and Load returns
 	// the error of the mutation. If ctx is done, what was committed stays and the
-	// rest is not stored. With an error too, Loaded says what was committed.
+	// rest is not stored. With an error too, Loaded says what was committed. A Load
+	// of no rows does nothing, and does not call Mark.
 	Load(ctx context.Context, load Load) (Loaded, error)
 
 	// Ensure makes the storage fit the collections.
 	//
 	// Ensure creates what is missing and adds fields and indexes; it never
-	// removes or changes anything, and never alters an unmanaged table. If the
-	// storage cannot fit that way, Ensure changes nothing and returns
-	// fault.Conflict with a Place for every difference. Ensure may be called again
-	// and by several processes at once.
+	// removes or changes anything, and never alters an unmanaged table. No two
+	// managed collections have the same table. If the storage cannot fit that way,
+	// Ensure changes nothing and returns fault.Conflict with a Place for every
+	// difference. Ensure may be called again and by several processes at once.
 	Ensure(ctx context.Context, collections []*schema.Collection) error
 
 	// Capabilities returns what the store can do. It never changes.
@@ -142,10 +148,11 @@ type Load struct {
 	Run        string          // names the import; not empty, and not the beginning of another's
 
 	// Mark, if not nil, returns what to apply with the first n rows of this Load,
-	// in the same transaction: a checkpoint, checks. Repeated are the positions
-	// among those n of the rows not stored, as Loaded has them, so that a
-	// checkpoint counts them exactly. Mark returns at most 400 mutations, and may
-	// be called more than once for the same n.
+	// in the same transaction: a checkpoint, checks. They are applied after those
+	// rows, so that a check sees them: rows may refer to one another. Repeated are
+	// the positions among those n of the rows not stored, as Loaded has them, so
+	// that a checkpoint counts them exactly. Mark returns at most 400 mutations,
+	// and may be called more than once for the same n.
 	Mark func(n int, repeated []int) []Mutation
 }
 

@@ -13,7 +13,7 @@ import (
 
 // Aggregate computes all measures in one statement.
 func (s *Store) Aggregate(ctx context.Context, a query.Aggregation) ([]query.Group, error) {
-	if err := ctx.Err(); err != nil {
+	if err := s.ready(ctx, "Aggregate"); err != nil {
 		return nil, err
 	}
 	t, err := s.table(ctx, a.Collection)

@@ -11,7 +11,7 @@ import (
 
 // Apply does the batch in one transaction.
 func (s *Store) Apply(ctx context.Context, batch []repository.Mutation) ([]repository.Outcome, error) {
-	if err := ctx.Err(); err != nil {
+	if err := s.ready(ctx, "Apply"); err != nil {
 		return nil, err
 	}
 	if err := repository.CheckBatch(s.op("Apply"), batch); err != nil {
@@ -53,9 +53,6 @@ func (s *Store) tablesOf(ctx context.Context, batch []repository.Mutation) ([]*t
 func (s *Store) apply(ctx context.Context, session Session, tables []*table, batch []repository.Mutation) ([]repository.Outcome, error) {
 	outcomes := make([]repository.Outcome, len(batch))
 	for i := range batch {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
 		w := writer{store: s, session: session, table: tables[i]}
 		var err error
 		outcomes[i], err = w.mutate(ctx, &batch[i])

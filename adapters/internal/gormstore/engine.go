@@ -26,6 +26,9 @@ type Engine interface {
 	// other.
 	Migrate(ctx context.Context, do func(*gorm.DB) error) error
 
+	// Closed reports whether Close was called.
+	Closed() bool
+
 	// Close waits for what is running and lets go of every connection. Calling
 	// it again does nothing.
 	Close() error
@@ -34,7 +37,8 @@ type Engine interface {
 // ErrClosed is what an engine returns after Close.
 var ErrClosed = errors.New("the store is closed")
 
-// A Session runs statements on one connection, one at a time.
+// A Session runs statements on one connection, one at a time. A statement that
+// begins when ctx is done fails, so that loops over statements end by themselves.
 type Session interface {
 	// Exec runs a statement that returns no rows, and returns how many rows it
 	// changed.

@@ -14,7 +14,7 @@ import (
 
 // Ensure looks at every table, and changes them all in one transaction or none.
 func (s *Store) Ensure(ctx context.Context, collections []*schema.Collection) error {
-	if err := ctx.Err(); err != nil {
+	if err := s.ready(ctx, "Ensure"); err != nil {
 		return err
 	}
 	var m migration
@@ -122,7 +122,7 @@ func (m *migration) object(c *schema.Collection, field, code, format string, arg
 
 // collection collects what the collection needs.
 func (m *migration) collection(c *schema.Collection) error {
-	existing, err := m.dialect.Describe(m.db, tablePath(c))
+	existing, err := m.dialect.Describe(m.db, c.TableName())
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ const maxIDs = 512
 
 // Get reads the records in statements of at most 512 ids.
 func (s *Store) Get(ctx context.Context, view query.View, ids []record.ID) ([]record.Row, error) {
-	if err := ctx.Err(); err != nil {
+	if err := s.ready(ctx, "Get"); err != nil {
 		return nil, err
 	}
 	t, err := s.table(ctx, view.Collection)
@@ -119,7 +119,7 @@ func (p *printer) and(filter query.Expr) {
 
 // Find reads one row more than the page has, to know whether there is one.
 func (s *Store) Find(ctx context.Context, q query.Query) (repository.Page, error) {
-	if err := ctx.Err(); err != nil {
+	if err := s.ready(ctx, "Find"); err != nil {
 		return repository.Page{}, err
 	}
 	var after []record.Value

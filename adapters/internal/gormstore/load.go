@@ -11,11 +11,11 @@ import (
 
 // Load stores all rows, and what Mark returns for them, in one transaction.
 func (s *Store) Load(ctx context.Context, load repository.Load) (repository.Loaded, error) {
-	if err := ctx.Err(); err != nil {
+	if err := s.ready(ctx, "Load"); err != nil {
 		return repository.Loaded{}, err
 	}
 	t, err := s.table(ctx, load.Collection)
-	if err != nil {
+	if err != nil || len(load.Rows) == 0 {
 		return repository.Loaded{}, err
 	}
 	loaded := repository.Loaded{Done: len(load.Rows)}
@@ -69,9 +69,6 @@ func (t *table) load(ctx context.Context, session Session, load repository.Load)
 	args := make([]Arg, len(p.slots))
 	for i := range load.Rows {
 		row := &load.Rows[i]
-		if i%256 == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
 		if seen[row.ID] {
 			repeated = append(repeated, i)
 			continue

@@ -41,6 +41,9 @@ var ping = Statement{Text: "SELECT 1"}
 
 // Ping runs the least of statements.
 func (s *Store) Ping(ctx context.Context) error {
+	if err := s.ready(ctx, "Ping"); err != nil {
+		return err
+	}
 	err := s.engine.Read(ctx, false, func(session Session) error {
 		return session.Query(ctx, &ping, nil, func(Cells) (bool, error) { return true, nil })
 	})
@@ -52,6 +55,16 @@ func (s *Store) Close() error { return s.engine.Close() }
 
 // op names an operation of the adapter.
 func (s *Store) op(method string) string { return s.dialect.Name + "." + method }
+
+// ready returns the error of a done ctx or of a closed store. Each method that
+// the contract names begins with it, so that no other error comes first.
+func (s *Store) ready(ctx context.Context, method string) error {
+	err := ctx.Err()
+	if err == nil && s.engine.Closed() {
+		err = ErrClosed
+	}
+	return s.fail(ctx, method, err)
+}
 
 // fail returns err as the contract wants it.
 func (s *Store) fail(ctx context.Context, method string, err error) error {

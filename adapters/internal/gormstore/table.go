@@ -41,14 +41,6 @@ type column struct {
 // own reports whether the table makes its own revisions.
 func (t *table) own() bool { return t.stored == "" }
 
-// tablePath returns the name of the collection's table.
-func tablePath(c *schema.Collection) string {
-	if c.Table.Name != "" {
-		return c.Table.Name
-	}
-	return c.Name
-}
-
 // quote returns a name as the engine wants it, each part of a qualified one by itself.
 func (d *Dialect) quote(name string) string {
 	var b strings.Builder
@@ -72,8 +64,8 @@ func (d *Dialect) bare(c *schema.Collection) *table {
 	return &table{
 		Collection: c,
 		dialect:    d,
-		path:       tablePath(c),
-		name:       d.quote(tablePath(c)),
+		path:       c.TableName(),
+		name:       d.quote(c.TableName()),
 		columns:    make([]column, len(c.Fields)),
 		whole:      record.NewEncoder(c.Names(c.All())),
 	}
@@ -230,7 +222,7 @@ func (s *Store) table(ctx context.Context, c *schema.Collection) (*table, error)
 	}
 	var t *table
 	err := s.engine.Migrate(ctx, func(db *gorm.DB) error {
-		existing, err := s.dialect.Describe(db, tablePath(c))
+		existing, err := s.dialect.Describe(db, c.TableName())
 		if err != nil {
 			return err
 		}

@@ -18,7 +18,7 @@ var aggregateCases = []Case{
 	{Name: "Aggregate/Random", Clause: "Aggregate returns the groups of the aggregation, ordered by their keys.", Run: aggregateRandom},
 	{Name: "Aggregate/OneGroup", Clause: "Without GroupBy there is exactly one group.", Run: aggregateOneGroup},
 	{Name: "Aggregate/Limit", Clause: "More groups than Limit are fault.Refused with the code too-many-groups.", Run: aggregateLimit},
-	{Name: "Aggregate/Overflow", Clause: "An int or decimal sum that overflows is fault.Refused with the code overflow.", Run: aggregateOverflow},
+	{Name: "Aggregate/Overflow", Clause: "A sum that overflows, of ints, decimals or floats, is fault.Refused with the code overflow.", Run: aggregateOverflow},
 	{Name: "Aggregate/Keys", Clause: "Aggregate returns the groups of the aggregation, ordered by their keys.", Run: aggregateKeys},
 }
 
@@ -179,6 +179,8 @@ func aggregateOverflow(t T, s repository.Store) {
 		{"2^53 + 1", fieldInt, []record.Value{record.Int(1 << 53), record.Int(1)}},
 		{"decimals", fieldDecimal, []record.Value{record.Decimal(10, 2), record.Decimal(20, 2), record.Decimal(-5, 2)}},
 		{"decimals of 18 digits", fieldDecimal, []record.Value{record.Decimal(999_999_999_999_999_999, 2), record.Decimal(1, 2)}},
+		{"floats", fieldFloat, []record.Value{record.Float(math.MaxFloat64), record.Float(math.MaxFloat64)}},
+		{"negative floats", fieldFloat, []record.Value{record.Float(-math.MaxFloat64), record.Float(-math.MaxFloat64)}},
 		{"ten decimals of 18 digits", fieldDecimal, slices.Repeat([]record.Value{record.Decimal(999_999_999_999_999_999, 2)}, 10)},
 	} {
 		var records []record.Record

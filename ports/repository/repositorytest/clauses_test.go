@@ -106,6 +106,9 @@ func quotes() map[string][]string {
 	for _, c := range repositorytest.DurableCases() {
 		quoted[c.Name] = strings.Split(c.Clause, "\n")
 	}
+	for _, c := range repositorytest.UnmanagedCases() {
+		quoted[c.Name] = strings.Split(c.Clause, "\n")
+	}
 	return quoted
 }
 

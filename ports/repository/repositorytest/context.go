@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/portolan-io/portolan/core/fault"
@@ -16,9 +17,47 @@ import (
 var contextCases = []Case{
 	{Name: "Context/Done", Clause: quotes(
 		"except that a done context's error is returned as it is.",
-		"A method that is called with a done context returns its error and does nothing."), Run: contextDone},
+		"A method that is called with a done context returns its error and does nothing.",
+		beforeOthers), Run: contextDone},
 	{Name: "Context/During", Clause: "If ctx is done before the batch is committed, nothing of it is stored.", Run: contextDuring},
 	{Name: "Context/Kinds", Clause: "Every error it returns has a fault.Kind", Run: contextKinds},
+}
+
+const beforeOthers = "Both come before any other error, whatever the arguments are."
+
+// wrongCalls returns calls that a store refuses for their arguments, by name.
+func wrongCalls(s repository.Store) map[string]func(ctx context.Context) error {
+	apply := func(batch []repository.Mutation) func(context.Context) error {
+		return func(ctx context.Context) error {
+			_, err := s.Apply(ctx, batch)
+			return err
+		}
+	}
+	twice := put(things(), thing("new", nil))
+	return map[string]func(ctx context.Context) error{
+		"Apply of too many":       apply(make([]repository.Mutation, repository.MaxBatch+1)),
+		"Apply of a record twice": apply([]repository.Mutation{twice, twice}),
+		"Find with a bad cursor": func(ctx context.Context) error {
+			q := query.Query{View: everything(things(), query.Expr{}), Order: byID(things()), Limit: 10, After: "x"}
+			_, err := s.Find(ctx, q)
+			return err
+		},
+		"Ensure of a table that is not there": func(ctx context.Context) error {
+			return s.Ensure(ctx, []*schema.Collection{growing("none", schema.Table{Unmanaged: true}, nil)})
+		},
+		"Get from a table that is not there": func(ctx context.Context) error {
+			c := growing("none", schema.Table{Unmanaged: true}, nil)
+			_, err := s.Get(ctx, everything(c, query.Expr{}), []record.ID{"a"})
+			return err
+		},
+	}
+}
+
+// allCalls returns the right calls and the wrong ones.
+func allCalls(s repository.Store) map[string]func(ctx context.Context) error {
+	all := calls(s)
+	maps.Copy(all, wrongCalls(s))
+	return all
 }
 
 // calls returns each method of the store, by name, to be called with what is
@@ -58,7 +97,7 @@ func contextDone(t T, s repository.Store) {
 	cancel()
 	late, cancel := context.WithDeadline(t.Context(), time.Unix(0, 0))
 	defer cancel()
-	for name, call := range calls(s) {
+	for name, call := range allCalls(s) {
 		for _, ctx := range []context.Context{cancelled, late} {
 			if err := call(ctx); err != ctx.Err() { //nolint:errorlint // as it is, not wrapped
 				t.Errorf("%s with a done context = %v, want %v", name, err, ctx.Err())

@@ -20,6 +20,7 @@ var ensureCases = []Case{
 	{Name: "Ensure/Conflict", Clause: cannotFit, Run: ensureConflict},
 	{Name: "Ensure/OtherID", Clause: cannotFit, Run: ensureOtherID},
 	{Name: "Ensure/Unmanaged", Clause: quotes("and never alters an unmanaged table.", cannotFit), Run: ensureUnmanaged},
+	{Name: "Ensure/Shared", Clause: quotes("No two managed collections have the same table.", cannotFit), Run: ensureShared},
 	{Name: "Ensure/Concurrent", Clause: "and by several processes at once.", Run: ensureConcurrent},
 }
 
@@ -187,6 +188,24 @@ func ensureUnmanaged(t T, s repository.Store) {
 		wantConflict(t, "Ensure over an unmanaged table that lacks a field", err, "seen/b")
 	}
 	wantStored(t, "after Ensure has refused", s, owner, r)
+}
+
+// ensureShared has a collection in the table of another, by its name and by its
+// own, and one that may see it.
+func ensureShared(t T, s repository.Store) {
+	a := schema.FieldSpec{Name: "a", Type: "int"}
+	owner, second := growing("owner", schema.Table{}, nil, a), growing("second", schema.Table{Name: "owner"}, nil, a)
+	third, fourth := growing("third", schema.Table{Name: "same"}, nil, a), growing("fourth", schema.Table{Name: "same"}, nil, a)
+	err := s.Ensure(t.Context(), []*schema.Collection{owner, second, third, fourth})
+	wantConflict(t, "Ensure of two tables for four", err, "second", "fourth")
+	viewer := growing("viewer", schema.Table{Name: "owner", Unmanaged: true}, nil, a)
+	err = s.Ensure(t.Context(), []*schema.Collection{viewer})
+	wantConflict(t, "Ensure over a table that was refused", err, "viewer")
+	ensure(t, s, owner)
+	ensure(t, s, viewer)
+	r := plain("x", record.Int(1))
+	apply(t, s, put(owner, r))
+	wantStored(t, "after Ensure of what fits", s, owner, r)
 }
 
 func ensureConcurrent(t T, s repository.Store) {

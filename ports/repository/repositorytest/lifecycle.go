@@ -8,7 +8,7 @@ import (
 var lifecycleCases = []Case{
 	{Name: "Lifecycle/Ping", Clause: "Ping returns nil if the store answers.", Run: lifecyclePing},
 	{Name: "Lifecycle/Closed", Clause: quotes(
-		"After Close every method but Close and Capabilities returns fault.Unavailable.",
+		"After Close every method but Close and Capabilities returns fault.Unavailable.", beforeOthers,
 		"Close lets go of everything the store holds."), Run: lifecycleClosed},
 	{Name: "Lifecycle/CloseTwice", Clause: "Calling it again does nothing.", Run: lifecycleCloseTwice},
 	{Name: "Lifecycle/Capabilities", Clause: quotes("Capabilities returns what the store can do.", "It never changes.", "A nil Split serves every query."), Run: lifecycleCapabilities},
@@ -27,7 +27,7 @@ func lifecycleClosed(t T, s repository.Store) {
 	if err := s.Close(); err != nil {
 		t.Errorf("Close: %v", err)
 	}
-	for name, call := range calls(s) {
+	for name, call := range allCalls(s) {
 		wantKind(t, name+" after Close", call(t.Context()), fault.Unavailable)
 	}
 	s.Capabilities()

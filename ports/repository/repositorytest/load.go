@@ -15,7 +15,7 @@ var loadCases = []Case{
 	{Name: "Load/Repeated", Clause: quotes("A row whose id is held by a record that this Run stored earlier is not stored but reported as repeated.", "positions among those of rows not stored, because their id came before"), Run: loadRepeated},
 	{Name: "Load/Runs", Clause: quotes("A row whose id is held by a record that this Run stored earlier is not stored but reported as repeated.", "names the import; not empty, and not the beginning of another's"), Run: loadRuns},
 	{Name: "Load/Types", Clause: "Load puts many records, in order, replacing what has the same id.", Run: loadTypes},
-	{Name: "Load/Empty", Clause: "rows completed and committed, from the first", Run: loadEmpty},
+	{Name: "Load/Empty", Clause: quotes("A Load of no rows does nothing, and does not call Mark.", "rows completed and committed, from the first"), Run: loadEmpty},
 }
 
 // inRun returns copies of the records whose revisions begin with the run.
@@ -86,14 +86,25 @@ func loadRepeated(t T, s repository.Store) {
 	wantRepeated(t, "the same Load again", loaded.Repeated, []int{0, 1, 2, 3, 4})
 	wantStored(t, "after it", s, things(), want...)
 
-	many := numbered(2500)
-	many = inRun("run1", slices.Concat(many, many[2400:], many[:10])...)
+	many, positions := repeating(5000)
 	loaded = load(t, s, repository.Load{Collection: things(), Rows: many, Run: "run1"})
-	var positions []int
-	for i := 2500; i < len(many); i++ {
-		positions = append(positions, i)
-	}
 	wantRepeated(t, "a Load of many", loaded.Repeated, positions)
+}
+
+// repeating returns n rows of run1 of which every seventh has the id of an
+// earlier one, and where these are: in whatever parts a store does a Load, each
+// has some.
+func repeating(n int) (rows []record.Record, repeated []int) {
+	fresh := numbered(n)
+	for i := range n {
+		if i%7 == 6 {
+			repeated = append(repeated, i)
+			rows = append(rows, rows[i/2])
+			continue
+		}
+		rows = append(rows, fresh[i])
+	}
+	return inRun("run1", rows...), repeated
 }
 
 // loadRuns loads the same ids in several runs. What another run stored, or
@@ -126,6 +137,9 @@ func loadTypes(t T, s repository.Store) {
 
 func loadEmpty(t T, s repository.Store) {
 	ensure(t, s, things())
-	load(t, s, repository.Load{Collection: things(), Run: "run1"})
+	load(t, s, repository.Load{Collection: things(), Run: "run1", Mark: func(n int, _ []int) []repository.Mutation {
+		t.Errorf("a Load of nothing asks for the mark of %d rows", n)
+		return nil
+	}})
 	wantStored(t, "after a Load of nothing", s, things())
 }

@@ -18,6 +18,7 @@ var markCases = []Case{
 	{Name: "Mark/Repeated", Clause: "Repeated are the positions among those n of the rows not stored, as Loaded has them, so that a checkpoint counts them exactly.", Run: markRepeated},
 	{Name: "Mark/Cancelled", Clause: quotes(markWithRows, "If ctx is done, what was committed stays and the rest is not stored.", "With an error too, Loaded says what was committed."), Run: markCancelled},
 	{Name: "Mark/Fails", Clause: quotes("If a mutation of Mark's fails, its transaction is not stored and Load returns the error of the mutation.", "With an error too, Loaded says what was committed."), Run: markFails},
+	{Name: "Mark/Behind", Clause: "They are applied after those rows, so that a check sees them: rows may refer to one another.", Run: markBehind},
 	{Name: "Mark/Many", Clause: "Mark returns at most 400 mutations", Run: markMany},
 	{Name: "Mark/Resume", Clause: markWithRows, Run: markResume},
 }
@@ -52,6 +53,23 @@ func markApplied(t T, s repository.Store) {
 		t.Errorf("after a Load of %d rows the checkpoint is %d, and Mark was asked for %d", len(rows), n, last)
 	}
 	wantStored(t, "after a Load with a Mark", s, things(), rows...)
+}
+
+// markBehind checks rows that come with the mark, as the import of rows that
+// refer to one another does.
+func markBehind(t T, s repository.Store) {
+	ensure(t, s, things(), numbers())
+	rows := inRun("run1", numbered(3000)...)
+	load(t, s, repository.Load{Collection: things(), Rows: rows, Run: "run1", Mark: func(n int, _ []int) []repository.Mutation {
+		last := rows[n-1]
+		return []repository.Mutation{
+			check(things(), rows[0].ID, repository.Present), check(things(), last.ID, repository.At(last.Revision)),
+			put(numbers(), checkpoint(n)),
+		}
+	}})
+	if n := done(t, s); n != len(rows) {
+		t.Errorf("after a Load of %d rows the checkpoint is %d", len(rows), n)
+	}
 }
 
 func markRepeated(t T, s repository.Store) {
