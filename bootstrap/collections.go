@@ -40,7 +40,7 @@ type Field struct {
 	// The type of its values.
 	Type string `yaml:"type" jsonschema:"required,enum=string,enum=int,enum=float,enum=decimal,enum=bool,enum=time,enum=json,enum=list,enum=bytes"`
 	// The type of a list's items.
-	Items string `yaml:"items"`
+	Items string `yaml:"items" jsonschema:"enum=string,enum=int,enum=float,enum=decimal,enum=bool,enum=time,enum=bytes"`
 	// Null, or nothing, is refused.
 	Required bool `yaml:"required"`
 	// Set by the server alone.

@@ -118,6 +118,11 @@ create  no   none of the caller's roles has a grant for it
 update  no   none of the caller's roles has a grant for it
 delete  no   none of the caller's roles has a grant for it
 `},
+		{[]string{"--role", "seller"}, `read    yes  granted to anonymous and seller; rows: all
+create  yes  granted to seller; rows: seller eq @claims.sub
+update  yes  granted to seller; rows: seller eq @claims.sub
+delete  yes  granted to seller; rows: seller eq @claims.sub
+`},
 		{[]string{"--role", "seller", "--as", "claims.json"}, `read    yes  granted to anonymous and seller; rows: all
 create  yes  granted to seller; rows: seller eq 'ann'
 update  yes  granted to seller; rows: seller eq 'ann'

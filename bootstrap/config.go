@@ -100,6 +100,6 @@ type Development struct {
 	// 2,000 products, into the collections categories and products at every start.
 	Sample bool `yaml:"sample"`
 	// Makes an API key with the role admin at every start, valid for a day, and
-	// prints it.
+	// prints it, if the API is on an address that only this machine can reach.
 	AdminKey bool `yaml:"admin_key"`
 }

@@ -152,6 +152,14 @@ func TestBrokenConfigs(t *testing.T) {
 			`c.yaml:3: development.sample: the sample needs the collections categories and products`},
 		{"no YAML", "repository:", "repository: [",
 			`c.yaml:2: this is not YAML: did not find expected ',' or ']'`},
+		{"tab", "      price:", "\t    price:",
+			`c.yaml:9: this is not YAML: a tab stands in the indentation, where YAML takes spaces alone`},
+		{"tab behind spaces", "    fields:", "    \tfields:",
+			`c.yaml:6: this is not YAML: a tab stands in the indentation, where YAML takes spaces alone`},
+		{"tab in the first line", "service: {", "\tservice: {",
+			`c.yaml:1: this is not YAML: a tab stands in the indentation, where YAML takes spaces alone`},
+		{"items of lists", "{type: string, max: 10}", "{type: list, items: strng}",
+			`c.yaml:8: collections.things.fields.name.items: "strng" is not allowed; did you mean string? The allowed values are string, int, float, decimal, bool, time and bytes`},
 		{"two documents", "    access: {anonymous: {read: true}}", "---\na: b",
 			`c.yaml:11: a file holds one document; leave out what follows ---`},
 		{"several at once", "name: {type: string, max: 10}", "name: {tipe: string}\n      other: {type: strin}",
@@ -183,13 +191,16 @@ func TestMistakesOfTheCore(t *testing.T) {
 		{"index", "    access:", "    indexes: [[name], [nme]]\n    access:", "c.yaml:11: collections.things.indexes.1"},
 		{"derive", "name: {type: string, max: 10}", "name: {type: string, derive: \"slugg(owner)\"}", "c.yaml:8: collections.things.fields.name.derive: "},
 		{"policy", "read: true", "read: {where: \"ownr eq 'x'\"}", "c.yaml:11: collections.things.access.anonymous.read.where: "},
+		{"write", "read: true", "write: {where: \"ownr eq 'x'\"}", "c.yaml:11: collections.things.access.anonymous.write.where: "},
+		{"all", "read: true", "read: true, all: {where: \"ownr eq 'x'\"}", "c.yaml:11: collections.things.access.anonymous.all.where: "},
+		{"read only", "read: true", "read: true, read_only: [ownr]", "c.yaml:11: collections.things.access.anonymous.read_only: "},
 		{"hidden", "{read: true}", "{read: true, hide: [ownr]}", "c.yaml:11: collections.things.access.anonymous.hide"},
 		{"name", "  things:", "  docs:", "c.yaml:5: collections.docs: "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			err := check(t, strings.Replace(right, tt.old, tt.new, 1))
-			if err == nil || !strings.HasPrefix(err.Error(), tt.want) {
-				t.Errorf("got %v, want it to begin with %q", err, tt.want)
+			if err == nil || !strings.HasPrefix(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got %v, want one line that begins with %q", err, tt.want)
 			}
 		})
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net"
 	"path"
 	"strings"
@@ -32,7 +33,7 @@ type developing struct {
 }
 
 // develop does what the section development asks for.
-func (s *served) develop(ctx context.Context) (developing, error) {
+func (s *served) develop(ctx context.Context, log *slog.Logger) (developing, error) {
 	d := developing{loaded: make(map[string]int64)}
 	if s.settings.Development.Sample {
 		for _, collection := range sampleCollections {
@@ -44,6 +45,10 @@ func (s *served) develop(ctx context.Context) (developing, error) {
 		}
 	}
 	if !s.settings.Development.AdminKey {
+		return d, nil
+	}
+	if listen := s.settings.Service.Listen; !isLoopback(listen) {
+		log.Warn("no development key is made, because others may reach the address; development.admin_key is for 127.0.0.1", "listen", listen)
 		return d, nil
 	}
 	_, secret, err := s.api.CreateKey(ctx, operator(), core.Key{
@@ -121,20 +126,24 @@ func (p *program) announce(ctx context.Context, s *served, srv *server, d develo
 }
 
 // examples returns lines for a shell that work as they are: a list, a record,
-// and a write, which may be repeated.
+// and, if there is a key for it, a write, which may be repeated.
 func (s *served) examples(ctx context.Context, api string, d developing) []string {
-	if len(d.loaded) == 0 || d.key == "" {
+	if len(d.loaded) == 0 {
 		return nil
 	}
 	id, err := s.firstProduct(ctx)
 	if err != nil {
 		return nil
 	}
-	return []string{
+	lines := []string{
 		fmt.Sprintf("curl '%s/products?$filter=stars%%20ge%%204.5&$orderby=price&$select=asin,title,price&$first=3'", api),
 		fmt.Sprintf("curl -i '%s/products/%s'", api, id),
-		fmt.Sprintf(`curl -i -X PUT '%s/categories/9001' -H 'X-API-Key: %s' -H 'Content-Type: application/json' -d '{"name":"Sea Charts"}'`, api, d.key),
 	}
+	if d.key == "" {
+		return lines
+	}
+	return append(lines, fmt.Sprintf(
+		`curl -i -X PUT '%s/categories/9001' -H 'X-API-Key: %s' -H 'Content-Type: application/json' -d '{"name":"Sea Charts"}'`, api, d.key))
 }
 
 // firstProduct returns the id of a product that there is.
@@ -151,6 +160,14 @@ func (s *served) firstProduct(ctx context.Context) (string, error) {
 		return "", errors.New("there are no products")
 	}
 	return products[0].ASIN, nil
+}
+
+// isLoopback reports whether only this machine can reach the address that is
+// listened on. A name other than localhost may stand for any address.
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }
 
 // reachable returns an address that a client on this machine can use for the

@@ -2,7 +2,11 @@ package bootstrap
 
 import (
 	"context"
+	"fmt"
+	"path/filepath"
 	"reflect"
+	"slices"
+	"strings"
 
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/ports/auth"
@@ -83,8 +87,30 @@ func open[P any](ctx context.Context, driver Driver) (P, error) {
 	adapter, err := driver.open(ctx, driver.settings)
 	if err != nil {
 		var none P
-		return none, fault.New(fault.KindOf(err), "bootstrap.open", "the driver %s of the port %s could not be opened: %s",
-			driver.name, driver.port, fault.Of(err).Detail).Because(err)
+		why := fault.Of(err)
+		hint := strings.Join(slices.DeleteFunc([]string{why.Hint, driver.lookedUp()}, func(s string) bool { return s == "" }), "; ")
+		return none, fault.New(why.Kind, "bootstrap.open", "the driver %s of the port %s could not be opened: %s",
+			driver.name, driver.port, why.Detail).Hinting("%s", hint).Because(err)
 	}
 	return adapter.(P), nil
+}
+
+// lookedUp says where the relative paths among the settings were looked up,
+// which is not where the configuration is; without any it is empty. Paths are
+// the settings called path and dir.
+func (d Driver) lookedUp() string {
+	var places []string
+	for _, f := range fieldsOf(d.config) {
+		value := d.settings.FieldByIndex(f.index)
+		if f.key != "path" && f.key != "dir" || value.Kind() != reflect.String || value.String() == "" || filepath.IsAbs(value.String()) {
+			continue
+		}
+		if absolute, err := filepath.Abs(value.String()); err == nil {
+			places = append(places, fmt.Sprintf("%s is %s", f.key, absolute))
+		}
+	}
+	if places == nil {
+		return ""
+	}
+	return enumerate(places, "and") + ", because paths are relative to the working directory"
 }

@@ -109,6 +109,30 @@ collections: {a: {fields: {x: {type: int}}}}
 	}
 }
 
+// TestRelativePaths shows where a path was looked up if it leads to nothing.
+func TestRelativePaths(t *testing.T) {
+	t.Chdir(t.TempDir())
+	c := newProgram(t)
+	c.must(t, "init", "--profile", "sqlite", "--dir", "shop")
+	above, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"serve", "validate"} {
+		code, _, errs := c.do(t, command, "-c", "shop/portolan.yaml")
+		want := "dir is " + filepath.Join(above, "secrets") + ", because paths are relative to the working directory"
+		if code != exitFailed || !strings.Contains(errs, want) {
+			t.Errorf("%s: exit code %d, %s\nwant %s", command, code, errs, want)
+		}
+	}
+	t.Setenv("PORTOLAN_DB", "none/shop.db")
+	t.Chdir("shop")
+	want := "path is " + filepath.Join(above, "shop/none/shop.db") + ", because paths"
+	if code, _, errs := c.do(t, "serve"); code != exitFailed || !strings.Contains(errs, want) {
+		t.Errorf("exit code %d, %s\nwant %s", code, errs, want)
+	}
+}
+
 // TestDuplicateDriver shows that a third party cannot replace a driver unseen.
 func TestDuplicateDriver(t *testing.T) {
 	p := newProgram(t, slices.Concat(builtin(), []Driver{Repository("memory", memory.Open)})...)

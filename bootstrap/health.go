@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"runtime"
@@ -22,7 +23,7 @@ func (p *program) healthcheckCommand() *cobra.Command {
 		Short: "Ask the server of this configuration whether it lives",
 		Long: `Ask the server that listens where this configuration says whether it lives. The
 exit code is 0 if it does. This is for container images, which have no curl.`,
-		Example: "  portolan healthcheck",
+		Example: "  portolan healthcheck\n  portolan healthcheck --json -c portolan.yaml",
 		Args:    exactly(),
 		RunE:    func(c *cobra.Command, _ []string) error { return p.healthcheck(c.Context()) },
 	}
@@ -34,6 +35,22 @@ func (p *program) healthcheck(ctx context.Context) error {
 		return err
 	}
 	url := "http://" + reachable(s.Service.Listen) + "/livez"
+	err = askLive(ctx, url)
+	switch {
+	case p.json && err != nil:
+		unwell := map[string]any{"url": url, "alive": false, "problem": fault.Of(err).Detail}
+		return errors.Join(&exitError{code: exitFailed}, p.printJSON(unwell)) // the report has said it
+	case err != nil:
+		return err
+	case p.json:
+		return p.printJSON(map[string]any{"url": url, "alive": true})
+	}
+	_, err = fmt.Fprintf(p.out, "%s is well\n", url)
+	return err
+}
+
+// askLive returns an error unless what answers at url says that it lives.
+func askLive(ctx context.Context, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -49,7 +66,6 @@ func (p *program) healthcheck(ctx context.Context) error {
 	if response.StatusCode != http.StatusOK {
 		return fault.New(fault.Unavailable, "bootstrap.healthcheck", "%s answers with status %d", url, response.StatusCode)
 	}
-	fmt.Fprintf(p.out, "%s is well\n", url)
 	return nil
 }
 

@@ -127,6 +127,7 @@ func TestSchemaRefuses(t *testing.T) {
 		`{repository: {driver: memory}, telemetry: {driver: prometheus}}`,
 		`{repository: {driver: memory}, collections: {a: {fields: {x: {type: text}}}}}`,
 		`{repository: {driver: memory}, collections: {a: {fields: {x: {max: 3}}}}}`,
+		`{repository: {driver: memory}, collections: {a: {fields: {x: {type: list, items: json}}}}}`,
 		`{repository: {driver: memory}, collections: {a: {access: {admin: {all: maybe}}}}}`,
 	} {
 		if schema.Validate(asJSON(t, []byte(text))) == nil {
@@ -135,6 +136,7 @@ func TestSchemaRefuses(t *testing.T) {
 	}
 	for _, text := range []string{
 		`{repository: {driver: sqlite, sqlite: {path: a.db, max_conns: 4, busy_timeout: 5s}}}`,
+		`{repository: {driver: memory}, collections: {a: {fields: {x: {type: list, items: string}}}}}`,
 		`{repository: {driver: memory, memory: null}, service: {max_body: "${MAX}"}}`,
 		`{repository: {driver: memory}, collections: {a: {fields: {x: {type: int, min: 1, max: "9"}}, access: {r: {read: {where: "x eq 1"}}}}}}`,
 	} {

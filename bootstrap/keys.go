@@ -69,6 +69,7 @@ func (p *program) createKey(ctx context.Context, s *served, h holder, name strin
 	if err != nil {
 		return err
 	}
+	p.warnOfHolder(s.settings, "the key", h)
 	if p.json {
 		return p.printJSON(struct {
 			core.Key
@@ -156,6 +157,9 @@ func (p *program) issueToken(ctx context.Context, h holder) error {
 	var token string
 	_, err = p.wire(ctx, doc, opened, func(s *settings, authenticators []auth.Authenticator) (err error) {
 		token, err = s.issue(authenticators, h)
+		if err == nil {
+			p.warnOfHolder(s, "the token", h)
+		}
 		return err
 	})
 	if err != nil {

@@ -123,6 +123,19 @@ var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
 // whose lines it counts from 0.
 var offByOne = regexp.MustCompile(`^did not find expected (key|node content|<|'-'|',')`)
 
+// tabbed returns the first line with a tab in its indentation from about where
+// the library stumbles: it names that line, the one before it, or none. It
+// returns 0 if the tab is not at fault.
+func tabbed(text []byte, stumbled int) int {
+	for i, line := range bytes.Split(text, []byte("\n")) {
+		indentation := line[:len(line)-len(bytes.TrimLeft(line, " \t"))]
+		if number := i + 1; number >= stumbled && number <= stumbled+1 && bytes.ContainsRune(indentation, '\t') {
+			return number
+		}
+	}
+	return 0
+}
+
 // parseYAML returns the top of a file's one YAML document, or nil if it is not
 // right.
 func parseYAML(name string, text []byte, found *mistakes) *yaml.Node {
@@ -141,7 +154,11 @@ func parseYAML(name string, text []byte, found *mistakes) *yaml.Node {
 		if line, _ = strconv.Atoi(parts[1]); offByOne.MatchString(parts[2]) {
 			line++
 		}
-		*found = append(*found, mistake{File: name, Line: line, Detail: "this is not YAML: " + parts[2]})
+		detail := parts[2]
+		if at := tabbed(text, line); at > 0 {
+			line, detail = at, "a tab stands in the indentation, where YAML takes spaces alone"
+		}
+		*found = append(*found, mistake{File: name, Line: line, Detail: "this is not YAML: " + detail})
 		return nil
 	}
 	if err := reader.Decode(&second); !errors.Is(err, io.EOF) {

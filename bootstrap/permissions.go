@@ -14,6 +14,7 @@ import (
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/policy"
 	"github.com/portolan-io/portolan/core/query"
+	"github.com/portolan-io/portolan/core/record"
 	"github.com/portolan-io/portolan/core/schema"
 )
 
@@ -30,7 +31,8 @@ func (p *program) permissionsCommand() *cobra.Command {
 		Short: "Explain what a role may do with a collection",
 		Long: `Explain what a caller with the given roles may do with a collection: each
 action, the rows it may be done with, and the fields that are hidden or cannot be
-written. Without --role it is about everybody. Nothing is opened.`,
+written. Without --role it is about everybody; without --as the rows are told with
+the names of the claims that they depend on. Nothing is opened.`,
 		Example: `  portolan permissions --role seller --collection products --as claims.json
   portolan permissions --collection products --json`,
 		Args: exactly(),
@@ -71,9 +73,10 @@ func (p *program) explain(a asked) error {
 	if err != nil {
 		return err
 	}
+	p.warnOfRoles(s, a.roles)
 	decisions := make([]decision, 0, len(policy.Actions))
 	for _, action := range policy.Actions {
-		decisions = append(decisions, decide(served[at], who, action))
+		decisions = append(decisions, decide(served[at], who, action, a.as != ""))
 	}
 	if p.json {
 		return p.printJSON(map[string]any{"collection": a.collection, "roles": append([]string{}, who.Roles...), "decisions": decisions})
@@ -124,10 +127,16 @@ func claim(who policy.Principal, name, otherwise string) string {
 	return otherwise
 }
 
-// decide says what an action comes to, and why.
-func decide(c core.Collection, who policy.Principal, action policy.Action) decision {
+// decide says what an action comes to, and why. Unless the claims are known,
+// whoever asks is taken to have those that the grants name.
+func decide(c core.Collection, who policy.Principal, action policy.Action, claimsKnown bool) decision {
 	d := decision{Action: action.String(), Why: "none of the caller's roles has a grant for it"}
-	for _, grant := range c.Access {
+	access, refusal := c.Access, "the grant of %s is not for the caller's address, or needs a claim that the caller lacks"
+	if !claimsKnown {
+		access, refusal = withoutClaims(c, action), "the grant of %s is not for the caller's address"
+	}
+	var rows []query.Expr
+	for i, grant := range access {
 		if grant.Where[action] == nil || !who.Has(grant.Role) {
 			continue
 		}
@@ -135,22 +144,46 @@ func decide(c core.Collection, who policy.Principal, action policy.Action) decis
 		// address or a claim is against it.
 		if _, ok := (policy.Access{grant}).For(who, c.Schema, action); ok {
 			d.Grants = append(d.Grants, grant.Role)
+			rows = append(rows, *c.Access[i].Where[action])
 		} else {
-			d.Why = fmt.Sprintf("the grant of %s is not for the caller's address, or needs a claim that the caller lacks", grant.Role)
+			d.Why = fmt.Sprintf(refusal, grant.Role)
 		}
 	}
-	right, ok := c.Access.For(who, c.Schema, action)
+	right, ok := access.For(who, c.Schema, action)
 	if !ok {
 		return d
 	}
 	d.Allowed, d.Rows = true, "all"
 	d.Why = "granted to " + enumerate(d.Grants, "and")
-	if right.Where.Op != query.All {
+	switch {
+	case right.Where.Op == query.All:
+	case claimsKnown:
 		d.Rows = right.Where.Text(c.Schema)
+	default:
+		d.Rows = query.AnyOf(rows...).Text(c.Schema)
 	}
 	d.Hidden, d.ReadOnly = named(c.Schema, right.Hidden), named(c.Schema, right.ReadOnly)
 	return d
 }
+
+// withoutClaims returns the access of c with the filters of the action that name
+// claims replaced by one that names none, and leaves some rows as they do. It
+// says which grants count, and which fields they show.
+func withoutClaims(c core.Collection, action policy.Action) policy.Access {
+	one := record.String("x")
+	if c.Schema.IDField().Type == record.IntType {
+		one = record.Int(1)
+	}
+	access := slices.Clone(c.Access)
+	for i := range access {
+		if where := access[i].Where[action]; where != nil && namesClaim(*where) {
+			access[i].Where[action] = &query.Expr{Op: query.Eq, Field: c.Schema.ID, Values: []record.Value{one}}
+		}
+	}
+	return access
+}
+
+func namesClaim(e query.Expr) bool { return e.Claim != "" || slices.ContainsFunc(e.Kids, namesClaim) }
 
 // named returns the names of the fields that are marked.
 func named(c *schema.Collection, marked []bool) []string {

@@ -212,7 +212,8 @@ func TestAddressInUse(t *testing.T) {
 	address := strings.TrimSuffix(strings.TrimPrefix(first.line("API"), "http://"), "/v1")
 	t.Setenv("PORT", address[strings.LastIndex(address, ":")+1:])
 	code, _, errs := newProgram(t).do(t, "serve")
-	want := fmt.Sprintf("the address %s cannot be listened on; another program may have it", address)
+	want := fmt.Sprintf("the address %s cannot be listened on; another program may have it\n"+
+		"  choose another with service.listen, or with HOST and PORT, of which it is made\n", address)
 	if code != exitFailed || !strings.Contains(errs, want) {
 		t.Errorf("exit code %d, %s\nwant %s", code, errs, want)
 	}

@@ -17,9 +17,14 @@ func compileAccess(entry *Entry[Collection], c *schema.Collection, found *mistak
 		compiled, err := policy.Compile(c, []policy.GrantSpec{grant.Value.spec(grant.Name)})
 		if err != nil {
 			path := "collections." + entry.Name + ".access." + grant.Name
+			var noted []string // a rule for several actions is wrong for each of them
 			for _, place := range fault.Of(err).Places {
-				keys := grantKeys(place.Pointer, grant.Name)
-				found.add(entry.file, within(grant.node, keys), join(path, strings.Join(keys, ".")), "%s", place.Detail)
+				keys := grant.Value.asWritten(grantKeys(place.Pointer, grant.Name))
+				at := join(path, strings.Join(keys, "."))
+				if once := at + ": " + place.Detail; !slices.Contains(noted, once) {
+					noted = append(noted, once)
+					found.add(entry.file, within(grant.node, keys), at, "%s", place.Detail)
+				}
 			}
 			if len(fault.Of(err).Places) == 0 {
 				found.add(entry.file, grant.node, path, "%s", fault.Of(err).Detail)
@@ -73,6 +78,25 @@ func checkReferences(entry Entry[Collection], compiled map[string]*schema.Collec
 				field.Value.Type, target, c.IDField().Type)
 		}
 	}
+}
+
+// asWritten returns the keys below a grant with the first as the configuration
+// has it: what is said of an action may be written as write or all.
+func (g *Grant) asWritten(keys []string) []string {
+	if len(keys) == 0 {
+		return keys
+	}
+	own := map[string]*Rule{"read": g.Read, "create": g.Create, "update": g.Update, "delete": g.Delete}
+	rule, isAction := own[keys[0]]
+	switch {
+	case keys[0] == "readonly":
+		return append([]string{"read_only"}, keys[1:]...)
+	case !isAction || rule != nil:
+		return keys
+	case keys[0] != "read" && g.Write != nil:
+		return append([]string{"write"}, keys[1:]...)
+	}
+	return append([]string{"all"}, keys[1:]...)
 }
 
 // grantKeys returns the keys, below a grant, that the pointer of a mistake

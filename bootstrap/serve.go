@@ -43,7 +43,7 @@ func (p *program) serve(ctx context.Context) (err error) {
 	if err := running.store.Ensure(ctx, running.api.Schemas()); err != nil {
 		return err
 	}
-	developing, err := running.develop(ctx)
+	developing, err := running.develop(ctx, running.log)
 	if err != nil {
 		return err
 	}

@@ -7,8 +7,11 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"strings"
 	"sync/atomic"
 	"time"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/portolan-io/portolan/adapters/httpapi"
 	"github.com/portolan-io/portolan/adapters/otel"
@@ -112,18 +115,39 @@ func (s *server) newHTTP(handler http.Handler) *http.Server {
 func (s *server) start(ctx context.Context) error {
 	service := s.settings.Service
 	if err := s.listen(ctx, &s.public, service.Listen, service.MaxConnections); err != nil {
-		return err
+		return err.Hinting("%s", s.settings.elsewhere("listen"))
 	}
 	if s.admin.Server == nil {
 		return nil
 	}
 	if err := s.listen(ctx, &s.admin, service.Admin, maxAdminConnections); err != nil {
-		return errors.Join(err, s.public.Close())
+		return errors.Join(err.Hinting("%s", s.settings.elsewhere("admin")), s.public.Close())
 	}
 	return nil
 }
 
-func (s *server) listen(ctx context.Context, e *endpoint, address string, most int) error {
+// elsewhere says how to choose another address than that of the key of service:
+// by the environment variables that it is made of, if there are any.
+func (s *settings) elsewhere(key string) string {
+	where := "choose another with service." + key
+	written := within(s.document.root, []string{"service", key})
+	if written.Kind != yaml.ScalarNode {
+		return where
+	}
+	var names []string
+	for _, reference := range variable.FindAllStringSubmatch(written.Value, -1) {
+		name, _, _ := strings.Cut(reference[1], ":-")
+		if !strings.HasPrefix(reference[0], "$$") {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return where
+	}
+	return where + ", or with " + enumerate(names, "and") + ", of which it is made"
+}
+
+func (s *server) listen(ctx context.Context, e *endpoint, address string, most int) *fault.Error {
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", address)
 	if err != nil {

@@ -63,12 +63,18 @@ func TestKept(t *testing.T) {
 	}
 	t.Setenv("PORT", strings.TrimSuffix(api[strings.LastIndex(api, ":")+1:], "/v1"))
 	c.must(t, "healthcheck")
+	if out := c.must(t, "healthcheck", "--json"); !json.Valid([]byte(out)) || !strings.Contains(out, `"alive": true`) {
+		t.Errorf("healthcheck --json: %s", out)
+	}
 	interrupt()
 	if code := <-r.exited; code != exitOK {
 		t.Errorf("exit code %d", code)
 	}
 	if code, _, errs := c.do(t, "healthcheck"); code != exitFailed || !strings.Contains(errs, "does not answer") {
 		t.Errorf("healthcheck of a server that ended: exit code %d, %s", code, errs)
+	}
+	if code, out, _ := c.do(t, "healthcheck", "--json"); code != exitFailed || !json.Valid([]byte(out)) || !strings.Contains(out, `"alive": false`) {
+		t.Errorf("healthcheck --json of a server that ended: exit code %d, %s", code, out)
 	}
 }
 
