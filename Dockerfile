@@ -17,7 +17,8 @@ COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /portolan /portolan
 COPY --from=build --chown=65532:65532 /data /data
 USER 65532:65532
-# /data/portolan.yaml is the configuration, if there is one.
+# /data/portolan.yaml is the configuration. Without one the sample is served, to
+# be read only: no key is made on an address that others reach.
 WORKDIR /data
 ENV HOST=0.0.0.0 PORT=8080
 EXPOSE 8080
