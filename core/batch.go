@@ -18,16 +18,15 @@ import (
 // checks that its references ask for.
 type batch struct {
 	c       *collection
-	sees    func(*schema.Collection) bool // whether the caller may read the collection at all
+	read    func(*schema.Collection) (policy.Right, bool) // the caller's right to read a collection
 	records []repository.Mutation
 	checks  []repository.Mutation
 	checked []int // by check: the field whose reference it is about
 }
 
 func (a *API) newBatch(c *collection, who policy.Principal) *batch {
-	return &batch{c: c, sees: func(other *schema.Collection) bool {
-		_, ok := a.collections[other.Name].access.For(who, other, policy.Read)
-		return ok
+	return &batch{c: c, read: func(other *schema.Collection) (policy.Right, bool) {
+		return a.collections[other.Name].access.For(who, other, policy.Read)
 	}}
 }
 
@@ -64,6 +63,9 @@ func (b *batch) apply(ctx context.Context, store repository.Store) ([]repository
 		return nil, fault.New(fault.TooLarge, "core.write", "%d records with %d different references are more than %d at once",
 			len(b.records), len(b.checks), repository.MaxBatch).Coded("too-many-references").Hinting("send fewer records at once, or import them")
 	}
+	if err := b.unseen(ctx, store); err != nil {
+		return nil, err
+	}
 	outcomes, err := store.Apply(ctx, mutations)
 	var failed *repository.BatchError
 	if errors.As(err, &failed) {
@@ -99,20 +101,48 @@ func (b *batch) explain(failed *repository.BatchError) error {
 	case check < 0:
 		return failed
 	case check < len(b.checks):
-		field := b.c.Fields[b.checked[check]]
-		return fault.New(fault.Conflict, "core.write", "%s names a record of %s that does not exist", field.Name, field.References).
-			Coded("reference-missing").At(b.dangling(b.checks[check])...).Because(failed.Err)
+		return b.missing(check, failed.Err)
 	case check-len(b.checks) < len(b.c.inbound):
 		return b.stillReferred(b.c.inbound[check-len(b.checks)].from, failed.Err)
 	}
 	return failed
 }
 
+// unseen returns the error for a reference to a record that row policies hide
+// from the caller: for the caller it does not exist, and whether it does must not
+// show. Records that the batch itself stores need not be there yet.
+func (b *batch) unseen(ctx context.Context, store repository.Store) error {
+	for i, check := range b.checks {
+		right, ok := b.read(check.Collection)
+		own := slices.ContainsFunc(b.records, func(m repository.Mutation) bool {
+			return m.Op == repository.Put && m.Collection == check.Collection && m.ID == check.ID
+		})
+		if !ok || own || right.Where.Op == query.All {
+			continue
+		}
+		rows, err := store.Get(ctx, query.View{Collection: check.Collection, Filter: right.Where}, []record.ID{check.ID})
+		if err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			return b.missing(i, nil)
+		}
+	}
+	return nil
+}
+
+// missing says that what the check is about does not exist.
+func (b *batch) missing(check int, cause error) error {
+	field := b.c.Fields[b.checked[check]]
+	return fault.New(fault.Conflict, "core.write", "%s names a record of %s that does not exist", field.Name, field.References).
+		Coded("reference-missing").At(b.dangling(b.checks[check])...).Because(cause)
+}
+
 // stillReferred says that records of another collection refer to what was to be
 // deleted. It names the collection only to who may read it.
 func (b *batch) stillReferred(from *schema.Collection, cause error) error {
 	err := fault.New(fault.Conflict, "core.write", "other records still refer to it").Coded("referenced").Because(cause)
-	if b.sees(from) {
+	if _, ok := b.read(from); ok {
 		err.Detail = "records of " + from.Name + " still refer to it"
 		err.Hinting("change or delete these records of %s first", from.Name)
 	}

@@ -3,6 +3,7 @@ package core_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/portolan-io/portolan/core"
@@ -253,6 +254,25 @@ func TestReplaceKeepsWhatTheCallerDoesNotSee(t *testing.T) {
 		if err != nil || string(got.JSON) != want {
 			t.Errorf("after %s: got %s, %v, want %s", body, got.JSON, err, want)
 		}
+	}
+}
+
+// A rule that is broken by a field that is hidden does not name it.
+func TestRulesOfHiddenFieldsAreNotNamed(t *testing.T) {
+	store := newStore(t)
+	api, err := core.New(core.Config{Store: store, Collections: []core.Collection{
+		collection(t, schema.Spec{Name: "forms", Fields: []schema.FieldSpec{
+			{Name: "name", Type: "string", Required: true}, {Name: "secret", Type: "string", Required: true},
+		}}, policy.GrantSpec{Role: "filler", Create: &policy.RuleSpec{}, Hide: []string{"secret"}}),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = api.Create(t.Context(), as("filler"), "forms", [][]byte{[]byte(`{}`)})
+	wantFault(t, err, fault.Invalid, "invalid-record")
+	places := fault.Of(err).Places
+	if len(places) != 2 || places[0].Pointer != "/name" || strings.Contains(fmt.Sprint(places[1]), "secret") {
+		t.Errorf("got places %+v", places)
 	}
 }
 

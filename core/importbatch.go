@@ -78,7 +78,7 @@ func (im *importing) readAll(ctx context.Context, free <-chan *importBatch, full
 			}
 		}
 		switch {
-		case end == io.EOF:
+		case end == io.EOF: //nolint:errorlint // EOF itself is the end; an error that wraps it breaks the source off
 			return nil
 		case end != nil:
 			return end

@@ -310,7 +310,7 @@ func isTakenOver(t *testing.T, open func(*testing.T) repository.Store, _ int) {
 type nowhere struct{ repository.Store }
 
 func (s nowhere) Load(ctx context.Context, load repository.Load) (repository.Loaded, error) {
-	_, err := s.Store.Apply(ctx, load.Mark(len(load.Rows), nil))
+	_, err := s.Apply(ctx, load.Mark(len(load.Rows), nil))
 	return repository.Loaded{Done: len(load.Rows)}, err
 }
 

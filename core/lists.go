@@ -18,6 +18,9 @@ const (
 	DefaultFirst = 100
 	MaxFirst     = 1000
 	MaxIDs       = 500 // ids in one request
+
+	// maxCursor is the most octets of a cursor, which has to fit into a URL.
+	maxCursor = 8 << 10
 )
 
 // List returns one page of the records that match and that the caller may read.
@@ -39,6 +42,10 @@ func (a *API) List(ctx context.Context, who policy.Principal, collection string,
 		return Page{}, err
 	}
 	page := Page{JSON: array(found.Rows), Rows: len(found.Rows), Next: a.cursors.seal(canonical, found.Next), Count: -1}
+	if len(page.Next) > maxCursor {
+		return Page{}, fault.New(fault.Refused, "core.List", "the values that the order goes by are too long to go on behind this page").
+			Coded("cursor-too-long").Hinting("order by fields with shorter values")
+	}
 	if req.Count {
 		page.Count, err = a.count(ctx, c, q)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/policy"
 	"github.com/portolan-io/portolan/core/query"
+	"github.com/portolan-io/portolan/core/schema"
 	"github.com/portolan-io/portolan/ports/repository"
 )
 
@@ -131,6 +132,28 @@ func TestCursorIsBoundToItsQuery(t *testing.T) {
 		if fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%s: got %v, want %q", name, err, fault.Invalid)
 		}
+	}
+}
+
+// A cursor that would not fit into a URL is refused where the page ends.
+func TestCursorFitsIntoAURL(t *testing.T) {
+	texts := collection(t, schema.Spec{Name: "texts", ID: "id", Fields: []schema.FieldSpec{
+		{Name: "id", Type: "int"}, {Name: "text", Type: "string"},
+	}}, all("admin", ""))
+	store := newStore(t)
+	api, err := core.New(core.Config{Store: store, Collections: []core.Collection{texts}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Ensure(t.Context(), api.Schemas()); err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("long ", 2000)
+	create(t, api, "texts", fmt.Sprintf(`{"id":1,"text":%q}`, long), fmt.Sprintf(`{"id":2,"text":%q}`, long))
+	_, err = api.List(t.Context(), admin, "texts", core.ListRequest{First: 1, OrderBy: "text"})
+	wantFault(t, err, fault.Refused, "cursor-too-long")
+	if page, err := api.List(t.Context(), admin, "texts", core.ListRequest{First: 1}); err != nil || page.Next == "" {
+		t.Errorf("by id: next %q, %v", page.Next, err)
 	}
 }
 

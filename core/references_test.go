@@ -126,3 +126,37 @@ func TestReferencesMustFit(t *testing.T) {
 		}
 	}
 }
+
+// A record that row policies hide from the caller cannot be referred to, and is
+// not told from one that does not exist.
+func TestReferenceToAHiddenRecord(t *testing.T) {
+	own := all("tenant", "owner eq @claims.sub")
+	owner := schema.FieldSpec{Name: "owner", Type: "string", Required: true}
+	store := newStore(t)
+	api, err := core.New(core.Config{Store: store, Now: clock(), Collections: []core.Collection{
+		collection(t, schema.Spec{Name: "rooms", ID: "id", Fields: []schema.FieldSpec{
+			{Name: "id", Type: "int"}, owner, {Name: "within", Type: "int", References: "rooms", Enforce: true},
+		}}, own),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Ensure(t.Context(), api.Schemas()); err != nil {
+		t.Fatal(err)
+	}
+	ann := policy.Principal{Issuer: "test", Subject: "ann", Roles: []string{"tenant"}}
+	create(t, api, "rooms", `{"id":1,"owner":"ann"}`, `{"id":2,"owner":"bob"}`)
+	_, hidden := api.Create(t.Context(), ann, "rooms", [][]byte{[]byte(`{"id":3,"owner":"ann","within":2}`)})
+	_, absent := api.Create(t.Context(), ann, "rooms", [][]byte{[]byte(`{"id":3,"owner":"ann","within":9}`)})
+	wantFault(t, hidden, fault.Conflict, "reference-missing")
+	wantFault(t, absent, fault.Conflict, "reference-missing")
+	if fault.Of(hidden).Detail != fault.Of(absent).Detail {
+		t.Errorf("%q is told from %q", fault.Of(hidden).Detail, fault.Of(absent).Detail)
+	}
+	_, err = api.Create(t.Context(), ann, "rooms", [][]byte{
+		[]byte(`{"id":3,"owner":"ann","within":1}`), []byte(`{"id":4,"owner":"ann","within":5}`), []byte(`{"id":5,"owner":"ann"}`),
+	})
+	if err != nil {
+		t.Errorf("references to one's own records, and to those of the same batch: %v", err)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/policy"
@@ -92,7 +93,7 @@ func (a *API) finish(c *collection, right policy.Right, fields []record.Value) (
 	places = append(places, c.Check(fields)...)
 	if len(places) > 0 {
 		return record.Record{}, fault.New(fault.Invalid, "core.write", "the record breaks the rules of %s", c.Name).
-			Coded("invalid-record").At(places...)
+			Coded("invalid-record").At(c.shownPlaces(right, places)...)
 	}
 	id, err := c.IDOf(fields)
 	if err != nil {
@@ -103,6 +104,25 @@ func (a *API) finish(c *collection, right policy.Right, fields []record.Value) (
 			Coded("row-policy")
 	}
 	return record.Record{ID: id, Revision: record.NewRevision(a.now()), Fields: fields}, nil
+}
+
+// shownPlaces returns the places without the names of fields that are hidden
+// from the caller, who can neither have put them wrong nor put them right.
+func (c *collection) shownPlaces(right policy.Right, places []fault.Place) []fault.Place {
+	if right.Hidden == nil {
+		return places
+	}
+	shown := places[:0:0]
+	for _, place := range places {
+		name, _, _ := strings.Cut(strings.TrimPrefix(place.Pointer, "/"), "/")
+		if position, ok := c.Position(name); ok && right.Hidden[position] {
+			place = fault.Place{Code: "not-allowed", Detail: "a record needs more than this caller may write"}
+		}
+		if !slices.Contains(shown, place) {
+			shown = append(shown, place)
+		}
+	}
+	return shown
 }
 
 // gathered adds err, of the i-th of n records, to what was wrong before.

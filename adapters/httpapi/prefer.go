@@ -45,6 +45,9 @@ func parsePrefer(lines, known []string) (preferences, error) {
 		switch {
 		case name == preferHandling:
 			strict = value == "strict"
+		case name == "tx" && value == "rollback": // to write all the same would be the opposite of what is wanted
+			return p, fault.New(fault.Invalid, "httpapi.parsePrefer", "the preference tx=rollback cannot be followed here").
+				Coded("unknown-preference").Hinting("nothing was written; leave it out to write")
 		case !slices.Contains(known, name):
 			ignored = append(ignored, name)
 			continue

@@ -29,6 +29,7 @@ func TestParsePrefer(t *testing.T) {
 		{"lenient", []string{"handling=lenient, odd"}, false, -1, "", "ok"},
 		{"guard that is no number", []string{"max-affected=many"}, false, 0, "", "bad-preference"},
 		{"guard below nothing", []string{"max-affected=-1"}, false, 0, "", "bad-preference"},
+		{"a trial that would not be one", []string{"return=minimal, tx=rollback"}, false, -1, "", "unknown-preference"},
 		{"return of something else", []string{"return=all"}, false, -1, "", "bad-preference"},
 	}
 	for _, tt := range tests {

@@ -52,7 +52,7 @@ func BenchmarkReader(b *testing.B) {
 				if _, err := r.Next(fields); err != io.EOF {
 					b.Fatal(err)
 				}
-				r.Close()
+				_ = r.Close()
 			}
 			b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 		})

@@ -68,7 +68,9 @@ func ExampleWriter() {
 	w.Write([]record.Value{record.Int(2), record.String("=1+1")})
 	w.Write([]record.Value{record.Int(3), record.String("")})
 	w.Write([]record.Value{record.Int(4), record.Null})
-	w.Flush()
+	if err := w.Flush(); err != nil {
+		fmt.Println(err)
+	}
 	fmt.Print(strings.ReplaceAll(file.String(), "\r\n", "\n"))
 	// Output:
 	// id,name

@@ -174,7 +174,7 @@ func TestNDJSON(t *testing.T) {
 	source := "\uFEFF" + `{"id":"a","name":"Rex","age":3}` + "\r\n" +
 		"  \n" +
 		`{"id":"b","name":"Tom","age":-1}` + "\n" +
-		`{"id":"c","name":"Kim","color":"red"}` + "\n" +
+		`{"id":"c","name":"Kim","colour":"red"}` + "\n" +
 		`{"id":"d","name":"Kim"` + "\n" +
 		`{"id":"e","id":"f","name":"Kim"}` + "\n" +
 		`{"id":"f","name":"Bo","seen":"2026-01-01T00:00:00Z"}` + "\n" +
@@ -186,7 +186,7 @@ func TestNDJSON(t *testing.T) {
 	if diff := cmp.Diff([]string{"Rex", "Ann"}, names); diff != "" {
 		t.Errorf("records (-want +got):\n%s", diff)
 	}
-	want := []string{"3 age out-of-range", "4 color unknown-field"}
+	want := []string{"3 age out-of-range", "4 colour unknown-field"}
 	if diff := cmp.Diff(want, rejects[:2]); diff != "" {
 		t.Errorf("rejects (-want +got):\n%s", diff)
 	}
@@ -200,11 +200,20 @@ func TestNDJSON(t *testing.T) {
 	}
 }
 
+func compress(t *testing.T, to io.Writer, text string) {
+	t.Helper()
+	w := gzip.NewWriter(to)
+	if _, err := w.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestGzip(t *testing.T) {
 	var zipped bytes.Buffer
-	w := gzip.NewWriter(&zipped)
-	w.Write([]byte("id,name\na,Rex\nb,Tom\n"))
-	w.Close()
+	compress(t, &zipped, "id,name\na,Rex\nb,Tom\n")
 	source := text(CSV, zipped.String())
 	source.Gzip = true
 	names, _ := readNames(t, source)
@@ -264,9 +273,7 @@ func TestOpenAt(t *testing.T) {
 	csv := "\uFEFFid,name\r\na,Rex\rb,\"Tom\n\nand Kim\"\n\nc,\"Bo\nd,Ann\r\n"
 	ndjson := `{"id":"a","name":"Rex"}` + "\n\n" + `{"id":"b","name":"Tom"}` + "\r\n" + `{"id":"c"}` + "\n"
 	var zipped bytes.Buffer
-	w := gzip.NewWriter(&zipped)
-	w.Write([]byte(csv))
-	w.Close()
+	compress(t, &zipped, csv)
 	compressed := text(CSV, zipped.String())
 	compressed.Gzip = true
 	seekable := Source{Format: CSV, Open: func(context.Context) (io.ReadCloser, error) {

@@ -99,7 +99,7 @@ func (w *window) line(i int64) (end, next int64, cut bool) {
 
 // ended returns why there is nothing more: io.EOF if that was the end.
 func (w *window) ended() error {
-	if w.err == io.EOF {
+	if w.err == io.EOF { //nolint:errorlint // EOF itself is the end; an error that wraps it breaks the source off
 		return io.EOF
 	}
 	return interrupted(w.err)
@@ -108,7 +108,7 @@ func (w *window) ended() error {
 // cutAt returns the error that broke the source off at i, if it did: what ends
 // there may be but a part of a row.
 func (w *window) cutAt(i int64) error {
-	if i < w.end() || w.err == nil || w.err == io.EOF {
+	if i < w.end() || w.err == nil || w.err == io.EOF { //nolint:errorlint // EOF itself is the end; an error that wraps it breaks the source off
 		return nil
 	}
 	return interrupted(w.err)

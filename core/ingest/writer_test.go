@@ -88,7 +88,9 @@ func TestWrittenIsReadBack(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w.Flush()
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := csv.NewReader(bytes.NewReader(b.Bytes())).ReadAll(); err != nil {
 		t.Errorf("encoding/csv cannot read what was written: %v", err)
 	}

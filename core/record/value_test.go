@@ -105,7 +105,7 @@ func TestIdentities(t *testing.T) {
 			t.Fatalf("NewRevision: got %q, want 1 to 20 octets", revision)
 		}
 		for _, c := range revision {
-			if !('0' <= c && c <= '9' || 'a' <= c && c <= 'z') {
+			if (c < '0' || '9' < c) && (c < 'a' || 'z' < c) {
 				t.Fatalf("NewRevision: got %q, want digits and small letters only", revision)
 			}
 		}

@@ -93,7 +93,7 @@ func (d *decoder) decode(op string, body []byte, values []record.Value) ([]recor
 
 func (d *decoder) members(values []record.Value) {
 	var few [64]bool // keeps seen off the heap
-	seen := few[:0]
+	var seen []bool
 	if n := len(values); n <= len(few) {
 		seen = few[:n]
 	} else {

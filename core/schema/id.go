@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"net/url"
 	"strconv"
 	"strings"
 	"unicode"
@@ -49,10 +50,28 @@ func wrongID(text string) string {
 		return "an id does not end with a space"
 	case text == "." || text == "..":
 		return "an id is neither one dot nor two"
+	case hides(text):
+		return "an id does not hide, percent-encoded, what it may not hold"
 	case len(text) >= 4 && strings.HasPrefix(text, "__") && strings.HasSuffix(text, "__"):
 		return "an id does not both begin and end with two underscores"
 	}
 	return ""
+}
+
+// hides reports whether text, percent-decoded once more or several times, would
+// be what no segment of a path may be: proxies on the way may decode it.
+func hides(text string) bool {
+	for {
+		decoded, err := url.PathUnescape(text)
+		if err != nil || decoded == text {
+			return false
+		}
+		if strings.ContainsAny(decoded, `/\`) || strings.ContainsFunc(decoded, unicode.IsControl) ||
+			decoded == "." || decoded == ".." || strings.HasPrefix(decoded, "$") {
+			return true
+		}
+		text = decoded
+	}
 }
 
 // IDOf returns the id of the record with the given fields. A missing id has the
