@@ -35,6 +35,7 @@ var dialect = gormstore.Dialect{
 	TableSuffix: " STRICT",
 	Type:        columnType,
 	Map:         mapColumn,
+	Counts:      counts,
 	Describe:    describe,
 	IndexName:   indexName,
 	IndexTable:  func(table, _ string) string { return table[strings.LastIndexByte(table, '.')+1:] },
@@ -98,6 +99,8 @@ func mapColumn(f *schema.Field, existing gormstore.Column) (gormstore.Mapped, st
 		return gormstore.Mapped{}, "generated, and a field must be written"
 	}
 	switch {
+	case f.Type == record.JSONType && kind == "NUMERIC":
+		return gormstore.Mapped{}, strings.TrimSpace(existing.Type + ", in which SQLite changes texts that look like numbers, and a field of type json needs TEXT")
 	case f.Type == record.StringType && kind == "TEXT":
 		return gormstore.Mapped{Read: "{c} COLLATE BINARY", Indexed: true}, ""
 	case (f.Type == record.ListType || f.Type == record.JSONType) && kind == "TEXT":
@@ -117,6 +120,11 @@ func mapColumn(f *schema.Field, existing gormstore.Column) (gormstore.Mapped, st
 		return gormstore.Mapped{Read: "portolan_micros({c})", Write: "portolan_time({v})"}, ""
 	}
 	return gormstore.Mapped{}, wrong
+}
+
+// counts reports whether the column holds whole numbers that can be written.
+func counts(existing gormstore.Column) bool {
+	return affinity(existing.Type) == "INTEGER" && !existing.Generated
 }
 
 // layouts are the forms of a time that SQLite's own functions read.

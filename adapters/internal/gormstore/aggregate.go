@@ -119,7 +119,7 @@ func (s *Store) group(p *plan, a query.Aggregation, cells Cells) (query.Group, e
 	}
 	for i, m := range a.Measures {
 		cell := idCell + len(a.GroupBy) + 3*i
-		if group.Measures[i], err = s.measured(p.table, m, cells, cell); err != nil {
+		if group.Measures[i], err = s.measured(p, m, cells, cell); err != nil {
 			return group, err
 		}
 	}
@@ -127,18 +127,18 @@ func (s *Store) group(p *plan, a query.Aggregation, cells Cells) (query.Group, e
 }
 
 // measured returns the value of a measure out of its three cells.
-func (s *Store) measured(t *table, m query.Measure, cells Cells, cell int) (record.Value, error) {
+func (s *Store) measured(p *plan, m query.Measure, cells Cells, cell int) (record.Value, error) {
 	if m.Func == query.Count {
 		return record.Int(cells.Int(cell)), nil
 	}
-	f := &t.Fields[m.Field]
+	f := &p.table.Fields[m.Field]
 	kind := cells.Kind(cell)
 	switch {
 	case kind == NullKind:
 		return record.Null, nil
 	case m.Func == query.Minimum || m.Func == query.Maximum:
 		if kind != kinds[f.Type] {
-			return record.Null, t.unreadable(f, nil)
+			return record.Null, p.unreadable(f, cells, cell, nil)
 		}
 		return scalar(f, cells, cell), nil
 	case f.Type == record.FloatType:

@@ -146,12 +146,27 @@ func (w *writer) put(ctx context.Context, m *repository.Mutation, id record.Valu
 		return err
 	}
 	outcome.Revision = m.Revision
-	if w.table.own() {
-		now, err := w.prior(ctx, id, nil)
-		outcome.Revision = now.Was
+	if !w.table.own() {
+		return nil
+	}
+	now, err := w.prior(ctx, id, nil)
+	if err != nil {
 		return err
 	}
-	return nil
+	outcome.Revision = now.Was
+	return w.moved(*outcome, now)
+}
+
+// moved returns an error if a write has left the revision of a record as it
+// was, so that another writer would not know of it. The hash of a record may
+// stay, because then the record has.
+func (w *writer) moved(before, now repository.Outcome) error {
+	if w.table.Table.Revision == "" || !before.Existed || before.Was != now.Was {
+		return nil
+	}
+	return fault.New(fault.Conflict, w.store.op("Apply"), "the column %s of %s, which is to change with every write, did not change",
+		w.table.Table.Revision, w.table.path).Coded("revision-stands-still").
+		Hinting("let a trigger of the table change it, or configure no revision, so that the hash of a record is its revision")
 }
 
 // printPut prints the statement that inserts a record, or replaces one. Its
@@ -163,30 +178,43 @@ func (t *table) printPut(replace bool) Statement {
 		return out.statement()
 	}
 	out.write("UPDATE ", t.name, " SET ")
-	first := true
-	for i, column := range t.columns {
-		if i == t.ID {
-			continue
-		}
-		if !first {
-			out.write(", ")
-		}
-		first = false
-		out.write(column.name, " = ")
-		out.template(column.write, "", i)
+	changed := t.changed()
+	out.list(len(changed), func(i int) {
+		out.write(t.columns[changed[i]].name, " = ")
+		out.template(t.columns[changed[i]].write, "", changed[i])
+	})
+	if len(changed) > 0 && (t.stored != "" || t.counted != "") {
+		out.write(", ")
 	}
-	if !t.own() {
-		if !first {
-			out.write(", ")
-		}
+	switch {
+	case t.stored != "":
 		out.write(t.stored, " = ")
 		out.bind(len(t.columns), plain)
-	} else if first { // the id is all there is
+	case t.counted != "":
+		out.count()
+	case len(changed) == 0: // the id is all there is
 		out.write(t.columns[t.ID].name, " = ", t.columns[t.ID].name)
 	}
 	out.write(" WHERE ", t.columns[t.ID].read, " = ")
 	out.bind(len(t.columns)+1, plain)
 	return out.statement()
+}
+
+// changed returns the positions of the fields that replacing a record writes:
+// all but the id and a column that is counted up.
+func (t *table) changed() []int {
+	positions := make([]int, 0, len(t.columns))
+	for i, column := range t.columns {
+		if i != t.ID && column.name != t.counted {
+			positions = append(positions, i)
+		}
+	}
+	return positions
+}
+
+// count appends the counting up of the table's revision.
+func (p *printer) count() {
+	p.write(p.table.counted, " = coalesce(", p.table.name, ".", p.table.counted, ", 0) + 1")
 }
 
 // insert appends an INSERT of one record.
@@ -197,11 +225,17 @@ func (p *printer) insert() {
 	if !t.own() {
 		p.write(", ", t.stored)
 	}
+	if t.begun {
+		p.write(", ", t.counted)
+	}
 	p.write(") VALUES (")
 	p.list(len(t.columns), func(i int) { p.template(t.columns[i].write, "", i) })
 	if !t.own() {
 		p.write(", ")
 		p.bind(len(t.columns), plain)
+	}
+	if t.begun {
+		p.write(", 1")
 	}
 	p.write(")")
 }

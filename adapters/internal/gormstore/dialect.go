@@ -30,6 +30,10 @@ type Dialect struct {
 	// or says why it cannot.
 	Map func(field *schema.Field, existing Column) (mapped Mapped, why string)
 
+	// Counts reports whether a write can count up the column, in which an
+	// unmanaged table has its revisions. Others must move by themselves.
+	Counts func(existing Column) bool
+
 	// Describe returns what the table of the qualified name is, nil if there is
 	// none.
 	Describe func(db *gorm.DB, table string) (*Existing, error)

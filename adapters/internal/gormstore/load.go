@@ -21,7 +21,8 @@ func (s *Store) Load(ctx context.Context, load repository.Load) (repository.Load
 	loaded := repository.Loaded{Done: len(load.Rows)}
 	err = s.engine.Write(ctx, func(session Session) error {
 		var err error
-		loaded.Repeated, err = t.load(ctx, session, load)
+		w := writer{store: s, session: session, table: t}
+		loaded.Repeated, err = w.load(ctx, load)
 		if err != nil || load.Mark == nil {
 			return err
 		}
@@ -55,17 +56,17 @@ func (s *Store) mark(ctx context.Context, session Session, batch []repository.Mu
 }
 
 // load stores the rows and returns the positions of those that repeat.
-func (t *table) load(ctx context.Context, session Session, load repository.Load) ([]int, error) {
-	p := t.plans.find([]byte{'l'}, func() *plan {
-		return &plan{table: t, Statement: t.printLoad()}
+func (w *writer) load(ctx context.Context, load repository.Load) ([]int, error) {
+	p := w.table.plans.find([]byte{'l'}, func() *plan {
+		return &plan{table: w.table, Statement: w.table.printLoad()}
 	})
 	var repeated []int
 	var seen map[record.ID]bool
-	if t.own() { // the stored revisions say nothing of the run
+	if w.table.own() { // the stored revisions say nothing of the run
 		seen = make(map[record.ID]bool, len(load.Rows))
 	}
-	run := ArgOf(record.String(load.Run))
-	operands := make([]Arg, len(t.columns)+2)
+	operands := make([]Arg, len(w.table.columns)+2)
+	operands[len(operands)-1] = ArgOf(record.String(load.Run))
 	args := make([]Arg, len(p.slots))
 	for i := range load.Rows {
 		row := &load.Rows[i]
@@ -76,28 +77,47 @@ func (t *table) load(ctx context.Context, session Session, load repository.Load)
 		if seen != nil {
 			seen[row.ID] = true
 		}
+		id, possible := idValue(w.table.Collection, row.ID)
+		if !possible {
+			return nil, fault.New(fault.Invalid, w.store.op("Load"), "the id of row %d is not one of %s", i, w.table.Name)
+		}
 		for j, v := range row.Fields {
 			operands[j] = ArgOf(v)
 		}
-		id, possible := idValue(t.Collection, row.ID)
-		if !possible {
-			return nil, fault.New(fault.Invalid, t.dialect.Name+".Load", "the id of row %d is not one of %s", i, t.Name)
-		}
-		operands[t.ID] = ArgOf(id)
-		operands[len(t.columns)] = Arg{Kind: TextKind, text: string(row.Revision)}
-		operands[len(t.columns)+1] = run
+		operands[w.table.ID] = ArgOf(id)
+		operands[len(w.table.columns)] = Arg{Kind: TextKind, text: string(row.Revision)}
 		for j, slot := range p.slots {
 			args[j] = operands[slot.operand]
 		}
-		changed, err := session.Exec(ctx, &p.Statement, args)
+		changed, err := w.loadRow(ctx, p, id, args)
 		if err != nil {
 			return nil, err
 		}
-		if changed == 0 && !t.own() {
+		if changed == 0 && !w.table.own() {
 			repeated = append(repeated, i)
 		}
 	}
 	return repeated, nil
+}
+
+// loadRow stores one row, and sees to it that its revision moves where only the
+// table can do that.
+func (w *writer) loadRow(ctx context.Context, p *plan, id record.Value, args []Arg) (changed int64, err error) {
+	if w.table.Table.Revision == "" || w.table.counted != "" {
+		return w.session.Exec(ctx, &p.Statement, args)
+	}
+	before, err := w.prior(ctx, id, nil)
+	if err != nil {
+		return 0, err
+	}
+	if changed, err = w.session.Exec(ctx, &p.Statement, args); err != nil {
+		return 0, err
+	}
+	now, err := w.prior(ctx, id, nil)
+	if err != nil {
+		return 0, err
+	}
+	return changed, w.moved(before, now)
 }
 
 // printLoad prints the statement that stores a record unless the run stored
@@ -109,18 +129,22 @@ func (t *table) printLoad() Statement {
 	id := t.columns[t.ID].name
 	out.write(" ON CONFLICT (", id, ") DO UPDATE SET ")
 	set := make([]string, 0, len(t.columns))
-	for i, column := range t.columns {
-		if i != t.ID {
-			set = append(set, column.name)
-		}
+	for _, position := range t.changed() {
+		set = append(set, t.columns[position].name)
 	}
 	if !t.own() {
 		set = append(set, t.stored)
 	}
-	if len(set) == 0 {
+	if len(set) == 0 && t.counted == "" {
 		set = append(set, id)
 	}
 	out.list(len(set), func(i int) { out.write(set[i], " = excluded.", set[i]) })
+	if t.counted != "" {
+		if len(set) > 0 {
+			out.write(", ")
+		}
+		out.count()
+	}
 	if !t.own() {
 		out.write(" WHERE substr(", t.name, ".", t.stored, ", 1, length(")
 		out.bind(len(t.columns)+1, plain)

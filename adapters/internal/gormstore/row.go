@@ -3,6 +3,8 @@ package gormstore
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -198,10 +200,10 @@ func (p *plan) append(dst []byte, cells Cells, cell int) ([]byte, error) {
 		return append(dst, "null"...), nil
 	}
 	if kind != kinds[f.Type] {
-		return nil, p.table.unreadable(f, nil)
+		return nil, p.unreadable(f, cells, cell, nil)
 	}
 	if p.table.columns[position].foreign {
-		v, err := p.foreign(f, cells.Bytes(cell))
+		v, err := p.foreign(f, cells, cell)
 		return record.AppendValue(dst, v), err
 	}
 	switch f.Type {
@@ -240,9 +242,9 @@ func (p *plan) value(cells Cells, cell int) (record.Value, error) {
 	case kind == NullKind:
 		return record.Null, nil
 	case kind != kinds[f.Type]:
-		return record.Null, p.table.unreadable(f, nil)
+		return record.Null, p.unreadable(f, cells, cell, nil)
 	case f.Type == record.ListType, p.table.columns[position].foreign:
-		return p.foreign(f, cells.Bytes(cell))
+		return p.foreign(f, cells, cell)
 	}
 	return scalar(f, cells, cell), nil
 }
@@ -272,17 +274,25 @@ func scalar(f *schema.Field, cells Cells, cell int) record.Value {
 }
 
 // foreign reads JSON that may not be canonical.
-func (p *plan) foreign(f *schema.Field, raw []byte) (record.Value, error) {
-	v, err := f.FromJSON(raw)
+func (p *plan) foreign(f *schema.Field, cells Cells, cell int) (record.Value, error) {
+	v, err := f.FromJSON(cells.Bytes(cell))
 	if err != nil {
-		return record.Null, p.table.unreadable(f, err)
+		return record.Null, p.unreadable(f, cells, cell, err)
 	}
 	return v, nil
 }
 
-// unreadable returns the error that a stored value is not of its field's type,
-// which only another program can have written.
-func (t *table) unreadable(f *schema.Field, cause error) error {
-	return fault.New(fault.Internal, t.dialect.Name+".read", "the table %s holds a value in %s that is no %s",
-		t.path, f.Name, f.Type).Coded("stored-value").Because(cause)
+// unreadable returns the error that the value in the cell is not of its field's
+// type, which only another program can have written. The log says in which
+// record.
+func (p *plan) unreadable(f *schema.Field, cells Cells, cell int, cause error) error {
+	err := fmt.Errorf("%s.%s holds %s", p.table.path, f.Name, kindNames[cells.Kind(cell)])
+	if p.encoder != nil { // its rows are records, and not groups of them
+		err = fmt.Errorf("%w in the record %q", err, appendName(nil, cells, idCell))
+	}
+	return fault.New(fault.Internal, p.table.dialect.Name+".read", "the table %s holds a value in %s that is no %s",
+		p.table.path, f.Name, f.Type).Coded("stored-value").Because(errors.Join(err, cause))
 }
+
+// kindNames are what the log calls stored values.
+var kindNames = [...]string{NullKind: "null", IntKind: "a whole number", FloatKind: "a float", TextKind: "a text", BlobKind: "octets"}

@@ -25,6 +25,8 @@ type table struct {
 	columns  []column
 	revision string          // the expression that reads the revision; empty if the hash of the record serves
 	stored   string          // the quoted column that a write puts the revision in, or empty
+	counted  string          // the quoted column of revisions that a write counts up, or empty
+	begun    bool            // and that an insert must begin, because nothing else does
 	whole    *record.Encoder // of all fields, for the hash
 	plans    plans
 }
@@ -105,9 +107,23 @@ func (d *Dialect) unmanaged(c *schema.Collection, existing *Existing) (*table, [
 				Detail: missing(t.path, name, existing.names())})
 			return nil, places
 		}
-		t.revision = "hex(" + d.quote(found.Name) + ")"
+		t.revised(found)
 	}
 	return t, places
+}
+
+// revised makes the column that of the table's revisions. A counter of which
+// nothing is known yet stands at 0.
+func (t *table) revised(found *Column) {
+	name := t.dialect.quote(found.Name)
+	t.revision = "hex(" + name + ")"
+	if !t.dialect.Counts(*found) {
+		return
+	}
+	t.revision = "hex(coalesce(" + name + ", 0))"
+	t.counted = name
+	_, field := t.Position(found.Name)
+	t.begun = found.Mandatory && !field
 }
 
 func (m Mapped) column(name string) column {
