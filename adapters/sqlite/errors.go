@@ -2,6 +2,9 @@ package sqlite
 
 import (
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -62,4 +65,40 @@ func classify(op string, err error) *fault.Error {
 		means = class{fault.Internal, "internal", "the database refused a statement", ""}
 	}
 	return &fault.Error{Kind: means.kind, Code: means.code, Detail: means.detail, Hint: means.hint, Op: op, Cause: err}
+}
+
+// explain says of a database that cannot be opened or written what of its path
+// is in the way, which SQLite does not.
+func explain(path string, failed *fault.Error) *fault.Error {
+	if failed.Code != "cannot-open" && failed.Code != "read-only" {
+		return failed
+	}
+	directory := filepath.Dir(path)
+	at, err := os.Stat(directory)
+	file, none := os.Stat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		failed.Detail = fmt.Sprintf("the directory %s of the database does not exist", directory)
+		return failed.Hinting("create the directory, or let path name a file in one that exists")
+	case err == nil && !at.IsDir():
+		failed.Detail = fmt.Sprintf("%s is no directory, and the database cannot be in it", directory)
+		return failed.Hinting("let path name a file in a directory that exists")
+	case none == nil && file.IsDir():
+		failed.Detail = fmt.Sprintf("%s is a directory, and the database is to be a file", path)
+		return failed.Hinting("let path name a file in it")
+	case err == nil && !writable(directory):
+		failed.Detail = fmt.Sprintf("the directory %s of the database is not writable", directory)
+		return failed.Hinting("allow this program's user to write to the directory: SQLite keeps files beside the database")
+	}
+	failed.Detail = fmt.Sprintf("the database %s cannot be opened to be written", path)
+	return failed.Hinting("allow this program's user to read and write the file, and those beside it")
+}
+
+// writable reports whether a file can be made in the directory.
+func writable(directory string) bool {
+	probe, err := os.CreateTemp(directory, ".portolan-*")
+	if err != nil {
+		return false
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name())) == nil
 }

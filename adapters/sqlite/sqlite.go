@@ -70,8 +70,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		opening := classify("sqlite.Open", err)
-		return nil, opening.Hinting("path must name a file that can be written, in a directory that exists")
+		return nil, explain(cfg.Path, classify("sqlite.Open", err))
 	}
 	return &Store{gormstore.New(&dialect, engine), engine, cfg.Path != memory}, nil
 }

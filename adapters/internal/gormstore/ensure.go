@@ -17,6 +17,20 @@ func (s *Store) Ensure(ctx context.Context, collections []*schema.Collection) er
 	if err := s.ready(ctx, "Ensure"); err != nil {
 		return err
 	}
+	return s.migrate(ctx, collections, true)
+}
+
+// Check returns the error that Ensure would return, and changes nothing. What
+// Ensure would only have to add is no error.
+func (s *Store) Check(ctx context.Context, collections []*schema.Collection) error {
+	if err := s.ready(ctx, "Check"); err != nil {
+		return err
+	}
+	return s.migrate(ctx, collections, false)
+}
+
+// migrate looks at every table, and changes them if apply is set.
+func (s *Store) migrate(ctx context.Context, collections []*schema.Collection, apply bool) error {
 	var m migration
 	err := s.engine.Migrate(ctx, func(db *gorm.DB) error {
 		m = migration{dialect: s.dialect, db: db, taken: map[string]string{}}
@@ -28,10 +42,13 @@ func (s *Store) Ensure(ctx context.Context, collections []*schema.Collection) er
 				return err
 			}
 		}
-		if len(m.places) > 0 {
+		switch {
+		case len(m.places) > 0:
 			return conflict(s.op("Ensure"), m.places)
+		case apply:
+			return m.apply()
 		}
-		return m.apply()
+		return nil
 	})
 	if err != nil {
 		return s.fail(ctx, "Ensure", err)
@@ -73,7 +90,7 @@ type typeRow struct {
 	Type  string
 }
 
-// begin reads the types that are kept.
+// begin reads the types that are kept, if there are any.
 func (m *migration) begin() error {
 	text := &schema.Field{Type: record.StringType, MaxLength: 200}
 	columns := make([]string, 0, 4)
@@ -88,7 +105,8 @@ func (m *migration) begin() error {
 	m.types = map[typeKey]string{}
 	if existing == nil {
 		create := "CREATE TABLE " + m.dialect.quote(typesTable) + " (" + strings.Join(columns, ", ") + ")"
-		return m.db.Exec(create + m.dialect.TableSuffix).Error
+		m.ddl = append(m.ddl, create+m.dialect.TableSuffix)
+		return nil
 	}
 	var rows []typeRow
 	if err := m.db.Table(typesTable).Find(&rows).Error; err != nil {
