@@ -3,7 +3,6 @@ package layer
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/portolan-io/portolan/ports/telemetry"
 )
@@ -12,32 +11,39 @@ import (
 // order; ends come in the reverse order, so that each encloses the next. Of one
 // it is that one.
 func Observers(all ...telemetry.Observer) telemetry.Observer {
-	if len(all) == 1 {
+	switch len(all) {
+	case 0:
+		return unobserved{}
+	case 1:
 		return all[0]
 	}
-	return observers(slices.Clone(all))
+	return pair{all[0], Observers(all[1:]...)}
 }
 
-type observers []telemetry.Observer
+// A pair is two observers, the second within the first. More than two are pairs
+// of pairs: an operation then costs one allocation for each beyond the first.
+type pair struct{ outer, inner telemetry.Observer }
 
-// Start starts op with every observer, each in the context of the one before.
-func (o observers) Start(ctx context.Context, op telemetry.Op) (context.Context, func(error)) {
-	ends := make([]func(error), len(o))
-	for i, each := range o {
-		ctx, ends[i] = each.Start(ctx, op)
-	}
+// Start starts op with both, the inner one in the context of the outer.
+func (p pair) Start(ctx context.Context, op telemetry.Op) (context.Context, func(error)) {
+	ctx, endOuter := p.outer.Start(ctx, op)
+	ctx, endInner := p.inner.Start(ctx, op)
 	return ctx, func(err error) {
-		for _, end := range slices.Backward(ends) {
-			end(err)
-		}
+		endInner(err)
+		endOuter(err)
 	}
 }
 
-// Close closes every observer, also after one that could not deliver.
-func (o observers) Close(ctx context.Context) error {
-	var all []error
-	for _, each := range o {
-		all = append(all, each.Close(ctx))
-	}
-	return errors.Join(all...)
+// Close closes both, also if the first could not deliver.
+func (p pair) Close(ctx context.Context) error {
+	return errors.Join(p.outer.Close(ctx), p.inner.Close(ctx))
 }
+
+// unobserved is the observer of no observers.
+type unobserved struct{}
+
+func (unobserved) Start(ctx context.Context, _ telemetry.Op) (context.Context, func(error)) {
+	return ctx, func(error) {}
+}
+
+func (unobserved) Close(context.Context) error { return nil }

@@ -7,13 +7,14 @@ import (
 	"database/sql"
 	"net/http"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/portolan-io/portolan/adapters/internal/memo"
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/ports/telemetry"
 )
@@ -29,6 +30,20 @@ type Observer struct {
 	total    *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	inFlight *prometheus.GaugeVec
+	running  *memo.Map[telemetry.Op, prometheus.Gauge]
+	endings  *memo.Map[ending, endingFigures]
+}
+
+// An ending is an operation with how it ended: "ok" or the kind of its error.
+type ending struct {
+	telemetry.Op
+	code string
+}
+
+// endingFigures are what an ending is counted and timed with.
+type endingFigures struct {
+	total    prometheus.Counter
+	duration prometheus.Observer
 }
 
 // buckets are upper bounds in seconds: finer than the usual ones below a
@@ -56,26 +71,34 @@ func Open(context.Context, Config) (*Observer, error) {
 	}
 	o.registry.MustRegister(o.total, o.duration, o.inFlight,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	o.running = memo.New(func(op telemetry.Op) prometheus.Gauge {
+		return o.inFlight.WithLabelValues(label(op.Port), label(op.Name), label(op.Collection))
+	})
+	o.endings = memo.New(func(e ending) endingFigures {
+		labels := []string{label(e.Port), label(e.Name), label(e.Collection), e.code}
+		return endingFigures{o.total.WithLabelValues(labels...), o.duration.WithLabelValues(labels...)}
+	})
 	return o, nil
 }
 
 // Start counts op as in flight until it ends, and then times it.
 func (o *Observer) Start(ctx context.Context, op telemetry.Op) (context.Context, func(error)) {
-	port, name, collection := label(op.Port), label(op.Name), label(op.Collection)
-	inFlight := o.inFlight.WithLabelValues(port, name, collection)
+	inFlight := o.running.Get(op)
 	inFlight.Inc()
 	began := time.Now()
-	var once sync.Once
+	var ended atomic.Bool
 	return ctx, func(err error) {
-		once.Do(func() {
-			code := "ok"
-			if err != nil {
-				code = string(fault.KindOf(err))
-			}
-			inFlight.Dec()
-			o.total.WithLabelValues(port, name, collection, code).Inc()
-			o.duration.WithLabelValues(port, name, collection, code).Observe(time.Since(began).Seconds())
-		})
+		if ended.Swap(true) {
+			return
+		}
+		code := "ok"
+		if err != nil {
+			code = string(fault.KindOf(err))
+		}
+		inFlight.Dec()
+		figures := o.endings.Get(ending{op, code})
+		figures.total.Inc()
+		figures.duration.Observe(time.Since(began).Seconds())
 	}
 }
 
