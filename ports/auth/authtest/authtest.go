@@ -161,7 +161,7 @@ func done(t contract.T, h Harness) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	got, err := h.Authenticator.Authenticate(ctx, credential)
-	if err != context.Canceled && (err != nil || got.Subject != want.Subject) {
+	if err != context.Canceled && (err != nil || got.Subject != want.Subject) { //nolint:errorlint // as it is, not wrapped
 		t.Errorf("Authenticate with a cancelled context = %v, want %v as it is", err, context.Canceled)
 	}
 }

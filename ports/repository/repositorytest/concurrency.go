@@ -110,7 +110,7 @@ func count(ctx context.Context, s repository.Store, times int) error {
 	for times > 0 {
 		rows, err := s.Get(ctx, view, []record.ID{"a"})
 		if err != nil || len(rows) != 1 {
-			return fmt.Errorf("Get returned %d rows and the error %w", len(rows), err)
+			return fmt.Errorf("got %d rows and the error %w", len(rows), err)
 		}
 		next := at("a", int(rows[0].Values[fieldInt].AsInt())+1)
 		_, err = s.Apply(ctx, []repository.Mutation{putIf(things(), next, repository.At(rows[0].Revision))})
@@ -207,10 +207,10 @@ func oneRevision(ctx context.Context, s repository.Store, size int64) error {
 		Collection: things(), GroupBy: []int{fieldInt}, Limit: 100, Measures: []query.Measure{{Func: query.Count, As: "n"}},
 	})
 	if err != nil {
-		return fmt.Errorf("Aggregate: %w", err)
+		return fmt.Errorf("aggregating: %w", err)
 	}
 	if len(groups) != 1 || groups[0].Measures[0].AsInt() != size {
-		return fmt.Errorf("Aggregate returned %d groups, want one of %d", len(groups), size)
+		return fmt.Errorf("got %d groups, want one of %d", len(groups), size)
 	}
 	return nil
 }

@@ -67,12 +67,12 @@ func comparisons(field int, records []record.Record) []query.Expr {
 	f := &things().Fields[field]
 	operands := operands(field, records)
 	exprs := []query.Expr{comparison(query.Eq, field, record.Null), comparison(query.Ne, field, record.Null)}
-	switch {
-	case f.Type == record.ListType:
+	switch f.Type {
+	case record.ListType:
 		return append(exprs, each(query.Has, field, append(items(operands), record.Null))...)
-	case f.Type == record.JSONType:
+	case record.JSONType:
 		return exprs
-	case f.Type == record.BytesType || f.Type == record.BoolType:
+	case record.BytesType, record.BoolType:
 		exprs = append(exprs, each(query.Eq, field, operands)...)
 		return append(exprs, each(query.Ne, field, operands)...)
 	}

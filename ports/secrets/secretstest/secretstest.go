@@ -169,7 +169,7 @@ func done(t contract.T, h Harness) {
 	h.Set(t, "late", "value")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if got, err := h.Source.Secret(ctx, "late"); err != context.Canceled && (err != nil || got != "value") {
+	if got, err := h.Source.Secret(ctx, "late"); err != context.Canceled && (err != nil || got != "value") { //nolint:errorlint // as it is, not wrapped
 		t.Errorf("Secret with a cancelled context = %q, %v; want %v as it is", got, err, context.Canceled)
 	}
 }

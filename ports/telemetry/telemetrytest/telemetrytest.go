@@ -205,7 +205,7 @@ func within(t contract.T, what string, f func()) {
 }
 
 // patience is far more than what does not block takes on a slow machine.
-var patience = 20 * time.Second
+var patience = 20 * time.Second //nolint:gochecknoglobals // this suite's own tests have less
 
 func (h Harness) ended(t contract.T) map[Ended]int {
 	if h.Ended == nil {
