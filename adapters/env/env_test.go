@@ -25,10 +25,10 @@ func TestSuite(t *testing.T) {
 			Source: source,
 			Set: func(ct contract.T, name, value string) {
 				variable := "PORTOLAN_ENV_TEST_" + variables[name]
-				if err := os.Setenv(variable, value); err != nil {
+				if err := os.Setenv(variable, value); err != nil { //nolint:usetesting // it ends with its case, before the test does
 					ct.Fatalf("setting %s: %v", variable, err)
 				}
-				ct.Cleanup(func() { os.Unsetenv(variable) })
+				ct.Cleanup(func() { _ = os.Unsetenv(variable) })
 			},
 		}
 	})

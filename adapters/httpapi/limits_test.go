@@ -200,7 +200,7 @@ func TestInflate(t *testing.T) {
 		{"the line breaks", io.MultiReader(bytes.NewReader(packed[:20]), failingReader{broken}), gzipSlack, broken},
 	}
 	for _, tt := range tests {
-		if _, err := inflate(tt.input, tt.limit); !errors.Is(err, tt.want) || errors.Is(err, errGzip) != (tt.want == errGzip) {
+		if _, err := inflate(tt.input, tt.limit); !errors.Is(err, tt.want) || errors.Is(err, errGzip) != errors.Is(tt.want, errGzip) {
 			t.Errorf("%s: got %v, want %v", tt.name, err, tt.want)
 		}
 	}

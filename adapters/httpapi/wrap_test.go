@@ -244,7 +244,7 @@ func TestPanicAfterTheBeginning(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() {
-		if p := recover(); p != http.ErrAbortHandler {
+		if p := recover(); p != http.ErrAbortHandler { //nolint:errorlint // a panic's value, which net/http compares as it is
 			t.Errorf("got %v, want the connection broken off", p)
 		}
 	}()

@@ -158,7 +158,7 @@ func TestTraceTellsEveryMethod(t *testing.T) {
 		}
 		lines = nil
 		out := reflect.ValueOf(store).MethodByName(name).Call(in)
-		if err, _ := out[len(out)-1].Interface().(error); err != errStale {
+		if err, _ := out[len(out)-1].Interface().(error); err != errStale { //nolint:errorlint // the store's own, not wrapped
 			t.Errorf("%s = %v, want the store's error", name, err)
 		}
 		collection := "products"
@@ -170,7 +170,7 @@ func TestTraceTellsEveryMethod(t *testing.T) {
 			t.Errorf("%s tells (-want +got):\n%s", name, diff)
 		}
 	}
-	if !store.Capabilities().Durable || store.Close() != errStale {
+	if !store.Capabilities().Durable || store.Close() != errStale { //nolint:errorlint // the store's own, not wrapped
 		t.Errorf("Capabilities or Close is not the store's own")
 	}
 }

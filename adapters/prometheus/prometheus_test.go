@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"strings"
@@ -31,7 +32,7 @@ func open(t *testing.T) *prometheus.Observer {
 func samples(t contract.T, o *prometheus.Observer) map[string]float64 {
 	t.Helper()
 	answer := httptest.NewRecorder()
-	o.Handler().ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
+	o.Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	if answer.Code != 200 {
 		t.Fatalf("/metrics answers %d: %s", answer.Code, answer.Body)
 	}

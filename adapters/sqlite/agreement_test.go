@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -99,6 +98,6 @@ func pages(t testing.TB, store *Store, q query.Query) []string {
 		}
 		q.After = page.Next
 	}
-	t.Fatal(fmt.Sprintf("%s: does not end", q.Canonical()))
+	t.Fatalf("%s: does not end", q.Canonical())
 	return nil
 }

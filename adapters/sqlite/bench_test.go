@@ -161,6 +161,7 @@ func BenchmarkGet(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
+		defer stmt.Close()
 		encoder := record.NewEncoder(c.Names(c.All()))
 		for i := range b.N {
 			if _, err := scanByHand(stmt.QueryRowContext(ctx, string(product(i*7%benchRows).ID)).Scan, encoder, nil); err != nil {
@@ -197,23 +198,34 @@ func BenchmarkFind20(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
+		defer stmt.Close()
 		encoder := record.NewEncoder(c.Names(c.All()))
 		for i := range b.N {
-			rows, err := stmt.QueryContext(ctx, i%250)
-			if err != nil {
-				b.Fatal(err)
-			}
-			n := 0
-			for ; rows.Next(); n++ {
-				if _, err := scanByHand(rows.Scan, encoder, nil); err != nil {
-					b.Fatal(err)
-				}
-			}
-			if err := rows.Close(); err != nil || n != 21 {
-				b.Fatal(n, err)
+			if n := pageByHand(ctx, b, stmt, encoder, i%250); n != 21 {
+				b.Fatal(n)
 			}
 		}
 	})
+}
+
+// pageByHand reads the rows of a category and returns how many there were.
+func pageByHand(ctx context.Context, b *testing.B, stmt *sql.Stmt, encoder *record.Encoder, category int) int {
+	b.Helper()
+	rows, err := stmt.QueryContext(ctx, category)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer rows.Close()
+	n := 0
+	for ; rows.Next(); n++ {
+		if _, err := scanByHand(rows.Scan, encoder, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		b.Fatal(err)
+	}
+	return n
 }
 
 func BenchmarkApplyOne(b *testing.B) {
@@ -304,6 +316,7 @@ func loadByHand(b *testing.B, db *sql.DB, rows []record.Record) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	defer stmt.Close()
 	for _, row := range rows {
 		if _, err := stmt.Exec(argsByHand(row)...); err != nil {
 			b.Fatal(err)

@@ -157,10 +157,10 @@ func TestKilled(t *testing.T) {
 		for lines := bufio.NewScanner(out); lines.Scan(); {
 			acknowledged, _ = strconv.Atoi(lines.Text())
 			if acknowledged == 20*(round+1) {
-				cmd.Process.Kill() // what it still says is read to the end
+				_ = cmd.Process.Kill() // what it still says is read to the end
 			}
 		}
-		cmd.Wait()
+		_ = cmd.Wait() // by the signal
 		store := openTest(t, path)
 		lefts, rights := ids(t, store, counters("lefts")), ids(t, store, counters("rights"))
 		if lefts < acknowledged || lefts != rights {

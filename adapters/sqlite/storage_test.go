@@ -122,7 +122,7 @@ func TestOpenRefuses(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			store, err := Open(t.Context(), tt.cfg)
 			if err == nil {
-				store.Close()
+				_ = store.Close()
 			}
 			if got := fault.Of(err); got == nil || got.Kind != tt.kind || got.Code != tt.code {
 				t.Errorf("Open(%+v): got %v, want %s with the code %s", tt.cfg, err, tt.kind, tt.code)

@@ -40,6 +40,9 @@ func TestTables(t *testing.T) {
 		}
 		got = append(got, text)
 	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
 	want := []string{
 		"CREATE TABLE `my-things` (`id` INTEGER PRIMARY KEY NOT NULL, `name` TEXT, `price` INTEGER, `_rev` TEXT NOT NULL, `made` INTEGER) STRICT",
 		"CREATE INDEX `my-things_made_id` ON `my-things` (`made`, `id`)",
