@@ -45,12 +45,14 @@ func TestCapConnections(t *testing.T) {
 		t.Fatal("a second connection was accepted beside the first")
 	default:
 	}
-	first.Close()
-	first.Close() // gives its slot back once
+	_ = first.Close()
+	_ = first.Close() // gives its slot back once
 	second := <-accepted
 	defer second.Close()
 	go accept()
-	listener.Close()
+	if err := listener.Close(); err != nil {
+		t.Error(err)
+	}
 	if err := <-failed; !errors.Is(err, net.ErrClosed) {
 		t.Errorf("after Close Accept returns %v", err)
 	}

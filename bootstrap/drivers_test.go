@@ -45,7 +45,6 @@ func TestGraph(t *testing.T) {
 }
 
 func TestCheckDrivers(t *testing.T) {
-	type settings struct{}
 	number := func(context.Context, int) (*memory.Store, error) { return nil, nil }
 	for _, tt := range []struct {
 		name    string

@@ -106,7 +106,7 @@ func (doc *document) include(pattern, dir string, node *yaml.Node, found *mistak
 	for _, path := range paths {
 		text, err := readConfigFile(path)
 		if err != nil {
-			*found = append(*found, err.(mistakes)...)
+			*found = append(*found, err.(mistakes)...) //nolint:errorlint // it returns nothing else
 			continue
 		}
 		if root := parseYAML(path, text, found); root != nil {

@@ -32,13 +32,13 @@ func run(t *testing.T, until string, start func(out io.Writer) int) *running {
 	reader, writer := io.Pipe()
 	go func() {
 		code := start(writer)
-		writer.Close()
+		_ = writer.Close() // a pipe's never fails
 		r.exited <- code
 	}()
 	for scanner := bufio.NewScanner(reader); scanner.Scan(); {
 		r.lines = append(r.lines, scanner.Text())
 		if strings.Contains(scanner.Text(), until) {
-			go io.Copy(io.Discard, reader)
+			go func() { _, _ = io.Copy(io.Discard, reader) }()
 			return r
 		}
 	}
