@@ -27,7 +27,9 @@ var built struct {
 func TestMain(m *testing.M) {
 	code := m.Run()
 	if built.dir != "" {
-		os.RemoveAll(built.dir)
+		if err := os.RemoveAll(built.dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
 	}
 	os.Exit(code)
 }
@@ -36,7 +38,7 @@ func TestMain(m *testing.M) {
 func program(t *testing.T, name string) string {
 	t.Helper()
 	built.Do(func() {
-		if built.dir, built.err = os.MkdirTemp("", "portolan-test-"); built.err != nil {
+		if built.dir, built.err = os.MkdirTemp("", "portolan-test-"); built.err != nil { //nolint:usetesting // it outlives the test that is the first to need it
 			return
 		}
 		for name, pkg := range map[string]string{"portolan": "..", "generate": "./load/generate"} {
@@ -93,8 +95,8 @@ func serve(t *testing.T, dir, config string, env ...string) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		cmd.Process.Signal(syscall.SIGTERM)
-		killer := time.AfterFunc(15*time.Second, func() { cmd.Process.Kill() })
+		_ = cmd.Process.Signal(syscall.SIGTERM) // if it has ended, Wait says how
+		killer := time.AfterFunc(15*time.Second, func() { _ = cmd.Process.Kill() })
 		defer killer.Stop()
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("the server ended with %v\n%s", err, log.String())

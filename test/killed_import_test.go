@@ -84,8 +84,8 @@ func killed(t *testing.T, dir string, random *rand.Rand, args []string) bool {
 		t.Fatal(err)
 	}
 	time.Sleep(time.Duration(60+random.IntN(240)) * time.Millisecond)
-	cmd.Process.Kill()
-	cmd.Wait()
+	_ = cmd.Process.Kill() // it may have ended
+	_ = cmd.Wait()         // the exit code is looked at below
 	switch code := cmd.ProcessState.ExitCode(); code {
 	case -1: // by the signal
 		return true

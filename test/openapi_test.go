@@ -166,13 +166,13 @@ func startProxy(t *testing.T, bin, document, upstream string) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // by the signal
 		log.Close()
 	})
 	for range 400 {
 		if connection, err := net.Dial("tcp", address); err == nil {
-			connection.Close()
+			_ = connection.Close()
 			return "http://" + address
 		}
 		time.Sleep(50 * time.Millisecond)
