@@ -6,19 +6,17 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	api "go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/propagation"
-	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/portolan-io/portolan/adapters/internal/memo"
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/ports/telemetry"
 )
@@ -35,25 +33,18 @@ type Config struct {
 	Failed func(error) `yaml:"-"`
 }
 
-// The names of attributes. error.type is OpenTelemetry's own.
-const (
-	portKey       = attribute.Key("portolan.port")
-	operationKey  = attribute.Key("portolan.operation")
-	collectionKey = attribute.Key("portolan.collection")
-	errorKey      = attribute.Key("error.type")
-)
-
 const scope = "github.com/portolan-io/portolan"
 
 // An Observer is a telemetry.Observer over OpenTelemetry. Spans wait in a
 // bounded queue and are dropped when it is full, so that a back end that is
 // slow or gone costs nothing but telemetry.
 type Observer struct {
-	traces   *sdktrace.TracerProvider
-	metrics  *sdkmetric.MeterProvider
-	tracer   trace.Tracer
-	duration metric.Float64Histogram
-	close    func(context.Context) error
+	exports    exports
+	tracer     trace.Tracer
+	duration   metric.Float64Histogram
+	beginnings *memo.Map[telemetry.Op, beginning]
+	endings    *memo.Map[ending, []metric.RecordOption]
+	close      func(context.Context) error
 }
 
 // Open returns an observer. It does not wait for the back end, which may come
@@ -62,11 +53,14 @@ func Open(ctx context.Context, cfg Config) (*Observer, error) {
 	if cfg.Failed != nil {
 		api.SetErrorHandler(api.ErrorHandlerFunc(cfg.Failed))
 	}
-	traces, metrics, err := providers(ctx)
+	traces, metrics, asked, err := providers(ctx)
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "otel.Open", "the OTEL_* environment variables cannot be followed").Because(err)
 	}
-	o := &Observer{traces: traces, metrics: metrics, tracer: traces.Tracer(scope)}
+	o := &Observer{
+		exports: asked, tracer: traces.Tracer(scope),
+		beginnings: memo.New(beginningOf), endings: memo.New(measured),
+	}
 	o.duration, err = metrics.Meter(scope).Float64Histogram("portolan.operation.duration",
 		metric.WithUnit("s"), metric.WithDescription("How long operations took."),
 		metric.WithExplicitBucketBoundaries(.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30))
@@ -82,33 +76,46 @@ func Open(ctx context.Context, cfg Config) (*Observer, error) {
 	return o, nil
 }
 
-// Start starts a span within that of ctx.
+// Start starts a span within that of ctx. Where spans are not exported, it only
+// sees to it that there is a trace id for the log.
 func (o *Observer) Start(ctx context.Context, op telemetry.Op) (context.Context, func(error)) {
-	attributes := []attribute.KeyValue{portKey.String(text(op.Port)), operationKey.String(text(op.Name))}
-	if op.Collection != "" {
-		attributes = append(attributes, collectionKey.String(text(op.Collection)))
+	var span trace.Span
+	if o.exports.traces {
+		b := o.beginnings.Get(op)
+		ctx, span = o.tracer.Start(ctx, b.name, b.options...)
+	} else {
+		ctx = traced(ctx)
 	}
-	name, kind := text(op.Port)+" "+text(op.Name), trace.SpanKindInternal
-	if op.Port == "http" {
-		name, kind = text(op.Name), trace.SpanKindServer
+	if span == nil && !o.exports.metrics {
+		return ctx, ignored
 	}
 	began := time.Now()
-	ctx, span := o.tracer.Start(ctx, name, trace.WithSpanKind(kind), trace.WithAttributes(attributes...))
-	var once sync.Once
+	var ended atomic.Bool
 	return ctx, func(err error) {
-		once.Do(func() {
-			if err != nil {
-				failed := errorKey.String(string(fault.KindOf(err)))
-				attributes = append(attributes, failed)
-				span.SetAttributes(failed)
-			}
-			if status, description := statusOf(err); status != codes.Unset {
-				span.SetStatus(status, description)
-			}
-			span.End()
-			o.duration.Record(ctx, time.Since(began).Seconds(), metric.WithAttributes(attributes...))
-		})
+		if ended.Swap(true) {
+			return
+		}
+		if span != nil {
+			finish(span, err)
+		}
+		if o.exports.metrics {
+			o.duration.Record(ctx, time.Since(began).Seconds(), o.endings.Get(ending{op, fault.KindOf(err)})...)
+		}
 	}
+}
+
+// ignored is the end of an operation that nobody is told of.
+func ignored(error) {}
+
+// finish ends a span with the error that its operation ended with.
+func finish(span trace.Span, err error) {
+	if err != nil {
+		span.SetAttributes(errorKey.String(string(fault.KindOf(err))))
+	}
+	if status, description := statusOf(err); status != codes.Unset {
+		span.SetStatus(status, description)
+	}
+	span.End()
 }
 
 // statusOf says whether an operation failed. What the caller did wrong is no
@@ -120,9 +127,6 @@ func statusOf(err error) (codes.Code, string) {
 	}
 	return codes.Unset, ""
 }
-
-// text makes s UTF-8: one string that is not would spoil its whole batch.
-func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 // Close delivers what is still held, for as long as ctx allows. What it returns
 // says only that something was lost.
@@ -140,5 +144,8 @@ func TraceID(ctx context.Context) string {
 // Extract returns ctx as part of the trace that the headers of a request name
 // (W3C Trace Context), or as it is if they name none or are malformed.
 func Extract(ctx context.Context, header http.Header) context.Context {
+	if len(header["Traceparent"]) == 0 {
+		return ctx
+	}
 	return propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(header))
 }

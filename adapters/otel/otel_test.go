@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -129,6 +130,66 @@ func TestSilence(t *testing.T) {
 				t.Errorf("%d spans and %d metrics were sent, want none", len(tt.to.spans), len(tt.to.metrics))
 			}
 		})
+	}
+}
+
+// TestOneSignal: a signal that has no exporter takes none from the other.
+func TestOneSignal(t *testing.T) {
+	for _, tt := range []struct {
+		without        string
+		spans, metrics int
+	}{{"OTEL_TRACES_EXPORTER", 0, 1}, {"OTEL_METRICS_EXPORTER", 2, 0}} {
+		t.Run(tt.without+"=none", func(t *testing.T) {
+			back := newReceiver(t)
+			o := open(t, back, tt.without, "none")
+			for _, err := range []error{nil, fault.Stale} {
+				ctx, end := o.Start(t.Context(), telemetry.Op{Port: "repository", Name: "Find"})
+				if got := otel.TraceID(ctx); len(got) != 32 {
+					t.Errorf("TraceID = %q, want 32 digits", got)
+				}
+				end(err)
+			}
+			if err := o.Close(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if len(back.spans) != tt.spans || len(back.metrics) != tt.metrics {
+				t.Fatalf("%d spans and %d metrics were sent, want %d and %d", len(back.spans), len(back.metrics), tt.spans, tt.metrics)
+			}
+			for _, m := range back.metrics {
+				var kinds []string
+				for _, point := range m.GetHistogram().GetDataPoints() {
+					kinds = append(kinds, attribute(point.Attributes, "error.type"))
+				}
+				slices.Sort(kinds)
+				if diff := cmp.Diff([]string{"", "stale"}, kinds); diff != "" {
+					t.Errorf("the kinds of errors that were measured (-want +got):\n%s", diff)
+				}
+			}
+		})
+	}
+}
+
+// TestTraceWithoutExporter: what is one trace to whoever reads the logs is one
+// too where nothing is exported.
+func TestTraceWithoutExporter(t *testing.T) {
+	o := open(t, nil)
+	t.Cleanup(func() { shut(o) })
+	find := telemetry.Op{Port: "repository", Name: "Find"}
+	const given = "0af7651916cd43dd8448eb211c80319c"
+	header := http.Header{"Traceparent": {"00-" + given + "-b7ad6b7169203331-01"}}
+	seen := map[string]bool{}
+	for _, outer := range []context.Context{t.Context(), t.Context(), otel.Extract(t.Context(), header)} {
+		request, endRequest := o.Start(outer, telemetry.Op{Port: "http", Name: "GET /{collection}"})
+		inner, end := o.Start(request, find)
+		end(nil)
+		endRequest(nil)
+		if got, want := otel.TraceID(inner), otel.TraceID(request); got != want {
+			t.Errorf("the trace of the inner operation is %q, want %q as of the outer one", got, want)
+		}
+		seen[otel.TraceID(request)] = true
+	}
+	if !seen[given] || len(seen) != 3 {
+		t.Errorf("the traces are %v, want three, %s among them", seen, given)
 	}
 }
 

@@ -12,24 +12,29 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// providers makes the two providers as the environment asks. A provider
-// without an exporter still makes trace ids, which logs use.
-func providers(ctx context.Context) (*sdktrace.TracerProvider, *sdkmetric.MeterProvider, error) {
+// exports are the signals that an exporter was asked for.
+type exports struct{ traces, metrics bool }
+
+// providers makes the two providers as the environment asks, and says which of
+// them has an exporter. One without is of no use but to be closed.
+func providers(ctx context.Context) (*sdktrace.TracerProvider, *sdkmetric.MeterProvider, exports, error) {
+	var asked exports
 	described, err := resource.New(ctx,
 		resource.WithTelemetrySDK(),
 		resource.WithAttributes(attribute.String("service.name", "portolan")),
 		resource.WithFromEnv(), // last, so that OTEL_SERVICE_NAME wins
 	)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, asked, err
 	}
 	tracing := []sdktrace.TracerProviderOption{sdktrace.WithResource(described)}
 	if wanted("TRACES") {
 		exporter, err := autoexport.NewSpanExporter(ctx)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, asked, err
 		}
 		if !autoexport.IsNoneSpanExporter(exporter) {
+			asked.traces = true
 			tracing = append(tracing, sdktrace.WithBatcher(exporter))
 		}
 	}
@@ -37,13 +42,15 @@ func providers(ctx context.Context) (*sdktrace.TracerProvider, *sdkmetric.MeterP
 	if wanted("METRICS") {
 		reader, err := autoexport.NewMetricReader(ctx)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, asked, err
 		}
 		if !autoexport.IsNoneMetricReader(reader) {
+
+			asked.metrics = true
 			metering = append(metering, sdkmetric.WithReader(reader))
 		}
 	}
-	return sdktrace.NewTracerProvider(tracing...), sdkmetric.NewMeterProvider(metering...), nil
+	return sdktrace.NewTracerProvider(tracing...), sdkmetric.NewMeterProvider(metering...), asked, nil
 }
 
 // wanted reports whether the environment asks for an exporter of the signal,

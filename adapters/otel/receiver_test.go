@@ -27,7 +27,7 @@ type receiver struct {
 	services []string // service.name of each batch of spans
 }
 
-func newReceiver(t *testing.T) *receiver {
+func newReceiver(t testing.TB) *receiver {
 	t.Helper()
 	r := &receiver{}
 	r.Server = httptest.NewServer(r)
