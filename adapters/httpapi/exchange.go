@@ -77,13 +77,22 @@ const (
 	sentJSON     = "application/json; charset=utf-8"
 )
 
-// send answers with a whole body at once.
-func (x *exchange) send(status int, mediaType string, body []byte) {
+// send answers with a whole body, which may be in pieces so that nobody has to
+// copy them into one.
+func (x *exchange) send(status int, mediaType string, body ...[]byte) {
+	size := 0
+	for _, piece := range body {
+		size += len(piece)
+	}
 	h := x.Header()
 	h.Set("Content-Type", mediaType)
-	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("Content-Length", strconv.Itoa(size))
 	x.WriteHeader(status)
-	_, _ = x.Write(body) // a client that went away is seen by its context
+	for _, piece := range body {
+		if _, err := x.Write(piece); err != nil {
+			return // a client that went away is seen by its context
+		}
+	}
 }
 
 // sendEmpty answers without a body.

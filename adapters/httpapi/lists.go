@@ -108,14 +108,13 @@ func (x *exchange) sendPage(page core.Page) error {
 	if page.Next != "" {
 		next = x.r.URL.EscapedPath() + "?" + x.query.with("$after", page.Next)
 	}
-	body := envelope(page, next)
+	end := envelopeEnd(next, page.Count)
 	if x.r.Method == http.MethodPost {
 		x.link(next)
-		x.send(http.StatusOK, sentJSON, body)
+		x.send(http.StatusOK, sentJSON, envelopeBegin, page.JSON, end)
 		return nil
 	}
-	sum := sha256.Sum256(body)
-	tag := `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+	tag := weakTag(page.JSON, end)
 	same, err := unchanged(x.r, tag)
 	if err != nil {
 		return err
@@ -126,8 +125,17 @@ func (x *exchange) sendPage(page core.Page) error {
 		x.sendEmpty(http.StatusNotModified)
 		return nil
 	}
-	x.send(http.StatusOK, sentJSON, body)
+	x.send(http.StatusOK, sentJSON, envelopeBegin, page.JSON, end)
 	return nil
+}
+
+// weakTag returns an ETag for a body of these pieces.
+func weakTag(pieces ...[]byte) string {
+	h := sha256.New()
+	for _, piece := range pieces {
+		h.Write(piece)
+	}
+	return `W/"` + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:12]) + `"`
 }
 
 // link names the next page in the header too (RFC 8288), if there is one.
@@ -137,17 +145,19 @@ func (x *exchange) link(next string) {
 	}
 }
 
-// envelope returns the body of a page: {"value":[…],"nextLink":"…","count":n},
-// without a nextLink at the end and without a count that was not asked for.
-func envelope(page core.Page, next string) []byte {
-	body := make([]byte, 0, len(page.JSON)+len(next)+64)
-	body = append(body, `{"value":`...)
-	body = append(body, page.JSON...)
+// The body of a page is {"value":[…],"nextLink":"…","count":n}, without a
+// nextLink at the end and without a count that was not asked for. The array is
+// sent as it is between the two parts of its envelope.
+var envelopeBegin = []byte(`{"value":`)
+
+// envelopeEnd returns what follows the array. A count below 0 is none.
+func envelopeEnd(next string, count int64) []byte {
+	end := make([]byte, 0, len(next)+64)
 	if next != "" {
-		body = record.AppendString(append(body, `,"nextLink":`...), next)
+		end = record.AppendString(append(end, `,"nextLink":`...), next)
 	}
-	if page.Count >= 0 {
-		body = strconv.AppendInt(append(body, `,"count":`...), page.Count, 10)
+	if count >= 0 {
+		end = strconv.AppendInt(append(end, `,"count":`...), count, 10)
 	}
-	return append(body, '}')
+	return append(end, '}')
 }

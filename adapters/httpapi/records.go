@@ -72,7 +72,7 @@ func (s *server) create(x *exchange) error {
 		x.sendEmpty(http.StatusNoContent)
 		return nil
 	}
-	x.send(http.StatusCreated, sentJSON, envelope(core.Page{JSON: joined(results), Count: -1}, ""))
+	x.send(http.StatusCreated, sentJSON, envelopeBegin, joined(results), envelopeEnd("", -1))
 	return nil
 }
 

@@ -45,7 +45,6 @@ func providers(ctx context.Context) (*sdktrace.TracerProvider, *sdkmetric.MeterP
 			return nil, nil, asked, err
 		}
 		if !autoexport.IsNoneMetricReader(reader) {
-
 			asked.metrics = true
 			metering = append(metering, sdkmetric.WithReader(reader))
 		}
