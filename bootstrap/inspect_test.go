@@ -74,3 +74,31 @@ func TestValidateTables(t *testing.T) {
 		t.Errorf("warnings (-want +got):\n%s", diff)
 	}
 }
+
+// TestValidateKeptTables shows, over a database in a file, that validate says
+// what serve would, and makes no table.
+func TestValidateKeptTables(t *testing.T) {
+	c := newShop(t)
+	c.must(t, "validate")
+	if db := readFile(t, "portolan.db"); strings.Contains(db, "CREATE TABLE") {
+		t.Error("validate made a table")
+	}
+	c.must(t, "import", "categories.csv", "--into", "categories")
+	kept := readFile(t, "portolan.yaml")
+	for _, tt := range []struct{ name, old, new, want string }{
+		{"changed type", "name: {type: string, required: true, max: 200}", "name: {type: int, required: true}", "categories/name"},
+		{"existing table without a column", "  products:\n    id: asin\n", "  products:\n    id: asin\n    table: {name: categories, managed: false}\n", "products/asin"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			text := strings.Replace(kept, tt.old, tt.new, 1)
+			text = strings.Replace(text, `derive: "slug(name)"`, "read_only: true", 1)
+			write(t, "portolan.yaml", strings.Replace(text, "    cache: {class: strict, ttl: 30m, scopes: [category_id]}\n", "", 1))
+			for _, command := range []string{"validate", "serve"} {
+				code, out, errs := c.do(t, command)
+				if code != exitFailed || !strings.Contains(errs, tt.want) || !strings.Contains(errs, "the tables do not fit the collections") {
+					t.Errorf("%s: exit code %d\n%s%s\nwant %s", command, code, out, errs, tt.want)
+				}
+			}
+		})
+	}
+}
