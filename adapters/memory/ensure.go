@@ -60,7 +60,11 @@ func (e *edit) ensure(c *schema.Collection) []fault.Place {
 	}
 	l, _ := newLens("memory.Ensure", t, c) // every column is there now
 	for _, keys := range c.Indexes {
-		t.addIndex(e, l.order(complete(keys, c.ID)))
+		order := make([]query.Key, len(keys))
+		for i, key := range keys {
+			order[i] = query.Key(key)
+		}
+		t.addIndex(e, l.order(query.Complete(order, c.ID)))
 	}
 	return nil
 }
@@ -110,17 +114,4 @@ func (t *table) addColumns(owner *edit, fields []schema.Field) {
 	for _, x := range indexes[1:] {
 		t.addIndex(owner, x.order)
 	}
-}
-
-// complete returns the order of an index, with the id in the direction of its
-// last key unless it has it.
-func complete(keys schema.Index, id int) []query.Key {
-	order := make([]query.Key, 0, len(keys)+1)
-	for _, key := range keys {
-		order = append(order, query.Key{Field: key.Field, Desc: key.Desc})
-		if key.Field == id {
-			return order
-		}
-	}
-	return append(order, query.Key{Field: id, Desc: order[len(order)-1].Desc})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -31,9 +32,9 @@ var extended = map[sqlite3.ExtendedErrorCode]class{
 var primary = map[sqlite3.ErrorCode]class{
 	sqlite3.FULL:       {fault.Unavailable, "storage-full", "the database has no room left", "make room on its disk; nothing of this write was stored"},
 	sqlite3.IOERR:      {fault.Unavailable, "storage-failed", "the disk of the database fails", "the log has the cause; the disk may be full or broken"},
-	sqlite3.BUSY:       {fault.Unavailable, "busy", "another process kept the database locked for too long", "repeat, or raise busy_timeout"},
-	sqlite3.LOCKED:     {fault.Unavailable, "busy", "another process kept the database locked for too long", "repeat, or raise busy_timeout"},
-	sqlite3.PROTOCOL:   {fault.Unavailable, "busy", "another process kept the database locked for too long", "repeat, or raise busy_timeout"},
+	sqlite3.BUSY:       {fault.Unavailable, "busy", "another process kept the database locked for too long", "repeat the request"},
+	sqlite3.LOCKED:     {fault.Unavailable, "busy", "another process kept the database locked for too long", "repeat the request"},
+	sqlite3.PROTOCOL:   {fault.Unavailable, "busy", "another process kept the database locked for too long", "repeat the request"},
 	sqlite3.CANTOPEN:   {fault.Unavailable, "cannot-open", "the database cannot be opened", "its directory must exist, and both be writable"},
 	sqlite3.READONLY:   {fault.Unavailable, "read-only", "the database cannot be written", "its file and directory must be writable"},
 	sqlite3.PERM:       {fault.Unavailable, "cannot-open", "the database cannot be opened", "its directory must exist, and both be writable"},
@@ -51,11 +52,17 @@ func classify(op string, err error) *fault.Error {
 	var more sqlite3.ExtendedErrorCode
 	var code sqlite3.ErrorCode
 	switch {
+	case errors.Is(err, errMoved):
+		return fault.New(fault.Unavailable, op, "the file of the database was moved or replaced").
+			Coded("file-moved").Hinting("restart the server").Because(err)
 	case errors.As(err, &failed):
 		more, code = failed.ExtendedCode(), failed.Code()
 	case errors.As(err, &more):
 		code = more.Code()
 	case errors.As(err, &code):
+	}
+	if code == sqlite3.IOERR && noRoom(err) {
+		code, more = sqlite3.FULL, 0
 	}
 	means, known := extended[more]
 	if !known {
@@ -101,4 +108,10 @@ func writable(directory string) bool {
 		return false
 	}
 	return errors.Join(probe.Close(), os.Remove(probe.Name())) == nil
+}
+
+// noRoom reports whether it is the system that has no room for the file: on its
+// disk, within a quota or within a limit of sizes.
+func noRoom(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
 }

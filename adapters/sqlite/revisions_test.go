@@ -79,9 +79,16 @@ func TestRevisionStandsStill(t *testing.T) {
 }
 
 // TestRevisionIsAField counts up a column that the collection has as a field,
-// too, whatever is written to the field.
+// too, whatever is written to the field. A statement says so once: other
+// engines refuse to be told twice.
 func TestRevisionIsAField(t *testing.T) {
-	store, c := overKept(t, kept+", rv INTEGER NOT NULL DEFAULT 1)", "rv", schema.FieldSpec{Name: "rv", Type: "int"})
+	path := testPath(t)
+	if _, err := byHand(t, path).ExecContext(t.Context(), kept+", rv INTEGER NOT NULL DEFAULT 1)"); err != nil {
+		t.Fatal(err)
+	}
+	c := collection(t, schema.Spec{Name: "seen", ID: "id", Fields: []schema.FieldSpec{{Name: "id", Type: "string"}, {Name: "rv", Type: "int"}},
+		Table: schema.Table{Name: "kept", Unmanaged: true, Revision: "rv"}})
+	store, recorder := recordedAt(t, path, c)
 	for range 3 {
 		if err := apply(t, store, put(c, "x", record.String("x"), record.Int(7))); err != nil {
 			t.Fatal(err)
@@ -90,5 +97,8 @@ func TestRevisionIsAField(t *testing.T) {
 	rows, err := store.Get(t.Context(), query.View{Collection: c, Fields: c.All()}, []record.ID{"x"})
 	if err != nil || len(rows) != 1 || string(rows[0].JSON) != `{"id":"x","rv":9}` {
 		t.Errorf("Get: got %v, %v, want a revision of 9", rows, err)
+	}
+	if got := recorder.log.String(); !strings.Contains(got, "SET `rv` = coalesce(`kept`.`rv`, 0) + 1 WHERE") {
+		t.Errorf("statements: got\n%s\nwant the column set once, and counted up", got)
 	}
 }

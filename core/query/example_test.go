@@ -45,3 +45,11 @@ func ExampleMatch() {
 	// stars ne 5 true <nil>
 	// stars eq null true <nil>
 }
+
+func ExampleComplete() {
+	fmt.Println(query.Complete([]query.Key{{Field: 2}, {Field: 1, Desc: true}}, 0))
+	fmt.Println(query.Complete([]query.Key{{Field: 2}, {Field: 0}, {Field: 1}}, 0)) // no two records have the same id
+	// Output:
+	// [{2 false} {1 true} {0 true}]
+	// [{2 false} {0 false}]
+}

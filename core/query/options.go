@@ -15,7 +15,6 @@ import (
 //
 // Every error is fault.Invalid, with the codes of Parse.
 func ParseOrder(text string, names Names) ([]Key, error) {
-	id := names.Collection.ID
 	items, err := split(text)
 	if err != nil {
 		return nil, err
@@ -31,17 +30,24 @@ func ParseOrder(text string, names Names) ([]Key, error) {
 			return nil, failAt(text, item.At, "syntax", "%s is there twice", names.Collection.Fields[key.Field].Name)
 		}
 		seen[key.Field] = true
-		if len(order) == 0 || order[len(order)-1].Field != id {
-			order = append(order, key)
-		}
+		order = append(order, key)
 	}
-	switch {
-	case len(order) == 0:
-		return []Key{{Field: id}}, nil
-	case order[len(order)-1].Field != id:
-		order = append(order, Key{id, order[len(order)-1].Desc})
+	return Complete(order, names.Collection.ID), nil
+}
+
+// Complete returns the order with the id as its last key, so that no two records
+// are equal in it. Keys behind the id decide nothing and are left out; an id that
+// is not among the keys comes in the direction of the last one. Orders and
+// declared indexes are completed alike, so that an index serves its order.
+func Complete(order []Key, id int) []Key {
+	if i := slices.IndexFunc(order, func(key Key) bool { return key.Field == id }); i >= 0 {
+		return slices.Clone(order[:i+1])
 	}
-	return order, nil
+	last := Key{Field: id}
+	if len(order) > 0 {
+		last.Desc = order[len(order)-1].Desc
+	}
+	return append(slices.Clip(order), last)
 }
 
 // key returns the key that one item of an order says.

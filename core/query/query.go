@@ -32,8 +32,8 @@ const (
 )
 
 // An Expr is a typed filter over the records of one collection. Operands have
-// the type of their field (Has: of its items), or are null. An Expr is
-// immutable once parsed.
+// the type of their field (Has: of its items), a decimal its scale, too, or are
+// null. An Expr is immutable once parsed.
 type Expr struct {
 	Op     Op
 	Kids   []Expr         // of And, Or, Not
@@ -87,7 +87,7 @@ type Func uint8
 // The aggregate functions.
 const (
 	Count   Func = iota // the number of records, an int
-	Sum                 // of an int, float or decimal, in its own type; an int overflow is refused
+	Sum                 // of an int, float or decimal, in its own type; an overflow is refused
 	Average             // of an int, float or decimal, a float
 	Minimum             // in the type of the field
 	Maximum             // in the type of the field

@@ -23,7 +23,7 @@ func (s *Store) Aggregate(ctx context.Context, a query.Aggregation) ([]query.Gro
 	r := aggregating(a)
 	p := t.plans.find(r.shape, func() *plan { return t.printAggregate(a) })
 	var groups []query.Group
-	err = s.engine.Read(ctx, false, func(session Session) error {
+	err = s.engine.Scan(ctx, func(session Session) error {
 		return session.Query(ctx, &p.Statement, p.args(r.operands), func(cells Cells) (bool, error) {
 			if len(a.GroupBy) > 0 && len(groups) == a.Limit {
 				return false, fault.New(fault.Refused, s.op("Aggregate"), "there are more than %d groups", a.Limit).
@@ -48,7 +48,7 @@ func aggregating(a query.Aggregation) request {
 		r.number(int(m.Func))
 		r.number(m.Field)
 	}
-	r.filter(a.Collection, a.Filter)
+	r.filter(a.Filter)
 	return r
 }
 

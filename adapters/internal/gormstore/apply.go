@@ -254,7 +254,7 @@ func (w *writer) remove(ctx context.Context, id record.Value) error {
 // none returns fault.Conflict if a record matches the mutation's NoneOf.
 func (w *writer) none(ctx context.Context, m *repository.Mutation) error {
 	r := begin('n')
-	r.filter(m.Collection, *m.NoneOf)
+	r.filter(*m.NoneOf)
 	p := w.table.plans.find(r.shape, func() *plan {
 		out := w.store.dialect.print(w.table)
 		out.write("SELECT 1 FROM ", w.table.name)

@@ -18,6 +18,10 @@ type Engine interface {
 	// statements of do see the same state of the database.
 	Read(ctx context.Context, consistent bool, do func(Session) error) error
 
+	// Scan is Read for a statement that may take long. Read does not wait for
+	// those that scan, unless the database has but one connection.
+	Scan(ctx context.Context, do func(Session) error) error
+
 	// Write calls do within a transaction, which commits if do returns nil and
 	// ctx is not done. What do reads, nobody changes until the transaction ends.
 	Write(ctx context.Context, do func(Session) error) error

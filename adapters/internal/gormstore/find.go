@@ -80,7 +80,7 @@ func (t *table) get(ctx context.Context, session Session, view query.View, ids [
 	r.number(n)
 	r.numbers(view.Fields)
 	r.numbers(view.Needs)
-	r.filter(t.Collection, view.Filter)
+	r.filter(view.Filter)
 	p := t.plans.find(r.shape, func() *plan {
 		p := t.reading(view.Fields, view.Needs, nil)
 		out := t.dialect.print(t)
@@ -135,7 +135,7 @@ func (s *Store) Find(ctx context.Context, q query.Query) (repository.Page, error
 	}
 	p, args := t.finding(q, after)
 	reader := pageReader{rowReader: p.start(), query: q}
-	err = s.engine.Read(ctx, false, func(session Session) error {
+	err = s.engine.Scan(ctx, func(session Session) error {
 		return session.Query(ctx, &p.Statement, args, reader.next)
 	})
 	if err != nil {
@@ -195,7 +195,7 @@ func (t *table) finding(q query.Query, after []record.Value) (*plan, []Arg) {
 	r.numbers(q.Fields)
 	r.numbers(q.Needs)
 	r.keys(q.Order)
-	r.filter(t.Collection, q.Filter)
+	r.filter(q.Filter)
 	filtered := len(r.operands)
 	r.after(after)
 	p := t.plans.find(r.shape, func() *plan { return t.printPage(q, after, filtered) })

@@ -5,6 +5,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/schema"
 )
 
@@ -41,18 +42,16 @@ func (s *Store) Unserved(ctx context.Context, c *schema.Collection) ([]schema.In
 	return unserved, nil
 }
 
-// keysOf returns a declared index with what breaks its ties: the id, in the
-// direction of the last key, because so do the orders that it serves.
+// keysOf returns a declared index, complete as the orders are that it serves.
 func (t *table) keysOf(index schema.Index) Keys {
-	keys, hasID := Keys{}, false
-	for _, key := range index {
+	order := make([]query.Key, len(index))
+	for i, key := range index {
+		order[i] = query.Key(key)
+	}
+	var keys Keys
+	for _, key := range query.Complete(order, t.ID) {
 		keys.Columns = append(keys.Columns, t.Fields[key.Field].Name)
 		keys.Desc = append(keys.Desc, key.Desc)
-		hasID = hasID || key.Field == t.ID
-	}
-	if !hasID {
-		keys.Columns = append(keys.Columns, t.IDField().Name)
-		keys.Desc = append(keys.Desc, keys.Desc[len(keys.Desc)-1])
 	}
 	_, name := cutLast(t.path)
 	for i, column := range keys.Columns {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/record"
-	"github.com/portolan-io/portolan/core/schema"
 )
 
 // A request is what a statement is looked up by: its shape, which decides the
@@ -40,27 +39,27 @@ func (r *request) keys(order []query.Key) {
 }
 
 // filter adds an expression, its operands in the order in which it is printed.
-func (r *request) filter(c *schema.Collection, e query.Expr) {
+func (r *request) filter(e query.Expr) {
 	r.shape = append(r.shape, byte(e.Op))
 	switch e.Op {
 	case query.All, query.None:
 	case query.And, query.Or, query.Not:
 		r.number(len(e.Kids))
 		for _, kid := range e.Kids {
-			r.filter(c, kid)
+			r.filter(kid)
 		}
 	case query.In:
 		r.number(e.Field)
-		r.in(&c.Fields[e.Field], e.Values)
+		r.in(e.Values)
 	default:
-		v := fit(&c.Fields[e.Field], e.Values[0])
+		v := e.Values[0]
 		r.number(e.Field)
 		r.number(int(presence(v)))
 		r.operands = append(r.operands, v)
 	}
 }
 
-func (r *request) in(f *schema.Field, values []record.Value) {
+func (r *request) in(values []record.Value) {
 	n, null := items(values)
 	r.number(n)
 	r.shape = append(r.shape, 0)
@@ -70,7 +69,7 @@ func (r *request) in(f *schema.Field, values []record.Value) {
 	first := len(r.operands)
 	for _, v := range values {
 		if !v.IsNull() {
-			r.operands = append(r.operands, fit(f, v))
+			r.operands = append(r.operands, v)
 		}
 	}
 	for len(r.operands) < first+n {
@@ -96,19 +95,6 @@ func presence(v record.Value) byte {
 		return 1
 	}
 	return 2
-}
-
-// fit returns the operand with as many digits behind the point as its field
-// has: that is how decimals are stored.
-func fit(f *schema.Field, v record.Value) record.Value {
-	if v.Type() != record.DecimalType || f.Type != record.DecimalType {
-		return v
-	}
-	unscaled, scale := v.AsDecimal()
-	for ; scale < f.Scale; scale++ {
-		unscaled *= 10
-	}
-	return record.Decimal(unscaled, f.Scale)
 }
 
 // plans keeps the statements of one table by their shape. When there are too

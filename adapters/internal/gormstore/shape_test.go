@@ -8,7 +8,6 @@ import (
 
 	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/record"
-	"github.com/portolan-io/portolan/core/schema"
 )
 
 // TestLegs shows what comes behind a cursor, nearest first.
@@ -44,7 +43,6 @@ func TestLegs(t *testing.T) {
 // TestShapes shows that what is printed otherwise has another shape, and that
 // values alone make none.
 func TestShapes(t *testing.T) {
-	c := &schema.Collection{Name: "c", Fields: []schema.Field{{Name: "a", Type: record.StringType}, {Name: "b", Type: record.StringType}}}
 	text := func(values ...string) (list []record.Value) {
 		for _, v := range values {
 			list = append(list, record.String(v))
@@ -69,8 +67,8 @@ func TestShapes(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			a, b := begin('f'), begin('f')
-			a.filter(c, tt.a)
-			b.filter(c, tt.b)
+			a.filter(tt.a)
+			b.filter(tt.b)
 			if got := string(a.shape) == string(b.shape); got != tt.same {
 				t.Errorf("the same shape: got %t, want %t", got, tt.same)
 			}
