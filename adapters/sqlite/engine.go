@@ -20,10 +20,14 @@ import (
 // both.
 type engine struct {
 	cfg     Config
-	db      *sql.DB
+	db      *sql.DB // makes the one that writes
+	reading *sql.DB // makes those that read; nil in memory
+	file    *file   // nil in memory
 	waits   waits
 	writer  chan *session // holds the one that writes while it is free
 	readers chan *session // holds those that read; a nil one is not opened yet
+	scans   chan struct{} // holds one for each Scan, which are fewer than readers
+	now     func() time.Time
 	done    chan struct{} // closed by Close
 	once    sync.Once
 	err     error // of Close
@@ -39,10 +43,13 @@ func open(ctx context.Context, cfg Config) (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{cfg: cfg, db: db, writer: make(chan *session, 1), done: make(chan struct{})}
-	first, err := e.connect(ctx)
+	e := &engine{cfg: cfg, db: db, writer: make(chan *session, 1), now: time.Now, done: make(chan struct{})}
+	first, err := e.connect(ctx, db)
 	if err == nil {
 		err = e.setUp(ctx, first)
+	}
+	if err == nil && cfg.Path != memory {
+		err = e.keepFile()
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -50,13 +57,23 @@ func open(ctx context.Context, cfg Config) (*engine, error) {
 	e.writer <- first
 	if cfg.Path == memory {
 		e.readers = e.writer
-		return e, nil
+	} else {
+		e.readers = make(chan *session, cfg.MaxConns)
+		for range cfg.MaxConns {
+			e.readers <- nil
+		}
 	}
-	e.readers = make(chan *session, cfg.MaxConns)
-	for range cfg.MaxConns {
-		e.readers <- nil
-	}
+	e.scans = make(chan struct{}, max(cap(e.readers)-1, 1))
 	return e, nil
+}
+
+// keepFile remembers the file, which is there now, and how it is opened again.
+func (e *engine) keepFile() (err error) {
+	if e.file, err = look(e.cfg.Path); err != nil {
+		return err
+	}
+	e.reading, err = driver.Open(e.file.existing(), prepare)
+	return err
 }
 
 // prepare is called with each new connection.
@@ -67,12 +84,12 @@ func prepare(c *sqlite3.Conn) error {
 }
 
 // connect opens a connection.
-func (e *engine) connect(ctx context.Context) (*session, error) {
-	conn, err := e.db.Conn(ctx)
+func (e *engine) connect(ctx context.Context, db *sql.DB) (*session, error) {
+	conn, err := db.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := &session{conn: conn, kept: map[*gormstore.Statement]*sqlite3.Stmt{}}
+	s := &session{conn: conn, kept: map[*gormstore.Statement]*sqlite3.Stmt{}, patience: e.cfg.BusyTimeout}
 	err = conn.Raw(func(c any) error {
 		s.raw = c.(driver.Conn).Raw()
 		return errors.Join(
@@ -123,10 +140,7 @@ func (e *engine) take(ctx context.Context, pool chan *session) (*session, error)
 		if s != nil {
 			return s, nil
 		}
-		s, err := e.connect(ctx)
-		if err == nil {
-			err = s.raw.Exec("PRAGMA query_only = ON")
-		}
+		s, err := e.reader(ctx)
 		if err != nil {
 			pool <- nil
 			return nil, err
@@ -135,13 +149,37 @@ func (e *engine) take(ctx context.Context, pool chan *session) (*session, error)
 	}
 }
 
+// reader opens a connection that reads the file that is written.
+func (e *engine) reader(ctx context.Context) (*session, error) {
+	s, err := e.connect(ctx, e.reading)
+	if moved := e.file.inPlace(); moved != nil {
+		err = errors.Join(moved, err)
+	}
+	if err == nil {
+		err = s.raw.Exec("PRAGMA query_only = ON")
+	}
+	if err != nil && s != nil {
+		err = errors.Join(err, s.close())
+	}
+	return s, err
+}
+
 // with calls do with a session of the pool, whose statements end when ctx does.
+// Who waits for the writer has that much less patience with other processes, so
+// that those who come behind one lock do not wait for it in turn.
 func (e *engine) with(ctx context.Context, pool chan *session, do func(*session) error) error {
+	began := e.now()
 	s, err := e.take(ctx, pool)
 	if err != nil {
 		return err
 	}
 	defer func() { pool <- s }()
+	if pool == e.writer {
+		waited := e.now().Sub(began).Truncate(time.Millisecond)
+		if err := s.wait(max(e.cfg.BusyTimeout-waited, 0)); err != nil {
+			return err
+		}
+	}
 	if ctx.Done() != nil {
 		s.raw.SetInterrupt(ctx)
 		defer s.raw.SetInterrupt(context.Background())
@@ -159,12 +197,52 @@ func (e *engine) Read(ctx context.Context, consistent bool, do func(gormstore.Se
 	})
 }
 
+// Scan is Read, but for the last free connection: that is for those who know
+// which records they want, so that they do not wait for those who search.
+func (e *engine) Scan(ctx context.Context, do func(gormstore.Session) error) error {
+	if err := e.enter(ctx); err != nil {
+		return err
+	}
+	defer func() { <-e.scans }()
+	return e.Read(ctx, false, do)
+}
+
+// enter waits until there are few enough scans for one more.
+func (e *engine) enter(ctx context.Context) error {
+	if e.Closed() {
+		return gormstore.ErrClosed
+	}
+	if len(e.scans) == cap(e.scans) {
+		defer e.waiting(e.readers)()
+	}
+	select {
+	case <-e.done:
+		return gormstore.ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	case e.scans <- struct{}{}:
+		return nil
+	}
+}
+
 // Write lends the connection that writes, within a transaction that excludes
 // the writes of other processes from its begin.
 func (e *engine) Write(ctx context.Context, do func(gormstore.Session) error) error {
 	return e.with(ctx, e.writer, func(s *session) error {
-		return s.transact(ctx, &beginImmediate, func() error { return do(s) })
+		return s.transact(ctx, &beginImmediate, e.inPlace(func() error { return do(s) }))
 	})
+}
+
+// inPlace returns do, which then fails if the file has gone, so that what was
+// written into nothing is never acknowledged.
+func (e *engine) inPlace(do func() error) func() error {
+	return func() error {
+		err := do()
+		if moved := e.file.inPlace(); moved != nil {
+			return moved
+		}
+		return err
+	}
 }
 
 // Migrate is Write with gorm on the connection.
@@ -174,7 +252,7 @@ func (e *engine) Migrate(ctx context.Context, do func(*gorm.DB) error) error {
 		if err != nil {
 			return err
 		}
-		return s.transact(ctx, &beginImmediate, func() error { return do(db.WithContext(ctx)) })
+		return s.transact(ctx, &beginImmediate, e.inPlace(func() error { return do(db.WithContext(ctx)) }))
 	})
 }
 
@@ -202,6 +280,9 @@ func (e *engine) Close() error {
 			if s != nil {
 				e.err = errors.Join(e.err, s.close())
 			}
+		}
+		if e.reading != nil {
+			e.err = errors.Join(e.err, e.reading.Close())
 		}
 		e.err = errors.Join(e.err, e.db.Close())
 	})

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -25,6 +24,7 @@ var extended = map[sqlite3.ExtendedErrorCode]class{
 	sqlite3.CONSTRAINT_ROWID:      {fault.Exists, "already-exists", "there is a record with this id already", ""},
 	sqlite3.CONSTRAINT_UNIQUE:     {fault.Conflict, "not-unique", "a value that the table keeps unique is taken", ""},
 	sqlite3.CONSTRAINT_NOTNULL:    {fault.Conflict, "constraint", "the table requires a value that is missing", ""},
+	sqlite3.IOERR_WRITE:           {fault.Unavailable, "storage-failed", "the disk of the database takes no more", "it is full, a quota or limit is reached, or it is broken; nothing of this write was stored"},
 	sqlite3.CONSTRAINT_FOREIGNKEY: {fault.Conflict, "constraint", "the table refers to what does not exist", ""},
 }
 
@@ -60,9 +60,6 @@ func classify(op string, err error) *fault.Error {
 	case errors.As(err, &more):
 		code = more.Code()
 	case errors.As(err, &code):
-	}
-	if code == sqlite3.IOERR && noRoom(err) {
-		code, more = sqlite3.FULL, 0
 	}
 	means, known := extended[more]
 	if !known {
@@ -108,10 +105,4 @@ func writable(directory string) bool {
 		return false
 	}
 	return errors.Join(probe.Close(), os.Remove(probe.Name())) == nil
-}
-
-// noRoom reports whether it is the system that has no room for the file: on its
-// disk, within a quota or within a limit of sizes.
-func noRoom(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
 }

@@ -38,6 +38,10 @@ func (r *recorder) Read(ctx context.Context, consistent bool, do func(gormstore.
 	return r.Engine.Read(ctx, consistent, func(s gormstore.Session) error { return do(recordingSession{s, r}) })
 }
 
+func (r *recorder) Scan(ctx context.Context, do func(gormstore.Session) error) error {
+	return r.Engine.Scan(ctx, func(s gormstore.Session) error { return do(recordingSession{s, r}) })
+}
+
 func (r *recorder) Write(ctx context.Context, do func(gormstore.Session) error) error {
 	return r.Engine.Write(ctx, func(s gormstore.Session) error { return do(recordingSession{s, r}) })
 }

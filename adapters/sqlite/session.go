@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/gormlite"
@@ -21,6 +22,17 @@ type session struct {
 	raw  *sqlite3.Conn
 	kept map[*gormstore.Statement]*sqlite3.Stmt
 	orm  *gorm.DB
+
+	patience time.Duration // how long its statements wait for other processes
+}
+
+// wait sets how long statements wait for other processes.
+func (s *session) wait(patience time.Duration) error {
+	if s.patience == patience {
+		return nil
+	}
+	s.patience = patience
+	return s.raw.BusyTimeout(patience)
 }
 
 // maxKept is how many prepared statements a session keeps. When there are more

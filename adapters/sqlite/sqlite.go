@@ -20,6 +20,7 @@ type Config struct {
 	Path string `yaml:"path"`
 
 	// MaxConns is how many connections read at once; 0 means 4. One more writes.
+	// Lists and aggregates leave one of several to those who get records by id.
 	MaxConns int `yaml:"max_conns"`
 
 	// Synchronous is "full", so that what was acknowledged outlives a loss of
@@ -27,7 +28,8 @@ type Config struct {
 	// only. Empty means "full".
 	Synchronous string `yaml:"synchronous"`
 
-	// BusyTimeout is how long a write waits for another process; 0 means 5s.
+	// BusyTimeout is how long a write waits for another process, less what it
+	// waited for its turn in this one; 0 means 5s.
 	BusyTimeout time.Duration `yaml:"busy_timeout"`
 }
 
@@ -76,6 +78,17 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 }
 
 func invalid(detail string) error { return fault.New(fault.Invalid, "sqlite.Open", "%s", detail) }
+
+// Ping returns nil if the database answers and its file is where it was opened.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.Store.Ping(ctx); err != nil {
+		return err
+	}
+	if err := s.engine.file.inPlace(); err != nil {
+		return classify("sqlite.Ping", err)
+	}
+	return nil
+}
 
 // Capabilities returns that the store serves every query, and is durable unless
 // it is in memory.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -154,6 +155,8 @@ func TestBusy(t *testing.T) {
 	put := repository.Mutation{Op: repository.Put, Collection: c, ID: p.ID, Revision: "r", Fields: p.Fields}
 	if err := apply(t, store, put); !errors.Is(err, fault.Unavailable) || fault.Of(err).Code != "busy" {
 		t.Errorf("Apply while another writes: got %v, want %s with the code busy", err, fault.Unavailable)
+	} else if hint := fault.Of(err).Hint; strings.Contains(hint, "busy_timeout") { // which is nothing that a caller can do
+		t.Errorf("Apply while another writes: got the hint %q for the caller", hint)
 	}
 	if err := tx.Rollback(); err != nil {
 		t.Fatal(err)
