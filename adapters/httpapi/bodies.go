@@ -50,7 +50,7 @@ func (s *server) body(x *exchange, action policy.Action, types ...string) (media
 		return "", nil, err
 	}
 	if x.r.ContentLength > s.maxBody {
-		x.Header().Set("Connection", "close") // or the server reads it to its end
+		s.readPast(x)
 		return "", nil, s.tooLarge()
 	}
 	limited := http.MaxBytesReader(x.w, x.r.Body, s.maxBody)
@@ -62,8 +62,9 @@ func (s *server) body(x *exchange, action policy.Action, types ...string) (media
 	var over *http.MaxBytesError
 	switch {
 	case errors.As(err, &over), errors.Is(err, errTooLarge):
+		s.readPast(x)
 		return "", nil, s.tooLarge()
-	case errors.Is(err, errRatio):
+	case errors.Is(err, errRatio): // an attack, to whose end nobody reads
 		return "", nil, fault.New(fault.TooLarge, op, "the body grows more than %d times when decompressed", gzipRatio).Coded("too-compressed")
 	case errors.Is(err, errGzip):
 		return "", nil, fault.New(fault.Invalid, op, "the body is not gzip as Content-Encoding says").Coded("bad-gzip").Because(err)
@@ -74,6 +75,20 @@ func (s *server) body(x *exchange, action policy.Action, types ...string) (media
 			Hinting("send one of %s", strings.Join(types, ", "))
 	}
 	return mediaType, body, nil
+}
+
+// readPast reads the rest of a body that is refused, if the whole is known to be
+// at most twice the limit: some clients read no answer before they have sent
+// everything, and find the connection reset if it is closed meanwhile. What is
+// longer is not worth it, and what waits for "100 Continue" is not being sent.
+func (s *server) readPast(x *exchange) {
+	length := x.r.ContentLength
+	if length >= 0 && length <= 2*s.maxBody && x.r.Header.Get("Expect") == "" {
+		if _, err := io.Copy(io.Discard, io.LimitReader(x.r.Body, length)); err == nil {
+			return
+		}
+	}
+	x.Header().Set("Connection", "close") // or net/http reads on
 }
 
 func (s *server) tooLarge() error {
