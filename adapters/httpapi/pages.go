@@ -1,0 +1,73 @@
+package httpapi
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"strconv"
+
+	"github.com/portolan-io/portolan/core"
+	"github.com/portolan-io/portolan/core/record"
+)
+
+// sendPage answers with a page in its envelope, or with 304 if the caller has
+// it already. The tag is a weak one: it speaks of these octets, but a list has
+// no revision that a write could be conditional upon.
+func (x *exchange) sendPage(page core.Page) error {
+	var next string
+	if page.Next != "" {
+		next = x.r.URL.EscapedPath() + "?" + x.query.with("$after", page.Next)
+	}
+	end := envelopeEnd(next, page.Count)
+	if x.r.Method == http.MethodPost {
+		x.link(next)
+		x.send(http.StatusOK, sentJSON, envelopeBegin, page.JSON, end)
+		return nil
+	}
+	tag := weakTag(page.JSON, end)
+	same, err := unchanged(x.r, tag)
+	if err != nil {
+		return err
+	}
+	x.Header().Set("ETag", tag)
+	x.link(next)
+	if same {
+		x.sendEmpty(http.StatusNotModified)
+		return nil
+	}
+	x.send(http.StatusOK, sentJSON, envelopeBegin, page.JSON, end)
+	return nil
+}
+
+// weakTag returns an ETag for a body of these pieces.
+func weakTag(pieces ...[]byte) string {
+	h := sha256.New()
+	for _, piece := range pieces {
+		h.Write(piece)
+	}
+	return `W/"` + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:12]) + `"`
+}
+
+// link names the next page in the header too (RFC 8288), if there is one.
+func (x *exchange) link(next string) {
+	if next != "" {
+		x.Header().Set("Link", "<"+next+`>; rel="next"`)
+	}
+}
+
+// The body of a page is {"value":[…],"nextLink":"…","count":n}, without a
+// nextLink at the end and without a count that was not asked for. The array is
+// sent as it is between the two parts of its envelope.
+var envelopeBegin = []byte(`{"value":`)
+
+// envelopeEnd returns what follows the array. A count below 0 is none.
+func envelopeEnd(next string, count int64) []byte {
+	end := make([]byte, 0, len(next)+64)
+	if next != "" {
+		end = record.AppendString(append(end, `,"nextLink":`...), next)
+	}
+	if count >= 0 {
+		end = strconv.AppendInt(append(end, `,"count":`...), count, 10)
+	}
+	return append(end, '}')
+}
