@@ -182,13 +182,14 @@ func TestImportOfManyReferences(t *testing.T) {
 	var categories, products strings.Builder
 	categories.WriteString("id,name\n")
 	products.WriteString("asin,title,category_id\n")
-	for i := range 2000 {
+	const references = 10_500 // more than are remembered
+	for i := range references {
 		fmt.Fprintf(&categories, "%d,c\n", 1000+i)
 		fmt.Fprintf(&products, "P%d,p,%d\n", i, 1000+i)
 	}
 	for _, part := range []struct{ collection, text string }{{"categories", categories.String()}, {"products", products.String()}} {
 		summary, err := api.Import(t.Context(), operator, core.ImportRequest{Collection: part.collection, Source: source("x.csv", part.text)})
-		if err != nil || summary.Loaded != 2000 {
+		if err != nil || summary.Loaded != references {
 			t.Fatalf("%s: got %+v, %v", part.collection, summary, err)
 		}
 	}
