@@ -9,6 +9,8 @@ import (
 
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/policy"
+	"github.com/portolan-io/portolan/core/query"
+	"github.com/portolan-io/portolan/core/record"
 	"github.com/portolan-io/portolan/core/schema"
 )
 
@@ -105,6 +107,38 @@ func names(c *schema.Collection, set []bool) string {
 		}
 	}
 	return strings.Join(names, ",")
+}
+
+// Grants that are made without Compile may leave their lists out.
+func TestForOfListsThatAreNil(t *testing.T) {
+	c := products(t)
+	everything, own := query.Expr{}, query.Expr{Op: query.Gt, Field: 1, Values: []record.Value{record.Int(3)}}
+	cost := []bool{false, false, true, false}
+	plain := func(role string, where *query.Expr, hide []bool) policy.Grant {
+		g := policy.Grant{Role: role, Hide: hide}
+		g.Where[policy.Read] = where
+		return g
+	}
+	access := policy.Access{
+		plain("open", &everything, nil), plain("narrow", &everything, cost),
+		plain("own", &own, nil), plain("part", &own, cost),
+	}
+	for _, tt := range []struct {
+		roles []string
+		want  string
+	}{
+		{[]string{"open"}, "true||"},
+		{[]string{"narrow"}, "true|cost|"},
+		{[]string{"open", "narrow"}, "true||"},
+		{[]string{"own"}, "price gt 3||"},
+		{[]string{"own", "part"}, "price gt 3|cost|"},
+	} {
+		right, ok := access.For(policy.Principal{Roles: tt.roles}, c, policy.Read)
+		got := right.Where.Text(c) + "|" + names(c, right.Hidden) + "|" + names(c, right.ReadOnly)
+		if !ok || got != tt.want || len(right.Hidden) != len(c.Fields) || len(right.ReadOnly) != len(c.Fields) {
+			t.Errorf("%v: got %q, %t, want %q with a list for every field", tt.roles, got, ok, tt.want)
+		}
+	}
 }
 
 // For changes neither the access nor a right that it gave before.
