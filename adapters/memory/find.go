@@ -44,16 +44,18 @@ func (s *Store) Find(ctx context.Context, q query.Query) (repository.Page, error
 func (l lens) page(q query.Query, entries iter.Seq[*entry]) repository.Page {
 	var page repository.Page
 	var last *entry
-	shown, read := newShown(l, q.View), 0
+	shown, read, size := newShown(l, q.View), 0, 0
 	for e := range entries {
-		if len(page.Rows) == q.Limit || q.Keep != nil && read == reach(q)-1 {
+		if len(page.Rows) == q.Limit || size > repository.MaxPageBytes || q.Keep != nil && read == reach(q)-1 {
 			page.Next = l.cursor(q, last)
 			break
 		}
 		read++
 		last = e
 		if q.Keep == nil || q.Keep(pick(e.fields, shown.needs)) {
-			page.Rows = append(page.Rows, shown.row(e))
+			row := shown.row(e)
+			size += len(row.JSON)
+			page.Rows = append(page.Rows, row)
 		}
 	}
 	return page

@@ -35,9 +35,10 @@ type Store interface {
 	// A page has at most Limit rows. Its Next is the cursor of the page after it;
 	// Next is empty if and only if no further record matches Filter. A page may be
 	// shorter than Limit, or empty, and still have a Next. A record that no write
-	// touches while the pages are read is in exactly one of them. A cursor that
-	// the store did not make for a query of the same order is fault.Invalid with
-	// the code bad-cursor.
+	// touches while the pages are read is in exactly one of them. A page ends after
+	// the row with which its JSON passes MaxPageBytes. A cursor that the store did
+	// not make for a query of the same order is fault.Invalid with the code
+	// bad-cursor.
 	//
 	// If Keep is set, rows that it refuses are left out, and the page ends after
 	// Scan rows were read.
@@ -104,6 +105,10 @@ type Page struct {
 	Rows []record.Row
 	Next string // the store's cursor, or empty at the end
 }
+
+// MaxPageBytes is how many octets of rows' JSON a page of Find has at most, but
+// for its last row: long records do not make a page take all memory.
+const MaxPageBytes = 4 << 20
 
 // MaxBatch is the most mutations in one Apply: the weakest store's limit.
 const MaxBatch = 500

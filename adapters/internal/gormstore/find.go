@@ -181,7 +181,7 @@ func (r *pageReader) next(cells Cells) (bool, error) {
 			return false, err
 		}
 	}
-	if len(r.rows) == r.query.Limit || r.query.Keep != nil && r.read == r.query.Scan {
+	if len(r.rows) == r.query.Limit || len(r.json) > repository.MaxPageBytes || r.query.Keep != nil && r.read == r.query.Scan {
 		r.full = true
 		r.end, err = r.plan.values(cells, r.plan.order)
 	}

@@ -21,6 +21,7 @@ var descriptions = []string{
 	"It knows nothing of callers, policies or references: what it is asked is already narrowed and already valid",
 	"A Page is a part of a query's rows",
 	"the weakest store's limit",
+	"long records do not make a page take all memory",
 	"An Op is what a [Mutation] does",
 	"The mutations",
 	"A Mutation is one step of a batch",

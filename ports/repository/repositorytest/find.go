@@ -14,6 +14,7 @@ import (
 var findCases = []Case{
 	{Name: "Find/Limit", Clause: "A page has at most Limit rows. Its Next is the cursor of the page after it;", Run: findLimit},
 	{Name: "Find/Next", Clause: quotes("Next is empty if and only if no further record matches Filter.", "the store's cursor, or empty at the end"), Run: findNext},
+	{Name: "Find/Long", Clause: quotes("A page ends after the row with which its JSON passes MaxPageBytes.", "A page may be shorter than Limit, or empty, and still have a Next.", "MaxPageBytes is how many octets of rows' JSON a page of Find has at most, but for its last row"), Run: findLong},
 	{Name: "Find/Empty", Clause: "Next is empty if and only if no further record matches Filter.", Run: findEmpty},
 	{Name: "Find/1001", Clause: "A record that no write touches while the pages are read is in exactly one of them.", Run: find1001},
 	{Name: "Find/Writes", Clause: "A record that no write touches while the pages are read is in exactly one of them.", Run: findWrites},
@@ -82,6 +83,42 @@ func findNextOf(t T, s repository.Store, q query.Query, matching int) {
 	}
 	if got, want := after.Next != "", matching > 2*q.Limit; got != want {
 		t.Errorf("with %d matching and a limit of %d, the second page has a Next: %t, want %t", matching, q.Limit, got, want)
+	}
+}
+
+// findLong reads records of a million octets, of which five make a page, and
+// then one field of them that is short.
+func findLong(t T, s repository.Store) {
+	const length, stored = 1_000_000, 7
+	const perPage = repository.MaxPageBytes/length + 1
+	records := numbered(stored)
+	for i := range records {
+		records[i].Fields[fieldLong] = record.String(strings.Repeat(string(rune('a'+i)), length))
+		store(t, s, things(), records[i])
+	}
+	for _, keep := range []func([]record.Value) bool{nil, func([]record.Value) bool { return true }} {
+		q := query.Query{View: query.View{Collection: things(), Fields: things().All()}, Order: byID(things()), Limit: 1000, Keep: keep, Scan: 1000}
+		page, err := find(t.Context(), s, q)
+		if err != nil {
+			t.Fatalf("Find of long records: %v", err)
+		}
+		wantRows(t, "the first page of long records", q.View, page.Rows, records[:perPage]...)
+		if page.Next == "" {
+			t.Fatalf("%d of %d long records have no Next", len(page.Rows), stored)
+		}
+		q.After = page.Next
+		if page, err = find(t.Context(), s, q); err != nil {
+			t.Fatalf("Find of the second page: %v", err)
+		}
+		wantRows(t, "the second page of long records", q.View, page.Rows, records[perPage:]...)
+		if page.Next != "" {
+			t.Errorf("the last page of long records has a Next")
+		}
+		q.After, q.Fields = "", []int{fieldID}
+		if page, err = find(t.Context(), s, q); err != nil {
+			t.Fatalf("Find of short fields: %v", err)
+		}
+		wantRows(t, "the short fields of long records", q.View, page.Rows, records...)
 	}
 }
 
