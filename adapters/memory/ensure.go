@@ -59,7 +59,7 @@ func (e *edit) ensure(c *schema.Collection) []fault.Place {
 		t.addColumns(e, missing)
 	}
 	l, _ := newLens("memory.Ensure", t, c) // every column is there now
-	for _, keys := range c.Indexes {
+	for _, keys := range c.TableIndexes() {
 		order := make([]query.Key, len(keys))
 		for i, key := range keys {
 			order[i] = query.Key(key)

@@ -50,7 +50,7 @@ func (l lens) pinned(filter query.Expr) map[int]record.Value {
 	}
 	values := make(map[int]record.Value)
 	for _, part := range parts {
-		if part.Op == query.Eq {
+		if part.Op == query.Eq || part.Op == query.In && len(part.Values) == 1 {
 			values[l.column(part.Field)] = part.Values[0]
 		}
 	}

@@ -188,3 +188,30 @@ func TestWriteDuringRead(t *testing.T) {
 		t.Errorf("the page after the writes has %d rows and the error %v", len(page.Rows), err)
 	}
 }
+
+// An enforced reference has an index, which finds who refers to one record.
+func TestEnforcedReferenceIsIndexed(t *testing.T) {
+	s, before := stocked(t, 1000)
+	fields := []schema.FieldSpec{
+		{Name: "id", Type: "int"}, {Name: "category", Type: "int", References: "categories", Enforce: true},
+		{Name: "stars", Type: "int"}, {Name: "price", Type: "int", References: "prices", Enforce: true},
+	}
+	c, err := schema.New(schema.Spec{Name: before.Name, ID: "id", Fields: fields, Indexes: [][]string{{"category", "stars desc"}, {"stars"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Ensure(t.Context(), []*schema.Collection{c}); err != nil {
+		t.Fatal(err)
+	}
+	l, err := s.state.Load().lens("test", c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := len(l.table.indexes); got != 4 {
+		t.Errorf("indexes: got %d, want that of the id, the two declared and that of price", got)
+	}
+	referring := query.Expr{Op: query.In, Field: fieldPrice, Values: []record.Value{record.Int(3)}}
+	if got := l.plan(referring, nil, l.table.size()).size; got != 11 {
+		t.Errorf("records read to find who refers to one: got %d, want the 11 that do", got)
+	}
+}

@@ -2,12 +2,17 @@ package sqlite
 
 import (
 	"errors"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/query"
+	"github.com/portolan-io/portolan/core/record"
 	"github.com/portolan-io/portolan/core/schema"
+	"github.com/portolan-io/portolan/ports/repository"
 )
 
 // TestTables shows the tables and indexes that are made for a collection, and
@@ -60,6 +65,36 @@ func collection(t testing.TB, spec schema.Spec) *schema.Collection {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// TestEnforcedReference adds a reference to a table that is there already. From
+// then on an index finds who refers to a record.
+func TestEnforcedReference(t *testing.T) {
+	path := testPath(t)
+	reference := schema.FieldSpec{Name: "thing", Type: "string"}
+	spec := schema.Spec{Name: "parts", ID: "id", Fields: []schema.FieldSpec{{Name: "id", Type: "string"}, reference}}
+	if err := openTest(t, path).Ensure(t.Context(), []*schema.Collection{collection(t, spec)}); err != nil {
+		t.Fatal(err)
+	}
+	spec.Fields[1].References, spec.Fields[1].Enforce = "things", true
+	c := collection(t, spec)
+	store, log := recordedAt(t, path, c)
+	if err := store.Ensure(t.Context(), []*schema.Collection{c}); err != nil { // once more
+		t.Fatal(err)
+	}
+	explain := newCounter(t, path)
+	for _, n := range []int{1, 2, 100} {
+		where := query.Expr{Op: query.In, Field: 1, Values: make([]record.Value, n)}
+		for i := range where.Values {
+			where.Values[i] = record.String(strconv.Itoa(i))
+		}
+		if err := apply(t, store, repository.Mutation{Op: repository.Check, Collection: c, NoneOf: &where}); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := explain.plan(log.last, log.args), "SEARCH parts USING COVERING INDEX parts_thing_id (thing=?)"; !strings.Contains(got, want) {
+			t.Errorf("who refers to one of %d: got the plan %q, want %q, of %s", n, got, want, log.last.Text)
+		}
+	}
 }
 
 // TestTablesRefused names what cannot be a table, and makes none of them.

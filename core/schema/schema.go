@@ -72,6 +72,20 @@ func (c *Collection) TableName() string {
 	return c.Name
 }
 
+// TableIndexes returns the indexes of a managed table: the declared ones, and one
+// for each enforced reference with which none of these begins, because deleting
+// what it refers to looks for who does. The caller must not change them.
+func (c *Collection) TableIndexes() []Index {
+	indexes := slices.Clip(c.Indexes)
+	for i := range c.Fields {
+		begins := func(index Index) bool { return index[0].Field == i }
+		if c.Fields[i].Enforce && i != c.ID && !slices.ContainsFunc(c.Indexes, begins) {
+			indexes = append(indexes, Index{{Field: i}})
+		}
+	}
+	return indexes
+}
+
 // IDField returns the field that is the id.
 func (c *Collection) IDField() *Field { return &c.Fields[c.ID] }
 

@@ -1,6 +1,7 @@
 package schema_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -94,6 +95,34 @@ func TestNewMakesAnID(t *testing.T) {
 	}
 	if got := c.Fields[2]; got.Precision != 18 || got.Scale != 0 {
 		t.Errorf("a decimal without digits: got %d, %d, want 18, 0", got.Precision, got.Scale)
+	}
+}
+
+// An enforced reference has an index of its own, unless a declared one begins
+// with it. One that is not enforced has none, and a declared index stays what it is.
+func TestTableIndexes(t *testing.T) {
+	reference := func(name string, enforce bool) schema.FieldSpec {
+		return schema.FieldSpec{Name: name, Type: "string", References: "things", Enforce: enforce}
+	}
+	c, err := schema.New(schema.Spec{
+		Name: "parts", ID: "a",
+		Fields: []schema.FieldSpec{
+			reference("a", true), reference("b", true), reference("c", false), reference("d", true), reference("e", true),
+		},
+		Indexes: [][]string{{"d desc", "b"}, {"c"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	declared := []schema.Index{{{Field: 3, Desc: true}, {Field: 1}}, {{Field: 2}}}
+	want := append(slices.Clone(declared), schema.Index{{Field: 1}}, schema.Index{{Field: 4}})
+	for range 2 { // asking changes nothing
+		if diff := cmp.Diff(want, c.TableIndexes()); diff != "" {
+			t.Errorf("TableIndexes (-want +got):\n%s", diff)
+		}
+	}
+	if diff := cmp.Diff(declared, c.Indexes); diff != "" {
+		t.Errorf("Indexes (-want +got):\n%s", diff)
 	}
 }
 

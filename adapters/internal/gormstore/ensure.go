@@ -248,9 +248,9 @@ func (m *migration) compareColumn(t *table, field int, found *Column) {
 	}
 }
 
-// indexes collects the declared indexes that the table lacks.
+// indexes collects the indexes that the table lacks.
 func (m *migration) indexes(t *table, existing *Existing) {
-	for _, index := range t.Indexes {
+	for _, index := range t.TableIndexes() {
 		want := t.keysOf(index)
 		if existing.has(want) {
 			continue
