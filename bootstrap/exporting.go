@@ -95,6 +95,9 @@ func (p *program) writeTo(path string, zipped bool, write func(io.Writer) error)
 	if path == "-" {
 		return compressed(p.out, zipped, write)
 	}
+	if err := replaceable(path); err != nil {
+		return err
+	}
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return fault.New(fault.Unavailable, "bootstrap.export", "the file %s cannot be written", path).Because(err)
@@ -112,6 +115,22 @@ func (p *program) writeTo(path string, zipped bool, write func(io.Writer) error)
 	}
 	if err != nil {
 		return errors.Join(err, os.Remove(file.Name()))
+	}
+	return nil
+}
+
+// replaceable refuses to replace a file whose name does not say that it is an
+// export: it is more likely something that would be missed.
+func replaceable(path string) error {
+	if err := ours(path); err != nil {
+		return err
+	}
+	if _, err := os.Lstat(path); err != nil {
+		return nil // there is none, or writing it will say what is wrong
+	}
+	if _, _, err := ingest.FormatOf(path); err != nil {
+		return fault.New(fault.Refused, "bootstrap.export", "%s is there already, and its name is not that of an export", path).
+			Coded("not-ours").Hinting("name a file that ends with .csv, .ndjson or .jsonl, or remove this one first")
 	}
 	return nil
 }

@@ -35,7 +35,10 @@ func TestRejectsFileDestroysNothing(t *testing.T) {
 	}{
 		{"categories.csv", "the rejects file categories.csv is the source itself, which would be lost"},
 		{"link.csv", "the rejects file link.csv is the source itself, which would be lost"},
-		{"portolan.db", "the rejects file portolan.db holds something other than rejected rows, which would be lost"},
+		{"portolan.db", "portolan.db has the name of a database's file, which would be lost"},
+		{"portolan.db-wal", "portolan.db-wal has the name of a database's file, which would be lost"},
+		{"portolan.db-shm", "portolan.db-shm has the name of a database's file, which would be lost"},
+		{"Other.DB-Journal", "Other.DB-Journal has the name of a database's file, which would be lost"},
 		{"notes.txt", "the rejects file notes.txt holds something other than rejected rows, which would be lost"},
 		{"secrets", "the rejects file secrets cannot be opened"},
 		{os.DevNull, "the rejects file " + os.DevNull + " is not a regular file"},
@@ -59,6 +62,21 @@ func TestRejectsFileDestroysNothing(t *testing.T) {
 			}
 		})
 	}
+	for path, want := range map[string]string{
+		"portolan.db":   "has the name of a database's file",
+		"portolan.yaml": "portolan.yaml is there already, and its name is not that of an export",
+		"notes.txt":     "notes.txt is there already, and its name is not that of an export",
+	} {
+		before := readFile(t, path)
+		code, _, errs := c.do(t, "export", "categories", "--to", path, "--format", "ndjson")
+		if code != exitFailed || !strings.Contains(errs, want) || path != "portolan.db" && readFile(t, path) != before {
+			t.Errorf("export to %s: exit code %d, %s, want %s", path, code, errs, want)
+		}
+	}
+	for range 2 { // an export may replace an earlier one
+		c.must(t, "export", "categories", "--to", "out.csv")
+	}
+	c.must(t, "export", "categories", "--to", "new.txt", "--format", "csv")
 	if out := c.must(t, "export", "categories", "--to", "-", "--format", "csv"); !strings.Contains(out, "Charts") {
 		t.Errorf("the database holds %s", out)
 	}

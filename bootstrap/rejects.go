@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 
 	"github.com/portolan-io/portolan/core/fault"
 )
@@ -30,6 +31,9 @@ func openRejects(source string, o importOptions) (rejectsFile, error) {
 	if path == "" {
 		path = filepath.Base(source) + ".rejects.ndjson"
 	}
+	if err := ours(path); err != nil {
+		return rejectsFile{}, err
+	}
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	made := err == nil
 	if errors.Is(err, fs.ErrExist) {
@@ -42,6 +46,18 @@ func openRejects(source string, o importOptions) (rejectsFile, error) {
 		return rejectsFile{}, errors.Join(err, file.Close())
 	}
 	return rejectsFile{file, path, made}, nil
+}
+
+// ours refuses a path that a database may make or take for a part of itself, as
+// it does with files that it finds beside its own.
+func ours(path string) error {
+	for _, end := range []string{"-wal", "-shm", "-journal", ".db", ".sqlite", ".sqlite3"} {
+		if strings.HasSuffix(strings.ToLower(path), end) {
+			return fault.New(fault.Refused, "bootstrap.ours", "%s has the name of a database's file, which would be lost", path).
+				Coded("not-ours").Hinting("name another file")
+		}
+	}
+	return nil
 }
 
 // rejectsBegin is how a rejects file begins, as ingest.Reject writes it.

@@ -21,7 +21,8 @@ type batch struct {
 	read    func(*schema.Collection) (policy.Right, bool) // the caller's right to read a collection
 	records []repository.Mutation
 	checks  []repository.Mutation
-	checked []int // by check: the field whose reference it is about
+	checked []int          // by check: the field whose reference it is about
+	was     []record.Value // the fields of the one record that the batch changes, or nil
 }
 
 func (a *API) newBatch(c *collection, who policy.Principal) *batch {
@@ -110,14 +111,15 @@ func (b *batch) explain(failed *repository.BatchError) error {
 
 // unseen returns the error for a reference to a record that row policies hide
 // from the caller: for the caller it does not exist, and whether it does must not
-// show. Records that the batch itself stores need not be there yet.
+// show. Records that the batch itself stores need not be there yet, and what the
+// caller sees that the record refers to already may stay.
 func (b *batch) unseen(ctx context.Context, store repository.Store) error {
 	for i, check := range b.checks {
 		right, ok := b.read(check.Collection)
 		own := slices.ContainsFunc(b.records, func(m repository.Mutation) bool {
 			return m.Op == repository.Put && m.Collection == check.Collection && m.ID == check.ID
 		})
-		if !ok || own || right.Where.Op == query.All {
+		if !ok || own || right.Where.Op == query.All || b.stays(check) {
 			continue
 		}
 		rows, err := store.Get(ctx, query.View{Collection: check.Collection, Filter: right.Where}, []record.ID{check.ID})
@@ -129,6 +131,16 @@ func (b *batch) unseen(ctx context.Context, store repository.Store) error {
 		}
 	}
 	return nil
+}
+
+// stays reports whether the record refers to what the check is about already, in
+// a field that the caller may read.
+func (b *batch) stays(check repository.Mutation) bool {
+	read, ok := b.read(b.c.Collection)
+	return ok && b.was != nil && slices.ContainsFunc(b.c.outbound, func(out reference) bool {
+		v := b.was[out.field]
+		return out.to == check.Collection && !isSet(read.Hidden, out.field) && !v.IsNull() && valueID(v) == check.ID
+	})
 }
 
 // missing says that what the check is about does not exist.

@@ -25,13 +25,14 @@ const attempts = 64
 func (a *API) Replace(ctx context.Context, who policy.Principal, collection, id string, body []byte, cond Condition) (Result, error) {
 	c, right, err := a.gate(who, collection, writes(cond))
 	if err != nil {
-		return Result{}, err
+		return Result{}, a.onlyCreates(who, collection, err)
 	}
 	may := c.alongside(who, writes(cond), right)
 	return a.change(ctx, id, change{
 		c: c, who: who, may: may, cond: cond,
 		edit: func(current record.Record, right policy.Right) ([]record.Value, error) {
-			fields, err := c.DecodeAs(current.ID, current.Fields, body, right.Hidden, right.ReadOnly)
+			known := c.known(may, right, current)
+			fields, err := c.DecodeAs(current.ID, known, body, right.Hidden, right.ReadOnly)
 			if err != nil || current.Fields == nil {
 				return fields, err
 			}
@@ -49,14 +50,39 @@ func writes(cond Condition) policy.Action {
 	return policy.Update
 }
 
+// onlyCreates adds to a refusal what a caller who may only create can do.
+func (a *API) onlyCreates(who policy.Principal, name string, err error) error {
+	if _, _, refused := a.gate(who, name, policy.Create); fault.KindOf(err) == fault.Forbidden && refused == nil {
+		return fault.Of(err).Hinting("send If-None-Match: * to create it")
+	}
+	return err
+}
+
 // keep puts back the fields that right does not let the caller write, and those
 // that read does not let it see and that it did not give: it replaces what it
 // knows of.
 func (c *collection) keep(right, read policy.Right, current, fields []record.Value) []record.Value {
 	for i := range fields {
-		unwritable := c.Fields[i].ReadOnly || isSet(right.ReadOnly, i) || isSet(right.Hidden, i)
-		if unwritable || isSet(read.Hidden, i) && fields[i].IsNull() {
+		if c.unwritable(right, i) || isSet(read.Hidden, i) && fields[i].IsNull() {
 			fields[i] = current[i]
+		}
+	}
+	return fields
+}
+
+func (c *collection) unwritable(right policy.Right, i int) bool {
+	return i != c.ID && c.Fields[i].ReadOnly || isSet(right.ReadOnly, i) || isSet(right.Hidden, i)
+}
+
+// known returns the fields of the record, nil if there is none, with null for
+// what the caller may neither write nor read. A field that may not be written may
+// be given as it is; that must not tell what it is.
+func (c *collection) known(may rights, right policy.Right, current record.Record) []record.Value {
+	fields := slices.Clone(current.Fields)
+	for i := range fields {
+		unseen := !may.reads || isSet(may.read.Hidden, i)
+		if unseen && i != c.ID && c.unwritable(right, i) {
+			fields[i] = record.Null
 		}
 	}
 	return fields
@@ -70,10 +96,17 @@ func (a *API) Patch(ctx context.Context, who policy.Principal, collection, id st
 	if err != nil {
 		return Result{}, err
 	}
+	may := c.alongside(who, policy.Update, right)
 	return a.change(ctx, id, change{
-		c: c, who: who, may: c.alongside(who, policy.Update, right), cond: cond, existing: true,
+		c: c, who: who, may: may, cond: cond, existing: true,
 		edit: func(current record.Record, right policy.Right) ([]record.Value, error) {
-			return c.Merge(current.Fields, patch, right.Hidden, right.ReadOnly)
+			fields, err := c.Merge(c.known(may, right, current), patch, right.Hidden, right.ReadOnly)
+			for i := range fields {
+				if c.unwritable(right, i) {
+					fields[i] = current.Fields[i]
+				}
+			}
+			return fields, err
 		},
 	})
 }
@@ -132,6 +165,7 @@ func (a *API) tryChange(ctx context.Context, id record.ID, ch change) (Result, e
 		return Result{}, err
 	}
 	batch := a.newBatch(ch.c, ch.who)
+	batch.was = current.Fields
 	batch.put(next, precondition)
 	outcomes, err := batch.apply(ctx, a.store)
 	if err != nil {

@@ -163,6 +163,7 @@ func studio(t *testing.T) *core.API {
 		policy.GrantSpec{Role: "shredder", Delete: everything},
 		policy.GrantSpec{Role: "viewer", Read: everything, Hide: []string{"price"}},
 		policy.GrantSpec{Role: "writer", Update: everything},
+		policy.GrantSpec{Role: "blind", Read: everything, Hide: []string{"state"}},
 	)
 	store := newStore(t)
 	api, err := core.New(core.Config{Store: store, Collections: []core.Collection{paintings}, Now: clock()})
@@ -237,6 +238,36 @@ func TestReadOnlyFieldsMayBeGivenAsTheyAre(t *testing.T) {
 	_, err := studio(t).Patch(t.Context(), as("editor"), "paintings", "1", []byte(`{"state":"framed","price":1}`), core.Condition{})
 	if err != nil {
 		t.Errorf("a patch that gives the state as it is: %v", err)
+	}
+}
+
+// That a read-only field may be given as it is tells nobody what it is who may
+// not read it.
+func TestReadOnlyFieldsAreNoOracle(t *testing.T) {
+	for _, who := range []policy.Principal{as("writer"), as("writer", "blind")} {
+		for _, state := range []string{"framed", "sold"} {
+			body := fmt.Appendf(nil, `{"state":%q}`, state)
+			_, err := studio(t).Patch(t.Context(), who, "paintings", "1", body, core.Condition{})
+			wantFault(t, err, fault.Invalid, "")
+			_, err = studio(t).Replace(t.Context(), who, "paintings", "1", body, core.Condition{})
+			wantFault(t, err, fault.Invalid, "")
+		}
+		api := studio(t)
+		if _, err := api.Patch(t.Context(), who, "paintings", "1", []byte(`{"title":"x"}`), core.Condition{}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := api.Get(t.Context(), as("editor"), "paintings", "1", "title,state")
+		if err != nil || string(got.JSON) != `{"title":"x","state":"framed"}` {
+			t.Errorf("got %s, %v: a patch has changed what it did not give", got.JSON, err)
+		}
+	}
+}
+
+func TestWhoMayOnlyCreateIsToldHow(t *testing.T) {
+	_, err := studio(t).Replace(t.Context(), as("maker"), "paintings", "9", []byte(`{}`), core.Condition{})
+	wantFault(t, err, fault.Forbidden, "")
+	if hint := fault.Of(err).Hint; hint != "send If-None-Match: * to create it" {
+		t.Errorf("got the hint %q", hint)
 	}
 }
 

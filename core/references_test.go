@@ -159,4 +159,11 @@ func TestReferenceToAHiddenRecord(t *testing.T) {
 	if err != nil {
 		t.Errorf("references to one's own records, and to those of the same batch: %v", err)
 	}
+
+	create(t, api, "rooms", `{"id":7,"owner":"ann","within":2}`)
+	if _, err := api.Patch(t.Context(), ann, "rooms", "7", []byte(`{"owner":"ann","within":2}`), core.Condition{}); err != nil {
+		t.Errorf("a reference that is there already may stay: %v", err)
+	}
+	_, err = api.Patch(t.Context(), ann, "rooms", "3", []byte(`{"within":2}`), core.Condition{})
+	wantFault(t, err, fault.Conflict, "reference-missing")
 }
