@@ -30,8 +30,24 @@ func (d *documenter) collection(description *core.Description) *documented {
 	return &documented{documenter: d, Collection: description.Collection, rights: description.Rights}
 }
 
-// may reports whether the caller may do the action at all.
-func (c *documented) may(action policy.Action) bool { return c.rights[action] != nil }
+// may reports whether the caller may do the action at all. To create it must
+// also be able to give everything that a record needs.
+func (c *documented) may(action policy.Action) bool {
+	right := c.rights[action]
+	if right == nil || action != policy.Create {
+		return right != nil
+	}
+	for i, field := range c.Fields {
+		if !field.Required || field.Derive != "" || c.Generated && i == c.ID {
+			continue
+		}
+		readOnly := field.ReadOnly || right.ReadOnly != nil && right.ReadOnly[i]
+		if readOnly || !c.sees(action, i) {
+			return false
+		}
+	}
+	return true
+}
 
 // sees reports whether the i-th field exists for the caller in the action.
 func (c *documented) sees(action policy.Action, i int) bool {

@@ -50,6 +50,8 @@ func gadgets(t *testing.T) core.Collection {
 		policy.GrantSpec{Role: policy.Anonymous, Read: everything, Hide: []string{"secret"}},
 		policy.GrantSpec{Role: "maker", Create: everything, Hide: []string{"secret"}, ReadOnly: []string{"fixed"}},
 		policy.GrantSpec{Role: "mender", Read: everything, Update: everything, ReadOnly: []string{"fixed"}},
+		policy.GrantSpec{Role: "unfit", Create: everything, Update: everything, Hide: []string{"parts"}},
+		policy.GrantSpec{Role: "unable", Create: everything, Delete: everything, ReadOnly: []string{"grade"}},
 		policy.GrantSpec{Role: "writer", Create: everything, Update: everything, Delete: everything},
 		policy.GrantSpec{Role: "admin", Read: everything, Create: everything, Update: everything, Delete: everything},
 	)
@@ -124,6 +126,8 @@ func TestDocumentTellsWhatTheCallerMayDo(t *testing.T) {
 		{policy.Anonymous, []string{"get", "list", "query"}},
 		{"maker", []string{"create", "get", "list", "query", "replace"}},
 		{"mender", []string{"get", "list", "patch", "query", "replace"}},
+		{"unfit", []string{"get", "list", "patch", "query", "replace"}},
+		{"unable", []string{"delete", "deleteMany", "get", "list", "query"}},
 		{"admin", []string{"create", "delete", "deleteMany", "get", "list", "patch", "query", "replace"}},
 	} {
 		t.Run(tt.role, func(t *testing.T) {
