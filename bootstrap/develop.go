@@ -153,7 +153,7 @@ func (s *served) firstProduct(ctx context.Context) (string, error) {
 		return "", err
 	}
 	var products []struct{ ASIN string }
-	if err := json.Unmarshal(page.JSON, &products); err != nil {
+	if err := json.Unmarshal(page.Body, &products); err != nil {
 		return "", err
 	}
 	if len(products) == 0 {

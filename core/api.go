@@ -10,6 +10,7 @@ import (
 	"github.com/portolan-io/portolan/core/policy"
 	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/schema"
+	"github.com/portolan-io/portolan/ports/cache"
 	"github.com/portolan-io/portolan/ports/repository"
 	"github.com/portolan-io/portolan/ports/secrets"
 )
@@ -34,12 +35,14 @@ type API struct {
 type Collection struct {
 	Schema *schema.Collection
 	Access policy.Access
+	Cache  Caching
 }
 
 // Config is what an API is made from.
 type Config struct {
 	Store       repository.Store
 	Collections []Collection
+	Cache       cache.Coherent   // nil caches nothing
 	CursorKey   []byte           // authenticates cursors; empty is a key that lives as long as the process
 	Pepper      secrets.Value    // keys the hashes of API keys; nil refuses to make or accept any
 	Now         func() time.Time // nil is time.Now

@@ -113,11 +113,11 @@ func create(t *testing.T, api *core.API, collection string, bodies ...string) []
 	for i, body := range bodies {
 		raw[i] = []byte(body)
 	}
-	results, err := api.Create(t.Context(), operator, collection, raw)
+	written, err := api.Create(t.Context(), operator, collection, raw, core.How{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return results
+	return written.Results
 }
 
 // clock returns a clock that moves a second whenever it is asked.

@@ -17,6 +17,7 @@ import (
 // A batch gathers the mutations of one write of a collection, and adds the
 // checks that its references ask for.
 type batch struct {
+	a       *API
 	c       *collection
 	read    func(*schema.Collection) (policy.Right, bool) // the caller's right to read a collection
 	records []repository.Mutation
@@ -26,7 +27,7 @@ type batch struct {
 }
 
 func (a *API) newBatch(c *collection, who policy.Principal) *batch {
-	return &batch{c: c, read: func(other *schema.Collection) (policy.Right, bool) {
+	return &batch{a: a, c: c, read: func(other *schema.Collection) (policy.Right, bool) {
 		return a.collections[other.Name].access.For(who, other, policy.Read)
 	}}
 }
@@ -58,16 +59,16 @@ func (b *batch) remove(id record.ID, precondition repository.Precondition) {
 
 // apply stores the batch. Its error is that of the mutation that failed; the
 // outcomes begin with those of the records.
-func (b *batch) apply(ctx context.Context, store repository.Store) ([]repository.Outcome, error) {
+func (b *batch) apply(ctx context.Context) ([]repository.Outcome, error) {
 	mutations := slices.Concat(b.records, b.checks, b.unreferenced())
 	if len(mutations) > repository.MaxBatch {
 		return nil, fault.New(fault.TooLarge, "core.write", "%d records with %d different references are more than %d at once",
 			len(b.records), len(b.checks), repository.MaxBatch).Coded("too-many-references").Hinting("send fewer records at once, or import them")
 	}
-	if err := b.unseen(ctx, store); err != nil {
+	if err := b.unseen(ctx); err != nil {
 		return nil, err
 	}
-	outcomes, err := store.Apply(ctx, mutations)
+	outcomes, err := b.a.store.Apply(ctx, mutations)
 	var failed *repository.BatchError
 	if errors.As(err, &failed) {
 		return nil, b.explain(failed)
@@ -113,7 +114,7 @@ func (b *batch) explain(failed *repository.BatchError) error {
 // from the caller: for the caller it does not exist, and whether it does must not
 // show. Records that the batch itself stores need not be there yet, and what the
 // caller sees that the record refers to already may stay.
-func (b *batch) unseen(ctx context.Context, store repository.Store) error {
+func (b *batch) unseen(ctx context.Context) error {
 	for i, check := range b.checks {
 		right, ok := b.read(check.Collection)
 		own := slices.ContainsFunc(b.records, func(m repository.Mutation) bool {
@@ -122,7 +123,7 @@ func (b *batch) unseen(ctx context.Context, store repository.Store) error {
 		if !ok || own || right.Where.Op == query.All || b.stays(check) {
 			continue
 		}
-		rows, err := store.Get(ctx, query.View{Collection: check.Collection, Filter: right.Where}, []record.ID{check.ID})
+		rows, err := b.a.store.Get(ctx, query.View{Collection: check.Collection, Filter: right.Where}, []record.ID{check.ID})
 		if err != nil {
 			return err
 		}

@@ -22,14 +22,14 @@ const attempts = 64
 // Fields that the caller may not write stay as they are, and may be given as
 // they are; those that it may write but not read stay if it does not give them. A
 // record that the caller may not read is fault.NotFound and untouched.
-func (a *API) Replace(ctx context.Context, who policy.Principal, collection, id string, body []byte, cond Condition) (Result, error) {
-	c, right, err := a.gate(who, collection, writes(cond))
+func (a *API) Replace(ctx context.Context, who policy.Principal, collection, id string, body []byte, how How) (Written, error) {
+	c, right, err := a.gate(who, collection, writes(how.If))
 	if err != nil {
-		return Result{}, a.onlyCreates(who, collection, err)
+		return Written{}, a.onlyCreates(who, collection, err)
 	}
-	may := c.alongside(who, writes(cond), right)
+	may := c.alongside(who, writes(how.If), right)
 	return a.change(ctx, id, change{
-		c: c, who: who, may: may, cond: cond,
+		c: c, who: who, may: may, how: how,
 		edit: func(current record.Record, right policy.Right) ([]record.Value, error) {
 			known := c.known(may, right, current)
 			fields, err := c.DecodeAs(current.ID, known, body, right.Hidden, right.ReadOnly)
@@ -91,14 +91,14 @@ func (c *collection) known(may rights, right policy.Right, current record.Record
 func isSet(flags []bool, i int) bool { return flags != nil && flags[i] }
 
 // Patch changes the record by a JSON merge patch (RFC 7396).
-func (a *API) Patch(ctx context.Context, who policy.Principal, collection, id string, patch []byte, cond Condition) (Result, error) {
+func (a *API) Patch(ctx context.Context, who policy.Principal, collection, id string, patch []byte, how How) (Written, error) {
 	c, right, err := a.gate(who, collection, policy.Update)
 	if err != nil {
-		return Result{}, err
+		return Written{}, err
 	}
 	may := c.alongside(who, policy.Update, right)
 	return a.change(ctx, id, change{
-		c: c, who: who, may: may, cond: cond, existing: true,
+		c: c, who: who, may: may, how: how, existing: true,
 		edit: func(current record.Record, right policy.Right) ([]record.Value, error) {
 			fields, err := c.Merge(c.known(may, right, current), patch, right.Hidden, right.ReadOnly)
 			for i := range fields {
@@ -116,7 +116,7 @@ type change struct {
 	c        *collection
 	who      policy.Principal
 	may      rights
-	cond     Condition
+	how      How
 	existing bool // without a record there is nothing to change
 
 	// edit returns the new fields. The right is that to update, or to create if
@@ -127,10 +127,10 @@ type change struct {
 // change reads the record, makes the new fields, and writes them on condition
 // that the record is still as it was read. If it is not, and the caller did not
 // ask for one revision, it begins again.
-func (a *API) change(ctx context.Context, id string, ch change) (Result, error) {
+func (a *API) change(ctx context.Context, id string, ch change) (Written, error) {
 	key, err := ch.c.ParseID(id)
 	if err != nil {
-		return Result{}, err
+		return Written{}, err
 	}
 	for range attempts {
 		result, err := a.tryChange(ctx, key, ch)
@@ -138,41 +138,41 @@ func (a *API) change(ctx context.Context, id string, ch change) (Result, error) 
 			return result, err
 		}
 	}
-	return Result{}, busy()
+	return Written{}, busy()
 }
 
-func (a *API) tryChange(ctx context.Context, id record.ID, ch change) (Result, error) {
+func (a *API) tryChange(ctx context.Context, id record.ID, ch change) (Written, error) {
 	current, exists, err := a.read(ctx, ch.c, id)
 	if err != nil {
-		return Result{}, err
+		return Written{}, err
 	}
 	if ch.existing && !exists || ch.may.hides(current, exists) {
-		return Result{}, missing()
+		return Written{}, missing()
 	}
-	if err := ch.cond.check(current, exists); err != nil {
-		return Result{}, err
+	if err := ch.how.If.check(current, exists); err != nil {
+		return Written{}, err
 	}
 	right, precondition, err := ch.may.put(current, exists)
 	if err != nil {
-		return Result{}, err
+		return Written{}, err
 	}
 	fields, err := ch.edit(current, right)
 	if err != nil {
-		return Result{}, err
+		return Written{}, err
 	}
 	next, err := a.finish(ch.c, right, fields)
 	if err != nil {
-		return Result{}, err
+		return Written{}, err
 	}
 	batch := a.newBatch(ch.c, ch.who)
 	batch.was = current.Fields
 	batch.put(next, precondition)
-	outcomes, err := batch.apply(ctx, a.store)
+	outcomes, err := batch.apply(ctx)
 	if err != nil {
-		return Result{}, err
+		return Written{}, err
 	}
 	next.Revision = outcomes[0].Revision
-	return ch.c.shown(ch.may, next, !exists), nil
+	return Written{Result: ch.c.shown(ch.may, next, !exists)}, nil
 }
 
 // hides reports whether there is a record that the caller may not read: for

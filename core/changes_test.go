@@ -35,16 +35,16 @@ func (s *meddling) Apply(ctx context.Context, batch []repository.Mutation) ([]re
 func TestWritesThatAreOvertaken(t *testing.T) {
 	patch := func(body string) func(context.Context, *core.API) error {
 		return func(ctx context.Context, api *core.API) error {
-			_, err := api.Patch(ctx, operator, "products", "A1", []byte(body), core.Condition{})
+			_, err := api.Patch(ctx, operator, "products", "A1", []byte(body), core.How{})
 			return err
 		}
 	}
 	remove := func(ctx context.Context, api *core.API) error {
-		return api.Delete(ctx, operator, "products", "A1", core.Condition{})
+		return api.Delete(ctx, operator, "products", "A1", core.How{})
 	}
 	put := func(ctx context.Context, api *core.API, who policy.Principal, id string, cond core.Condition) error {
 		body := []byte(`{"title":"mine","category_id":12,"seller":"acme"}`)
-		_, err := api.Replace(ctx, who, "products", id, body, cond)
+		_, err := api.Replace(ctx, who, "products", id, body, core.How{If: cond})
 		return err
 	}
 	for _, tt := range []struct {
@@ -55,27 +55,27 @@ func TestWritesThatAreOvertaken(t *testing.T) {
 		title  string // of A1, or empty if it is gone
 	}{
 		{"a deletion of what was read", func(ctx context.Context, api *core.API, cond core.Condition) error {
-			return api.Delete(ctx, admin, "products", "A1", cond)
+			return api.Delete(ctx, admin, "products", "A1", core.How{If: cond})
 		}, patch(`{"title":"theirs"}`), fault.Stale, "theirs"},
 		{"a deletion of whatever is there", func(ctx context.Context, api *core.API, _ core.Condition) error {
-			return api.Delete(ctx, admin, "products", "A1", core.Condition{})
+			return api.Delete(ctx, admin, "products", "A1", core.How{})
 		}, patch(`{"title":"theirs"}`), "", ""},
 		{"a deletion by a seller of what is no longer his", func(ctx context.Context, api *core.API, _ core.Condition) error {
-			return api.Delete(ctx, acme, "products", "A1", core.Condition{})
+			return api.Delete(ctx, acme, "products", "A1", core.How{})
 		}, patch(`{"seller":"bolt"}`), fault.Forbidden, "Kettle"},
 		{"a deletion of many that no longer match", func(ctx context.Context, api *core.API, _ core.Condition) error {
-			n, err := api.DeleteMany(ctx, admin, "products", core.ListRequest{Filter: "title eq 'Kettle'"}, 10)
-			if n != 0 {
-				t.Errorf("%d records were deleted", n)
+			written, err := api.DeleteMany(ctx, admin, "products", core.ListRequest{Filter: "title eq 'Kettle'"}, 10, core.How{})
+			if written.Deleted != 0 {
+				t.Errorf("%d records were deleted", written.Deleted)
 			}
 			return err
 		}, patch(`{"title":"theirs"}`), "", "theirs"},
 		{"a patch of what was read", func(ctx context.Context, api *core.API, cond core.Condition) error {
-			_, err := api.Patch(ctx, admin, "products", "A1", []byte(`{"title":"mine"}`), cond)
+			_, err := api.Patch(ctx, admin, "products", "A1", []byte(`{"title":"mine"}`), core.How{If: cond})
 			return err
 		}, patch(`{"stars":1}`), fault.Stale, "Kettle"},
 		{"a patch of what is gone", func(ctx context.Context, api *core.API, _ core.Condition) error {
-			_, err := api.Patch(ctx, admin, "products", "A1", []byte(`{"title":"mine"}`), core.Condition{})
+			_, err := api.Patch(ctx, admin, "products", "A1", []byte(`{"title":"mine"}`), core.How{})
 			return err
 		}, remove, fault.NotFound, ""},
 		{"a replacement of what is gone", func(ctx context.Context, api *core.API, _ core.Condition) error {
@@ -88,7 +88,7 @@ func TestWritesThatAreOvertaken(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			store := &meddling{Store: newStore(t)}
 			api := newAPI(t, store)
-			before, err := api.Get(t.Context(), admin, "products", "A1", "")
+			before, err := api.Get(t.Context(), admin, "products", "A1", core.GetRequest{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -101,7 +101,7 @@ func TestWritesThatAreOvertaken(t *testing.T) {
 			if fault.KindOf(err) != tt.want {
 				t.Errorf("got %v, want kind %q", err, tt.want)
 			}
-			after, err := api.Get(t.Context(), admin, "products", "A1", "title")
+			after, err := api.Get(t.Context(), admin, "products", "A1", core.GetRequest{Select: "title"})
 			if got, want := string(after.JSON), fmt.Sprintf(`{"title":%q}`, tt.title); tt.title != "" && got != want {
 				t.Errorf("A1 is now %s, %v, want %s", got, err, want)
 			}
@@ -116,8 +116,8 @@ func TestWritesThatAreOvertaken(t *testing.T) {
 func TestReplacementsThatCreateAtOnce(t *testing.T) {
 	store := &meddling{Store: newStore(t)}
 	api := newAPI(t, store)
-	put := func(title string) (core.Result, error) {
-		return api.Replace(t.Context(), admin, "products", "N1", fmt.Appendf(nil, `{"title":%q,"category_id":12}`, title), core.Condition{})
+	put := func(title string) (core.Written, error) {
+		return api.Replace(t.Context(), admin, "products", "N1", fmt.Appendf(nil, `{"title":%q,"category_id":12}`, title), core.How{})
 	}
 	store.meddle = func() {
 		if first, err := put("first"); err != nil || !first.Created {
@@ -135,9 +135,9 @@ func TestDeleteManyReadsAllPages(t *testing.T) {
 	for i := range 130 { // max_scan is 50
 		create(t, api, "products", fmt.Sprintf(`{"asin":"R%03d","title":"t","stars":%d,"category_id":12}`, i, i%50/49))
 	}
-	n, err := api.DeleteMany(t.Context(), admin, "products", core.ListRequest{Filter: "title eq 't' and stars eq 1"}, 10)
-	if err != nil || n != 2 {
-		t.Errorf("got %d deleted, %v, want 2", n, err)
+	written, err := api.DeleteMany(t.Context(), admin, "products", core.ListRequest{Filter: "title eq 't' and stars eq 1"}, 10, core.How{})
+	if err != nil || written.Deleted != 2 {
+		t.Errorf("got %d deleted, %v, want 2", written.Deleted, err)
 	}
 }
 
@@ -204,7 +204,7 @@ func TestReplaceIsJudgedByWhatItDoes(t *testing.T) {
 		{"only create what is hidden", "1", `{"title":"x"}`, as("bargain"), core.Condition{Absent: true}, fault.NotFound},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := studio(t).Replace(t.Context(), tt.who, "paintings", tt.id, []byte(tt.body), tt.cond)
+			_, err := studio(t).Replace(t.Context(), tt.who, "paintings", tt.id, []byte(tt.body), core.How{If: tt.cond})
 			if fault.KindOf(err) != tt.want {
 				t.Errorf("got %v, want kind %q", err, tt.want)
 			}
@@ -226,7 +226,7 @@ func TestReadOnlyFieldsMayBeGivenAsTheyAre(t *testing.T) {
 		{"a cleared state", `{"title":"Harbour","state":null}`, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := studio(t).Replace(t.Context(), as("editor"), "paintings", "1", []byte(tt.body), core.Condition{})
+			got, err := studio(t).Replace(t.Context(), as("editor"), "paintings", "1", []byte(tt.body), core.How{})
 			if string(got.JSON) != tt.want || (err == nil) == (tt.want == "") {
 				t.Errorf("got %s, %v, want %s", got.JSON, err, tt.want)
 			}
@@ -235,7 +235,7 @@ func TestReadOnlyFieldsMayBeGivenAsTheyAre(t *testing.T) {
 			}
 		})
 	}
-	_, err := studio(t).Patch(t.Context(), as("editor"), "paintings", "1", []byte(`{"state":"framed","price":1}`), core.Condition{})
+	_, err := studio(t).Patch(t.Context(), as("editor"), "paintings", "1", []byte(`{"state":"framed","price":1}`), core.How{})
 	if err != nil {
 		t.Errorf("a patch that gives the state as it is: %v", err)
 	}
@@ -247,16 +247,16 @@ func TestReadOnlyFieldsAreNoOracle(t *testing.T) {
 	for _, who := range []policy.Principal{as("writer"), as("writer", "blind")} {
 		for _, state := range []string{"framed", "sold"} {
 			body := fmt.Appendf(nil, `{"state":%q}`, state)
-			_, err := studio(t).Patch(t.Context(), who, "paintings", "1", body, core.Condition{})
+			_, err := studio(t).Patch(t.Context(), who, "paintings", "1", body, core.How{})
 			wantFault(t, err, fault.Invalid, "")
-			_, err = studio(t).Replace(t.Context(), who, "paintings", "1", body, core.Condition{})
+			_, err = studio(t).Replace(t.Context(), who, "paintings", "1", body, core.How{})
 			wantFault(t, err, fault.Invalid, "")
 		}
 		api := studio(t)
-		if _, err := api.Patch(t.Context(), who, "paintings", "1", []byte(`{"title":"x"}`), core.Condition{}); err != nil {
+		if _, err := api.Patch(t.Context(), who, "paintings", "1", []byte(`{"title":"x"}`), core.How{}); err != nil {
 			t.Fatal(err)
 		}
-		got, err := api.Get(t.Context(), as("editor"), "paintings", "1", "title,state")
+		got, err := api.Get(t.Context(), as("editor"), "paintings", "1", core.GetRequest{Select: "title,state"})
 		if err != nil || string(got.JSON) != `{"title":"x","state":"framed"}` {
 			t.Errorf("got %s, %v: a patch has changed what it did not give", got.JSON, err)
 		}
@@ -264,7 +264,7 @@ func TestReadOnlyFieldsAreNoOracle(t *testing.T) {
 }
 
 func TestWhoMayOnlyCreateIsToldHow(t *testing.T) {
-	_, err := studio(t).Replace(t.Context(), as("maker"), "paintings", "9", []byte(`{}`), core.Condition{})
+	_, err := studio(t).Replace(t.Context(), as("maker"), "paintings", "9", []byte(`{}`), core.How{})
 	wantFault(t, err, fault.Forbidden, "")
 	if hint := fault.Of(err).Hint; hint != "send If-None-Match: * to create it" {
 		t.Errorf("got the hint %q", hint)
@@ -278,10 +278,10 @@ func TestReplaceKeepsWhatTheCallerDoesNotSee(t *testing.T) {
 		`{"title":"x","price":7}`: `{"title":"x","price":7}`,
 	} {
 		api := studio(t)
-		if _, err := api.Replace(t.Context(), as("viewer", "writer"), "paintings", "1", []byte(body), core.Condition{}); err != nil {
+		if _, err := api.Replace(t.Context(), as("viewer", "writer"), "paintings", "1", []byte(body), core.How{}); err != nil {
 			t.Fatal(err)
 		}
-		got, err := api.Get(t.Context(), as("editor"), "paintings", "1", "title,price")
+		got, err := api.Get(t.Context(), as("editor"), "paintings", "1", core.GetRequest{Select: "title,price"})
 		if err != nil || string(got.JSON) != want {
 			t.Errorf("after %s: got %s, %v, want %s", body, got.JSON, err, want)
 		}
@@ -299,7 +299,7 @@ func TestRulesOfHiddenFieldsAreNotNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = api.Create(t.Context(), as("filler"), "forms", [][]byte{[]byte(`{}`)})
+	_, err = api.Create(t.Context(), as("filler"), "forms", [][]byte{[]byte(`{}`)}, core.How{})
 	wantFault(t, err, fault.Invalid, "invalid-record")
 	places := fault.Of(err).Places
 	if len(places) != 2 || places[0].Pointer != "/name" || strings.Contains(fmt.Sprint(places[1]), "secret") {
@@ -311,19 +311,19 @@ func TestRulesOfHiddenFieldsAreNotNamed(t *testing.T) {
 func TestWritesShowOnlyWhatMayBeRead(t *testing.T) {
 	api := studio(t)
 	for body, shown := range map[string]bool{`{"id":5,"price":5}`: true, `{"id":50,"price":50}`: false} {
-		results, err := api.Create(t.Context(), as("bargain"), "paintings", [][]byte{[]byte(body)})
-		if err != nil || (results[0].JSON != nil) != shown {
-			t.Errorf("%s: got %s, %v, want it shown: %t", body, results[0].JSON, err, shown)
+		written, err := api.Create(t.Context(), as("bargain"), "paintings", [][]byte{[]byte(body)}, core.How{})
+		if err != nil || (written.JSON != nil) != shown {
+			t.Errorf("%s: got %s, %v, want it shown: %t", body, written.JSON, err, shown)
 		}
 	}
-	_, err := api.DeleteMany(t.Context(), as("shredder"), "paintings", core.ListRequest{}, 10)
+	_, err := api.DeleteMany(t.Context(), as("shredder"), "paintings", core.ListRequest{}, 10, core.How{})
 	wantFault(t, err, fault.Forbidden, "")
-	if err := api.Delete(t.Context(), as("shredder"), "paintings", "5", core.Condition{}); err != nil {
+	if err := api.Delete(t.Context(), as("shredder"), "paintings", "5", core.How{}); err != nil {
 		t.Errorf("who may delete, and not read, deletes by id: %v", err)
 	}
-	n, err := api.DeleteMany(t.Context(), as("bargain"), "paintings", core.ListRequest{}, 10)
-	if err != nil || n != 0 {
-		t.Errorf("what the caller may not read it cannot delete by a filter: %d, %v", n, err)
+	written, err := api.DeleteMany(t.Context(), as("bargain"), "paintings", core.ListRequest{}, 10, core.How{})
+	if err != nil || written.Deleted != 0 {
+		t.Errorf("what the caller may not read it cannot delete by a filter: %d, %v", written.Deleted, err)
 	}
 }
 
@@ -331,7 +331,7 @@ func TestWritesShowOnlyWhatMayBeRead(t *testing.T) {
 func TestScanDoesNotLeakItsNeeds(t *testing.T) {
 	store := &needs{Store: weak{newStore(t)}}
 	api := newAPI(t, store)
-	if _, err := api.DeleteMany(t.Context(), admin, "products", core.ListRequest{Filter: "stars eq 9"}, 1); err != nil {
+	if _, err := api.DeleteMany(t.Context(), admin, "products", core.ListRequest{Filter: "stars eq 9"}, 1, core.How{}); err != nil {
 		t.Fatal(err)
 	}
 	if store.most == 0 {

@@ -15,7 +15,7 @@ const MaxDelete = 200
 
 // Delete removes the record. A record that an enforced reference points to is
 // fault.Conflict.
-func (a *API) Delete(ctx context.Context, who policy.Principal, collection, id string, cond Condition) error {
+func (a *API) Delete(ctx context.Context, who policy.Principal, collection, id string, how How) error {
 	c, right, err := a.gate(who, collection, policy.Delete)
 	if err != nil {
 		return err
@@ -26,7 +26,7 @@ func (a *API) Delete(ctx context.Context, who policy.Principal, collection, id s
 	}
 	may := c.alongside(who, policy.Delete, right)
 	for range attempts {
-		err = a.tryDelete(ctx, c, who, may, key, cond)
+		err = a.tryDelete(ctx, c, who, may, key, how)
 		if kind := fault.KindOf(err); kind != fault.Stale || isUnmet(err) {
 			return err
 		}
@@ -34,7 +34,7 @@ func (a *API) Delete(ctx context.Context, who policy.Principal, collection, id s
 	return busy()
 }
 
-func (a *API) tryDelete(ctx context.Context, c *collection, who policy.Principal, may rights, id record.ID, cond Condition) error {
+func (a *API) tryDelete(ctx context.Context, c *collection, who policy.Principal, may rights, id record.ID, how How) error {
 	current, exists, err := a.read(ctx, c, id)
 	if err != nil {
 		return err
@@ -42,7 +42,7 @@ func (a *API) tryDelete(ctx context.Context, c *collection, who policy.Principal
 	if may.hides(current, exists) {
 		return missing()
 	}
-	if err := cond.check(current, exists); err != nil {
+	if err := how.If.check(current, exists); err != nil {
 		return err
 	}
 	if !exists {
@@ -53,25 +53,25 @@ func (a *API) tryDelete(ctx context.Context, c *collection, who policy.Principal
 	}
 	batch := a.newBatch(c, who)
 	batch.remove(id, repository.At(current.Revision))
-	_, err = batch.apply(ctx, a.store)
+	_, err = batch.apply(ctx)
 	return err
 }
 
 // DeleteMany removes all records that match the request's Filter and IDs and
 // that the caller may read and delete, or none if there are more than most,
 // which is at most [MaxDelete]. It returns how many it removed.
-func (a *API) DeleteMany(ctx context.Context, who policy.Principal, collection string, req ListRequest, most int) (int, error) {
+func (a *API) DeleteMany(ctx context.Context, who policy.Principal, collection string, req ListRequest, most int, how How) (Written, error) {
 	c, right, err := a.gate(who, collection, policy.Delete)
 	if err != nil {
-		return 0, err
+		return Written{}, err
 	}
 	_, read, err := a.gate(who, collection, policy.Read) // who cannot see what matches cannot choose by it
 	if err != nil {
-		return 0, err
+		return Written{}, err
 	}
 	q, err := c.narrow(ListRequest{Filter: req.Filter, IDs: req.IDs, Long: req.Long}, read)
 	if err != nil {
-		return 0, err
+		return Written{}, err
 	}
 	most = min(most, MaxDelete)
 	q.Filter = query.AllOf(q.Filter, right.Where)
@@ -79,10 +79,10 @@ func (a *API) DeleteMany(ctx context.Context, who policy.Principal, collection s
 	for range attempts {
 		n, err := a.tryDeleteMany(ctx, c, who, q, most)
 		if fault.KindOf(err) != fault.Stale {
-			return n, err
+			return Written{Deleted: n}, err
 		}
 	}
-	return 0, busy()
+	return Written{}, busy()
 }
 
 func (a *API) tryDeleteMany(ctx context.Context, c *collection, who policy.Principal, q query.Query, most int) (int, error) {
@@ -107,7 +107,7 @@ func (a *API) tryDeleteMany(ctx context.Context, c *collection, who policy.Princ
 	if len(batch.records) == 0 {
 		return 0, nil
 	}
-	if _, err := batch.apply(ctx, a.store); err != nil {
+	if _, err := batch.apply(ctx); err != nil {
 		return 0, err
 	}
 	return len(batch.records), nil

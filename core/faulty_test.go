@@ -90,7 +90,7 @@ func TestReferencesByText(t *testing.T) {
 		{"cellar", fault.Conflict}, // another's
 	} {
 		body := fmt.Appendf(nil, `{"id":"room","owner":"acme","within":%q}`, tt.within)
-		if _, err := api.Create(t.Context(), acme, "rooms", [][]byte{body}); fault.KindOf(err) != tt.want {
+		if _, err := api.Create(t.Context(), acme, "rooms", [][]byte{body}, core.How{}); fault.KindOf(err) != tt.want {
 			t.Errorf("within %s: got %v, want kind %q", tt.within, err, tt.want)
 		}
 	}
@@ -105,29 +105,29 @@ func TestFailuresOfTheStoreAreTold(t *testing.T) {
 		do     func(context.Context, *core.API) error
 	}{
 		{"delete, looking", faulty{get: errDown}, func(ctx context.Context, api *core.API) error {
-			return api.Delete(ctx, acme, "rooms", "hall", core.Condition{})
+			return api.Delete(ctx, acme, "rooms", "hall", core.How{})
 		}},
 		{"delete", faulty{apply: errDown}, func(ctx context.Context, api *core.API) error {
-			return api.Delete(ctx, acme, "rooms", "hall", core.Condition{})
+			return api.Delete(ctx, acme, "rooms", "hall", core.How{})
 		}},
 		{"delete many, looking", faulty{find: errDown}, func(ctx context.Context, api *core.API) error {
-			_, err := api.DeleteMany(ctx, acme, "rooms", core.ListRequest{}, 10)
+			_, err := api.DeleteMany(ctx, acme, "rooms", core.ListRequest{}, 10, core.How{})
 			return err
 		}},
 		{"delete many", faulty{apply: errDown}, func(ctx context.Context, api *core.API) error {
-			_, err := api.DeleteMany(ctx, acme, "rooms", core.ListRequest{}, 10)
+			_, err := api.DeleteMany(ctx, acme, "rooms", core.ListRequest{}, 10, core.How{})
 			return err
 		}},
 		{"create, looking whether a reference may be seen", faulty{get: errDown}, func(ctx context.Context, api *core.API) error {
-			_, err := api.Create(ctx, acme, "rooms", [][]byte{[]byte(`{"id":"room","owner":"acme","within":"hall"}`)})
+			_, err := api.Create(ctx, acme, "rooms", [][]byte{[]byte(`{"id":"room","owner":"acme","within":"hall"}`)}, core.How{})
 			return err
 		}},
 		{"create", faulty{apply: errDown}, func(ctx context.Context, api *core.API) error {
-			_, err := api.Create(ctx, acme, "rooms", [][]byte{[]byte(`{"id":"room","owner":"acme"}`)})
+			_, err := api.Create(ctx, acme, "rooms", [][]byte{[]byte(`{"id":"room","owner":"acme"}`)}, core.How{})
 			return err
 		}},
 		{"create, failing by no mutation of it", faulty{apply: &repository.BatchError{Index: 99, Err: errDown}}, func(ctx context.Context, api *core.API) error {
-			_, err := api.Create(ctx, acme, "rooms", [][]byte{[]byte(`{"id":"room","owner":"acme"}`)})
+			_, err := api.Create(ctx, acme, "rooms", [][]byte{[]byte(`{"id":"room","owner":"acme"}`)}, core.How{})
 			return err
 		}},
 		{"list keys", faulty{find: errDown}, func(ctx context.Context, api *core.API) error {
@@ -157,12 +157,12 @@ func TestWritesThatAreAlwaysOvertaken(t *testing.T) {
 	store.apply = &repository.BatchError{Err: fault.New(fault.Stale, "faulty", "another write came between")}
 	for name, do := range map[string]func(context.Context) error{
 		"patch": func(ctx context.Context) error {
-			_, err := api.Patch(ctx, acme, "rooms", "hall", []byte(`{"within":null}`), core.Condition{})
+			_, err := api.Patch(ctx, acme, "rooms", "hall", []byte(`{"within":null}`), core.How{})
 			return err
 		},
-		"delete": func(ctx context.Context) error { return api.Delete(ctx, acme, "rooms", "hall", core.Condition{}) },
+		"delete": func(ctx context.Context) error { return api.Delete(ctx, acme, "rooms", "hall", core.How{}) },
 		"delete many": func(ctx context.Context) error {
-			_, err := api.DeleteMany(ctx, acme, "rooms", core.ListRequest{}, 10)
+			_, err := api.DeleteMany(ctx, acme, "rooms", core.ListRequest{}, 10, core.How{})
 			return err
 		},
 	} {
@@ -191,31 +191,32 @@ func TestWritesThatAreRefused(t *testing.T) {
 		pointers []string
 	}{
 		{"delete what can be no id", func(ctx context.Context, api *core.API) error {
-			return api.Delete(ctx, acme, "rooms", "a/b", core.Condition{})
+			return api.Delete(ctx, acme, "rooms", "a/b", core.How{})
 		}, fault.Invalid, "invalid-id", nil},
 		{"delete what is not there", func(ctx context.Context, api *core.API) error {
-			return api.Delete(ctx, acme, "rooms", "attic", core.Condition{})
+			return api.Delete(ctx, acme, "rooms", "attic", core.How{})
 		}, fault.NotFound, "unknown-record", nil},
 		{"delete by a filter that is none", func(ctx context.Context, api *core.API) error {
-			_, err := api.DeleteMany(ctx, acme, "rooms", core.ListRequest{Filter: "owner eq"}, 10)
+			_, err := api.DeleteMany(ctx, acme, "rooms", core.ListRequest{Filter: "owner eq"}, 10, core.How{})
 			return err
 		}, fault.Invalid, "", nil},
 		{"delete by a filter without the right to read", func(ctx context.Context, api *core.API) error {
-			_, err := api.DeleteMany(ctx, nobody, "rooms", core.ListRequest{}, 10)
+			_, err := api.DeleteMany(ctx, nobody, "rooms", core.ListRequest{}, 10, core.How{})
 			return err
 		}, fault.Unauthenticated, "", nil},
 		{"create too many", func(ctx context.Context, api *core.API) error {
-			_, err := api.Create(ctx, acme, "rooms", many)
+			_, err := api.Create(ctx, acme, "rooms", many, core.How{})
 			return err
 		}, fault.TooLarge, "too-many-records", nil},
 		{"create with what can be no id", func(ctx context.Context, api *core.API) error {
-			_, err := api.Create(ctx, acme, "rooms", [][]byte{[]byte(`{"id":"a/b","owner":"acme"}`)})
+			_, err := api.Create(ctx, acme, "rooms", [][]byte{[]byte(`{"id":"a/b","owner":"acme"}`)}, core.How{})
 			return err
 		}, fault.Invalid, "", []string{"/id"}},
 		{"create two that are wrong", func(ctx context.Context, api *core.API) error {
 			_, err := api.Create(ctx, acme, "rooms", [][]byte{
 				[]byte(`{"id":"a"}`), []byte(`{"id":"b","owner":"acme"}`), []byte(`{"id":"c","owner":"bolt"}`),
-			})
+			}, core.How{})
+
 			return err
 		}, fault.Invalid, "", []string{"/0/owner", "/2"}},
 		{"import without the right to update", func(ctx context.Context, api *core.API) error {

@@ -95,7 +95,7 @@ func TestGateTellsNobodyFromSomebody(t *testing.T) {
 		{"an administrator", admin, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := api.Create(t.Context(), tt.who, "products", [][]byte{body})
+			_, err := api.Create(t.Context(), tt.who, "products", [][]byte{body}, core.How{})
 			if got := fault.KindOf(err); got != tt.want {
 				t.Errorf("got %v, want kind %q", err, tt.want)
 			}

@@ -194,7 +194,7 @@ func meetsConcurrentDelete(t *testing.T, open func(*testing.T) repository.Store,
 	api := newAPI(t, store)
 	create(t, api, "categories", `{"id":5,"name":"Kites"}`)
 	store.before = func() {
-		if err := api.Delete(t.Context(), operator, "categories", "5", core.Condition{}); err != nil {
+		if err := api.Delete(t.Context(), operator, "categories", "5", core.How{}); err != nil {
 			t.Error(err)
 		}
 	}

@@ -147,7 +147,7 @@ func TestImportDerivesAndMakesIDs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := api.Get(t.Context(), nobody, "categories", "7", "")
+	got, err := api.Get(t.Context(), nobody, "categories", "7", core.GetRequest{})
 	if want := `{"id":7,"name":"Pots & Pans","slug":"pots-pans","parent":null}`; err != nil || string(got.JSON) != want {
 		t.Errorf("got %s, %v, want %s", got.JSON, err, want)
 	}
@@ -155,8 +155,8 @@ func TestImportDerivesAndMakesIDs(t *testing.T) {
 		t.Fatal(err)
 	}
 	page, err := api.List(t.Context(), operator, "notes", core.ListRequest{Select: "owner"})
-	if want := `[{"owner":"ann"},{"owner":"bob"}]`; err != nil || string(page.JSON) != want {
-		t.Errorf("got %s, %v, want %s", page.JSON, err, want)
+	if want := `[{"owner":"ann"},{"owner":"bob"}]`; err != nil || string(page.Body) != want {
+		t.Errorf("got %s, %v, want %s", page.Body, err, want)
 	}
 }
 
@@ -264,7 +264,7 @@ func TestImportOptions(t *testing.T) {
 			t.Fatal(err)
 		}
 		create(t, api, "products", `{"asin":"Z9","title":"New","category_id":12}`)
-		if err := api.Delete(t.Context(), operator, "products", "B1", core.Condition{}); err != nil {
+		if err := api.Delete(t.Context(), operator, "products", "B1", core.How{}); err != nil {
 			t.Fatal(err)
 		}
 		req.Resume = true
@@ -272,7 +272,7 @@ func TestImportOptions(t *testing.T) {
 		if err != nil || !summary.Finished || summary.Loaded != 3 || summary.Resumed {
 			t.Errorf("resumed: got %+v, %v, want that it had finished", summary, err)
 		}
-		if _, err := api.Get(t.Context(), operator, "products", "B1", ""); fault.KindOf(err) != fault.NotFound {
+		if _, err := api.Get(t.Context(), operator, "products", "B1", core.GetRequest{}); fault.KindOf(err) != fault.NotFound {
 			t.Errorf("resuming did something: %v", err)
 		}
 		req.Resume = false

@@ -2,6 +2,9 @@ package core
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
 	"hash/fnv"
 	"strconv"
 
@@ -35,11 +38,22 @@ func (a *API) List(ctx context.Context, who policy.Principal, collection string,
 	if q.After, err = a.cursors.open(canonical, req.After); err != nil {
 		return Page{}, err
 	}
+	return a.page(ctx, c, q, canonical, req)
+}
+
+// page returns the page that the narrowed query asks for, whose canonical text is
+// given, in the form that the request asks for.
+func (a *API) page(ctx context.Context, c *collection, q query.Query, canonical string, req ListRequest) (Page, error) {
+	return a.readPage(ctx, c, q, canonical, req)
+}
+
+// readPage reads the page from the store.
+func (a *API) readPage(ctx context.Context, c *collection, q query.Query, canonical string, req ListRequest) (Page, error) {
 	found, err := a.find(ctx, c, q)
 	if err != nil {
 		return Page{}, err
 	}
-	page := Page{JSON: array(found.Rows), Rows: len(found.Rows), Next: a.cursors.seal(canonical, found.Next), Count: -1}
+	page := Page{Body: array(found.Rows), Rows: len(found.Rows), Next: a.cursors.seal(canonical, found.Next), Count: -1}
 	if len(page.Next) > maxCursor {
 		return Page{}, fault.New(fault.Refused, "core.List", "the values that the order goes by are too long to go on behind this page").
 			Coded("cursor-too-long").Hinting("order by fields with shorter values")
@@ -47,7 +61,16 @@ func (a *API) List(ctx context.Context, who policy.Principal, collection string,
 	if req.Count {
 		page.Count, err = a.count(ctx, c, q)
 	}
+	page.Tag = page.tag()
 	return page, err
+}
+
+// tag returns a text that pages share only if they say the same.
+func (p *Page) tag() string {
+	h := sha256.New()
+	h.Write(p.Body)
+	fmt.Fprintf(h, "\x00%s\x00%d", p.Next, p.Count)
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:12])
 }
 
 // narrow turns a request into a query that asks for nothing the right does not

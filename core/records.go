@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/ingest"
 	"github.com/portolan-io/portolan/core/policy"
 	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/record"
@@ -20,14 +21,26 @@ type ListRequest struct {
 	After   string   // the Next of an earlier page of the same request, or empty
 	Count   bool     // how many there are in all is wanted too
 	Long    bool     // the filter may be 64 KiB long rather than 4
+
+	Expand string        // "category": relations whose records are shown within; empty is none
+	Format ingest.Format // of the page's Body; empty is a JSON array
+}
+
+// A GetRequest says what of a record is wanted, with the texts as the caller
+// wrote them.
+type GetRequest struct {
+	Select string // as in [ListRequest]
+	Expand string // as in [ListRequest]
 }
 
 // A Page is a part of a list.
 type Page struct {
-	JSON  []byte // a JSON array of records
+	Body  []byte // the records, in the format that was asked for
+	Tag   string // names these very records, their order and what else the page says
 	Rows  int    // how many these are
 	Next  string // the cursor of the page after this, or empty at the end
 	Count int64  // how many records match in all; -1 if that was not asked
+	Cache Cached // what the cache had to do with it
 }
 
 // A Condition is what a write requires of the record as it is. The zero
@@ -45,10 +58,11 @@ type Result struct {
 	Variant  string // names what of the record JSON shows: the projection
 	JSON     []byte // nil if a write was allowed that the caller may not read
 	Created  bool   // a write made it, rather than replaced it
+	Cache    Cached // what the cache had to do with it
 }
 
 // Get returns one record. A record that the caller may not read does not exist.
-func (a *API) Get(ctx context.Context, who policy.Principal, collection, id, selection string) (Result, error) {
+func (a *API) Get(ctx context.Context, who policy.Principal, collection, id string, req GetRequest) (Result, error) {
 	c, right, err := a.gate(who, collection, policy.Read)
 	if err != nil {
 		return Result{}, err
@@ -57,12 +71,16 @@ func (a *API) Get(ctx context.Context, who policy.Principal, collection, id, sel
 	if err != nil {
 		return Result{}, err
 	}
-	fields, err := query.ParseSelect(selection, query.Names{Collection: c.Collection, Hidden: right.Hidden})
+	fields, err := query.ParseSelect(req.Select, query.Names{Collection: c.Collection, Hidden: right.Hidden})
 	if err != nil {
 		return Result{}, err
 	}
-	view := query.View{Collection: c.Collection, Filter: right.Where, Fields: fields}
-	rows, err := a.store.Get(ctx, view, []record.ID{key})
+	return a.one(ctx, c, query.View{Collection: c.Collection, Filter: right.Where, Fields: fields}, key)
+}
+
+// one returns the record that has the id, if the view shows it.
+func (a *API) one(ctx context.Context, c *collection, view query.View, id record.ID) (Result, error) {
+	rows, err := a.store.Get(ctx, view, []record.ID{id})
 	if err != nil {
 		return Result{}, err
 	}
@@ -70,7 +88,7 @@ func (a *API) Get(ctx context.Context, who policy.Principal, collection, id, sel
 		return Result{}, missing()
 	}
 	row := rows[0]
-	return Result{ID: row.ID, Revision: row.Revision, Variant: c.variant(fields), JSON: row.JSON}, nil
+	return Result{ID: row.ID, Revision: row.Revision, Variant: c.variant(view.Fields), JSON: row.JSON}, nil
 }
 
 func missing() error {

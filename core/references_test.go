@@ -58,7 +58,7 @@ func TestReferencesToSeveralCollections(t *testing.T) {
 		{"an id of the other collection", `{"id":3,"author":1,"editor":9,"shelf":1}`, []string{"/editor"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := api.Create(t.Context(), librarian, "books", [][]byte{[]byte(tt.book)})
+			_, err := api.Create(t.Context(), librarian, "books", [][]byte{[]byte(tt.book)}, core.How{})
 			var got []string
 			if err != nil {
 				wantFault(t, err, fault.Conflict, "reference-missing")
@@ -87,7 +87,7 @@ func TestReferencesFromSeveralCollections(t *testing.T) {
 		{"2", "other records still refer to it"},
 		{"3", ""},
 	} {
-		err := api.Delete(t.Context(), librarian, "books", tt.id, core.Condition{})
+		err := api.Delete(t.Context(), librarian, "books", tt.id, core.How{})
 		detail := ""
 		if err != nil {
 			wantFault(t, err, fault.Conflict, "referenced")
@@ -97,7 +97,7 @@ func TestReferencesFromSeveralCollections(t *testing.T) {
 			t.Errorf("deleting book %s: got %q, want %q", tt.id, detail, tt.detail)
 		}
 	}
-	_, err := api.DeleteMany(t.Context(), librarian, "books", core.ListRequest{IDs: []string{"1", "2"}}, 10)
+	_, err := api.DeleteMany(t.Context(), librarian, "books", core.ListRequest{IDs: []string{"1", "2"}}, 10, core.How{})
 	wantFault(t, err, fault.Conflict, "referenced")
 }
 
@@ -108,7 +108,7 @@ func TestTooManyReferences(t *testing.T) {
 	for i := range bodies {
 		bodies[i] = fmt.Appendf(nil, `{"id":%d,"author":%d,"editor":%d,"shelf":%d}`, i+1, i+1, i+1001, i+1)
 	}
-	_, err := api.Create(t.Context(), librarian, "books", bodies)
+	_, err := api.Create(t.Context(), librarian, "books", bodies, core.How{})
 	wantFault(t, err, fault.TooLarge, "too-many-references")
 }
 
@@ -146,8 +146,8 @@ func TestReferenceToAHiddenRecord(t *testing.T) {
 	}
 	ann := policy.Principal{Issuer: "test", Subject: "ann", Roles: []string{"tenant"}}
 	create(t, api, "rooms", `{"id":1,"owner":"ann"}`, `{"id":2,"owner":"bob"}`)
-	_, hidden := api.Create(t.Context(), ann, "rooms", [][]byte{[]byte(`{"id":3,"owner":"ann","within":2}`)})
-	_, absent := api.Create(t.Context(), ann, "rooms", [][]byte{[]byte(`{"id":3,"owner":"ann","within":9}`)})
+	_, hidden := api.Create(t.Context(), ann, "rooms", [][]byte{[]byte(`{"id":3,"owner":"ann","within":2}`)}, core.How{})
+	_, absent := api.Create(t.Context(), ann, "rooms", [][]byte{[]byte(`{"id":3,"owner":"ann","within":9}`)}, core.How{})
 	wantFault(t, hidden, fault.Conflict, "reference-missing")
 	wantFault(t, absent, fault.Conflict, "reference-missing")
 	if fault.Of(hidden).Detail != fault.Of(absent).Detail {
@@ -155,15 +155,16 @@ func TestReferenceToAHiddenRecord(t *testing.T) {
 	}
 	_, err = api.Create(t.Context(), ann, "rooms", [][]byte{
 		[]byte(`{"id":3,"owner":"ann","within":1}`), []byte(`{"id":4,"owner":"ann","within":5}`), []byte(`{"id":5,"owner":"ann"}`),
-	})
+	}, core.How{})
+
 	if err != nil {
 		t.Errorf("references to one's own records, and to those of the same batch: %v", err)
 	}
 
 	create(t, api, "rooms", `{"id":7,"owner":"ann","within":2}`)
-	if _, err := api.Patch(t.Context(), ann, "rooms", "7", []byte(`{"owner":"ann","within":2}`), core.Condition{}); err != nil {
+	if _, err := api.Patch(t.Context(), ann, "rooms", "7", []byte(`{"owner":"ann","within":2}`), core.How{}); err != nil {
 		t.Errorf("a reference that is there already may stay: %v", err)
 	}
-	_, err = api.Patch(t.Context(), ann, "rooms", "3", []byte(`{"within":2}`), core.Condition{})
+	_, err = api.Patch(t.Context(), ann, "rooms", "3", []byte(`{"within":2}`), core.How{})
 	wantFault(t, err, fault.Conflict, "reference-missing")
 }

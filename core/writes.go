@@ -20,26 +20,26 @@ const MaxCreate = 200
 // Create stores new records, given as JSON objects: all of them or none. The
 // Place of an error names the record by its position, "/3/price", if there are
 // several.
-func (a *API) Create(ctx context.Context, who policy.Principal, collection string, bodies [][]byte) ([]Result, error) {
+func (a *API) Create(ctx context.Context, who policy.Principal, collection string, bodies [][]byte, how How) (Written, error) {
 	c, right, err := a.gate(who, collection, policy.Create)
 	if err != nil {
-		return nil, err
+		return Written{}, err
 	}
 	if len(bodies) > MaxCreate {
-		return nil, fault.New(fault.TooLarge, "core.Create", "%d records are more than %d in one request", len(bodies), MaxCreate).
+		return Written{}, fault.New(fault.TooLarge, "core.Create", "%d records are more than %d in one request", len(bodies), MaxCreate).
 			Coded("too-many-records").Hinting("send fewer at once, or import them")
 	}
 	records, err := a.fresh(c, right, bodies)
 	if err != nil {
-		return nil, err
+		return Written{}, err
 	}
 	batch := a.newBatch(c, who)
 	for _, r := range records {
 		batch.put(r, repository.Absent)
 	}
-	outcomes, err := batch.apply(ctx, a.store)
+	outcomes, err := batch.apply(ctx)
 	if err != nil {
-		return nil, several(err, len(bodies))
+		return Written{}, several(err, len(bodies))
 	}
 	may := c.alongside(who, policy.Create, right)
 	results := make([]Result, len(records))
@@ -47,7 +47,11 @@ func (a *API) Create(ctx context.Context, who policy.Principal, collection strin
 		r.Revision = outcomes[i].Revision
 		results[i] = c.shown(may, r, true)
 	}
-	return results, nil
+	written := Written{Results: results}
+	if len(results) == 1 {
+		written.Result = results[0]
+	}
+	return written, nil
 }
 
 // fresh decodes and checks new records, and gathers what is wrong with all of them.

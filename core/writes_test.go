@@ -22,7 +22,7 @@ func TestCreateAnswersWhatGetDoes(t *testing.T) {
 	if want := `{"id":7,"name":" Crème  Brûlée ","slug":"creme-brulee","parent":null}`; string(made.JSON) != want {
 		t.Errorf("got %s\nwant %s", made.JSON, want)
 	}
-	got, err := api.Get(t.Context(), operator, "categories", "7", "")
+	got, err := api.Get(t.Context(), operator, "categories", "7", core.GetRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,12 +53,13 @@ func TestCreateIsAllOrNone(t *testing.T) {
 			api := newAPI(t, newStore(t))
 			_, err := api.Create(t.Context(), admin, "products", [][]byte{
 				[]byte(`{"asin":"B1","title":"good","category_id":12}`), []byte(tt.last),
-			})
+			}, core.How{})
+
 			wantFault(t, err, tt.kind, tt.code)
 			if places := fault.Of(err).Places; len(places) != 1 || places[0].Pointer != tt.pointer {
 				t.Errorf("got places %+v, want one at %s", places, tt.pointer)
 			}
-			_, err = api.Get(t.Context(), admin, "products", "B1", "")
+			_, err = api.Get(t.Context(), admin, "products", "B1", core.GetRequest{})
 			wantFault(t, err, fault.NotFound, "")
 		})
 	}
@@ -86,26 +87,26 @@ func TestConditions(t *testing.T) {
 		body := []byte(`{"title":"new","category_id":12}`)
 		writes := map[string]func(*core.API, core.Condition) error{
 			"replace": func(api *core.API, cond core.Condition) error {
-				_, err := api.Replace(t.Context(), admin, "products", tt.id, body, cond)
+				_, err := api.Replace(t.Context(), admin, "products", tt.id, body, core.How{If: cond})
 				return err
 			},
 			"patch": func(api *core.API, cond core.Condition) error {
-				_, err := api.Patch(t.Context(), admin, "products", tt.id, []byte(`{"title":"new"}`), cond)
+				_, err := api.Patch(t.Context(), admin, "products", tt.id, []byte(`{"title":"new"}`), core.How{If: cond})
 				return err
 			},
 			"delete": func(api *core.API, cond core.Condition) error {
-				return api.Delete(t.Context(), admin, "products", tt.id, cond)
+				return api.Delete(t.Context(), admin, "products", tt.id, core.How{If: cond})
 			},
 		}
 		for name, want := range map[string]fault.Kind{"replace": tt.replace, "patch": tt.patch, "delete": tt.remove} {
 			t.Run(tt.name+"/"+name, func(t *testing.T) {
 				api := newAPI(t, newStore(t))
-				before, _ := api.Get(t.Context(), admin, "products", tt.id, "")
+				before, _ := api.Get(t.Context(), admin, "products", tt.id, core.GetRequest{})
 				err := writes[name](api, tt.cond(before.Revision))
 				if got := fault.KindOf(err); got != want {
 					t.Fatalf("got %v, want kind %q", err, want)
 				}
-				after, _ := api.Get(t.Context(), admin, "products", tt.id, "")
+				after, _ := api.Get(t.Context(), admin, "products", tt.id, core.GetRequest{})
 				if changed := after.Revision != before.Revision; changed != (want == "") {
 					t.Errorf("changed: %t, with the error %v", changed, err)
 				}
@@ -116,7 +117,7 @@ func TestConditions(t *testing.T) {
 
 func TestReplaceAndPatch(t *testing.T) {
 	api := newAPI(t, newStore(t))
-	got, err := api.Patch(t.Context(), admin, "products", "A1", []byte(`{"stars":null,"price":21}`), core.Condition{})
+	got, err := api.Patch(t.Context(), admin, "products", "A1", []byte(`{"stars":null,"price":21}`), core.How{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +125,7 @@ func TestReplaceAndPatch(t *testing.T) {
 	if string(got.JSON) != want {
 		t.Errorf("patched: got %s\nwant %s", got.JSON, want)
 	}
-	got, err = api.Replace(t.Context(), admin, "products", "A1", []byte(`{"asin":"A1","title":"Pot","category_id":91}`), core.Condition{})
+	got, err = api.Replace(t.Context(), admin, "products", "A1", []byte(`{"asin":"A1","title":"Pot","category_id":91}`), core.How{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,16 +133,16 @@ func TestReplaceAndPatch(t *testing.T) {
 	if string(got.JSON) != want || got.Created {
 		t.Errorf("replaced: got %s\nwant %s", got.JSON, want)
 	}
-	_, err = api.Replace(t.Context(), admin, "products", "A1", []byte(`{"asin":"A2","title":"Pot","category_id":91}`), core.Condition{})
+	_, err = api.Replace(t.Context(), admin, "products", "A1", []byte(`{"asin":"A2","title":"Pot","category_id":91}`), core.How{})
 	wantFault(t, err, fault.Invalid, "id-mismatch")
-	_, err = api.Patch(t.Context(), admin, "products", "A1", []byte(`{"asin":"A2"}`), core.Condition{})
+	_, err = api.Patch(t.Context(), admin, "products", "A1", []byte(`{"asin":"A2"}`), core.How{})
 	wantFault(t, err, fault.Invalid, "")
-	_, err = api.Patch(t.Context(), admin, "products", "A1", []byte(`{"category_id":13}`), core.Condition{})
+	_, err = api.Patch(t.Context(), admin, "products", "A1", []byte(`{"category_id":13}`), core.How{})
 	wantFault(t, err, fault.Conflict, "reference-missing")
 
 	note := create(t, api, "notes", `{"owner":"acme","text":"a"}`)[0]
 	body := fmt.Appendf(nil, `{"id":%q,"owner":"acme","text":"b"}`, note.ID)
-	if _, err := api.Replace(t.Context(), admin, "notes", string(note.ID), body, core.Condition{}); err != nil {
+	if _, err := api.Replace(t.Context(), admin, "notes", string(note.ID), body, core.How{}); err != nil {
 		t.Errorf("what was read may be put back with its generated id: %v", err)
 	}
 }
@@ -156,41 +157,41 @@ func TestRowPolicyGuardsWrites(t *testing.T) {
 		want fault.Kind
 	}{
 		{"patch another's product", func(ctx context.Context) error {
-			_, err := api.Patch(ctx, acme, "products", "A2", []byte(`{"title":"x"}`), core.Condition{})
+			_, err := api.Patch(ctx, acme, "products", "A2", []byte(`{"title":"x"}`), core.How{})
 			return err
 		}, fault.Forbidden},
 		{"replace another's product", func(ctx context.Context) error {
-			_, err := api.Replace(ctx, acme, "products", "A2", body, core.Condition{})
+			_, err := api.Replace(ctx, acme, "products", "A2", body, core.How{})
 			return err
 		}, fault.Forbidden},
 		{"delete another's product", func(ctx context.Context) error {
-			return api.Delete(ctx, acme, "products", "A2", core.Condition{})
+			return api.Delete(ctx, acme, "products", "A2", core.How{})
 		}, fault.Forbidden},
 		{"give one's own away", func(ctx context.Context) error {
-			_, err := api.Patch(ctx, acme, "products", "A1", []byte(`{"seller":"bolt"}`), core.Condition{})
+			_, err := api.Patch(ctx, acme, "products", "A1", []byte(`{"seller":"bolt"}`), core.How{})
 			return err
 		}, fault.Forbidden},
 		{"create for another", func(ctx context.Context) error {
-			_, err := api.Create(ctx, acme, "products", [][]byte{[]byte(`{"asin":"B1","title":"x","category_id":12,"seller":"bolt"}`)})
+			_, err := api.Create(ctx, acme, "products", [][]byte{[]byte(`{"asin":"B1","title":"x","category_id":12,"seller":"bolt"}`)}, core.How{})
 			return err
 		}, fault.Forbidden},
 		{"patch a hidden note", func(ctx context.Context) error {
-			_, err := api.Patch(ctx, acme, "notes", note, []byte(`{"text":"x"}`), core.Condition{})
+			_, err := api.Patch(ctx, acme, "notes", note, []byte(`{"text":"x"}`), core.How{})
 			return err
 		}, fault.NotFound},
 		{"replace a hidden note", func(ctx context.Context) error {
-			_, err := api.Replace(ctx, acme, "notes", note, []byte(`{"owner":"acme"}`), core.Condition{})
+			_, err := api.Replace(ctx, acme, "notes", note, []byte(`{"owner":"acme"}`), core.How{})
 			return err
 		}, fault.NotFound},
 		{"replace a hidden note that must be absent", func(ctx context.Context) error {
-			_, err := api.Replace(ctx, acme, "notes", note, []byte(`{"owner":"acme"}`), core.Condition{Absent: true})
+			_, err := api.Replace(ctx, acme, "notes", note, []byte(`{"owner":"acme"}`), core.How{If: core.Condition{Absent: true}})
 			return err
 		}, fault.NotFound},
 		{"delete a hidden note", func(ctx context.Context) error {
-			return api.Delete(ctx, acme, "notes", note, core.Condition{})
+			return api.Delete(ctx, acme, "notes", note, core.How{})
 		}, fault.NotFound},
 		{"patch one's own", func(ctx context.Context) error {
-			_, err := api.Patch(ctx, acme, "products", "A1", []byte(`{"title":"x"}`), core.Condition{})
+			_, err := api.Patch(ctx, acme, "products", "A1", []byte(`{"title":"x"}`), core.How{})
 			return err
 		}, ""},
 	} {
@@ -200,7 +201,7 @@ func TestRowPolicyGuardsWrites(t *testing.T) {
 			}
 		})
 	}
-	got, err := api.Get(t.Context(), bolt, "notes", note, "text")
+	got, err := api.Get(t.Context(), bolt, "notes", note, core.GetRequest{Select: "text"})
 	if err != nil || string(got.JSON) != `{"text":"secret"}` {
 		t.Errorf("the hidden note is now %s, %v", got.JSON, err)
 	}
@@ -208,50 +209,50 @@ func TestRowPolicyGuardsWrites(t *testing.T) {
 
 func TestUnwritableFieldsStayAsTheyAre(t *testing.T) {
 	api := newAPI(t, newStore(t))
-	got, err := api.Replace(t.Context(), clerk, "products", "A1", []byte(`{"title":"Pot","category_id":12}`), core.Condition{})
+	got, err := api.Replace(t.Context(), clerk, "products", "A1", []byte(`{"title":"Pot","category_id":12}`), core.How{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if want := `{"asin":"A1","title":"Pot","stars":null,"price":20.00,"category_id":12,"seller":null}`; string(got.JSON) != want {
 		t.Errorf("got %s\nwant %s", got.JSON, want)
 	}
-	whole, err := api.Get(t.Context(), admin, "products", "A1", "price,cost")
+	whole, err := api.Get(t.Context(), admin, "products", "A1", core.GetRequest{Select: "price,cost"})
 	if err != nil || string(whole.JSON) != `{"price":20.00,"cost":9.50}` {
 		t.Errorf("got %s, %v: what the clerk may not write has changed", whole.JSON, err)
 	}
 	for _, body := range []string{`{"cost":1}`, `{"price":1}`, `{"slug":"x"}`} {
-		_, err := api.Patch(t.Context(), clerk, "products", "A1", []byte(body), core.Condition{})
+		_, err := api.Patch(t.Context(), clerk, "products", "A1", []byte(body), core.How{})
 		wantFault(t, err, fault.Invalid, "")
 	}
 }
 
 func TestReferencedRecordsAreKept(t *testing.T) {
 	api := newAPI(t, newStore(t))
-	wantFault(t, api.Delete(t.Context(), admin, "categories", "12", core.Condition{}), fault.Conflict, "referenced")
-	n, err := api.DeleteMany(t.Context(), admin, "products", core.ListRequest{Filter: "category_id eq 12"}, 10)
-	if err != nil || n != 2 {
-		t.Fatalf("got %d deleted, %v", n, err)
+	wantFault(t, api.Delete(t.Context(), admin, "categories", "12", core.How{}), fault.Conflict, "referenced")
+	written, err := api.DeleteMany(t.Context(), admin, "products", core.ListRequest{Filter: "category_id eq 12"}, 10, core.How{})
+	if err != nil || written.Deleted != 2 {
+		t.Fatalf("got %d deleted, %v", written.Deleted, err)
 	}
-	if err := api.Delete(t.Context(), admin, "categories", "12", core.Condition{}); err != nil {
+	if err := api.Delete(t.Context(), admin, "categories", "12", core.How{}); err != nil {
 		t.Errorf("nothing refers to it any more: %v", err)
 	}
 	create(t, api, "categories", `{"id":1,"name":"self","parent":1}`)
-	if err := api.Delete(t.Context(), admin, "categories", "1", core.Condition{}); err != nil {
+	if err := api.Delete(t.Context(), admin, "categories", "1", core.How{}); err != nil {
 		t.Errorf("what only refers to itself may go: %v", err)
 	}
 }
 
 func TestDeleteManyIsGuarded(t *testing.T) {
 	api := newAPI(t, newStore(t))
-	_, err := api.DeleteMany(t.Context(), admin, "products", core.ListRequest{}, 3)
+	_, err := api.DeleteMany(t.Context(), admin, "products", core.ListRequest{}, 3, core.How{})
 	wantFault(t, err, fault.Refused, "too-many-affected")
-	n, err := api.DeleteMany(t.Context(), acme, "products", core.ListRequest{}, 3)
-	if err != nil || n != 2 {
-		t.Fatalf("a seller deletes its own: got %d, %v", n, err)
+	written, err := api.DeleteMany(t.Context(), acme, "products", core.ListRequest{}, 3, core.How{})
+	if err != nil || written.Deleted != 2 {
+		t.Fatalf("a seller deletes its own: got %d, %v", written.Deleted, err)
 	}
-	n, err = api.DeleteMany(t.Context(), admin, "products", core.ListRequest{IDs: []string{"A2", "A9"}}, 3)
-	if err != nil || n != 1 {
-		t.Fatalf("by ids: got %d, %v", n, err)
+	written, err = api.DeleteMany(t.Context(), admin, "products", core.ListRequest{IDs: []string{"A2", "A9"}}, 3, core.How{})
+	if err != nil || written.Deleted != 1 {
+		t.Fatalf("by ids: got %d, %v", written.Deleted, err)
 	}
 	page, err := api.List(t.Context(), admin, "products", core.ListRequest{Count: true})
 	if err != nil || page.Count != 1 {
@@ -268,13 +269,13 @@ func TestConcurrentPatches(t *testing.T) {
 	for i, field := range fields {
 		group.Go(func() {
 			body := fmt.Appendf(nil, `{%q:%s}`, field, values[i])
-			if _, err := api.Patch(t.Context(), admin, "products", "A1", body, core.Condition{}); err != nil {
+			if _, err := api.Patch(t.Context(), admin, "products", "A1", body, core.How{}); err != nil {
 				t.Errorf("%s: %v", body, err)
 			}
 		})
 	}
 	group.Wait()
-	got, err := api.Get(t.Context(), admin, "products", "A1", "")
+	got, err := api.Get(t.Context(), admin, "products", "A1", core.GetRequest{})
 	want := `{"asin":"A1","title":"new","stars":1,"price":2.00,"category_id":12,"seller":"new","cost":3.00}`
 	if err != nil || string(got.JSON) != want {
 		t.Errorf("got %s, %v\nwant %s", got.JSON, err, want)
@@ -295,7 +296,7 @@ func TestStoreFailureIsNotRetried(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = api.Patch(t.Context(), admin, "products", "A1", []byte(`{"title":"x"}`), core.Condition{})
+	_, err = api.Patch(t.Context(), admin, "products", "A1", []byte(`{"title":"x"}`), core.How{})
 	wantFault(t, err, fault.Unavailable, "")
 }
 
@@ -315,8 +316,8 @@ func TestCreateReturnsNothingThatMayNotBeRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	who := policy.Principal{Subject: "s", Roles: []string{"drop"}}
-	results, err := api.Create(t.Context(), who, "notes", [][]byte{[]byte(`{"owner":"s"}`)})
-	if err != nil || len(results) != 1 || results[0].JSON != nil || results[0].ID == "" {
-		t.Errorf("got %+v, %v", results, err)
+	written, err := api.Create(t.Context(), who, "notes", [][]byte{[]byte(`{"owner":"s"}`)}, core.How{})
+	if err != nil || len(written.Results) != 1 || written.JSON != nil || written.ID == "" {
+		t.Errorf("got %+v, %v", written, err)
 	}
 }

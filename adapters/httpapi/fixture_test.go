@@ -141,7 +141,7 @@ func store(t testing.TB, api *core.API, name string, bodies []string) {
 	for i, body := range bodies {
 		raw[i] = []byte(body)
 	}
-	if _, err := api.Create(t.Context(), people["ada"], name, raw); err != nil {
+	if _, err := api.Create(t.Context(), people["ada"], name, raw, core.How{}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -64,12 +64,12 @@ func (s *server) deleteMany(x *exchange) error {
 	if x.prefer.maxAffected >= 0 {
 		most = x.prefer.maxAffected
 	}
-	n, err := s.api.DeleteMany(x.r.Context(), x.who, x.vars["collection"], req, most)
+	written, err := s.api.DeleteMany(x.r.Context(), x.who, x.vars["collection"], req, most, core.How{})
 	if err != nil {
 		return err
 	}
 	x.applied()
-	x.send(http.StatusOK, sentJSON, append(strconv.AppendInt([]byte(`{"deleted":`), int64(n), 10), '}'))
+	x.send(http.StatusOK, sentJSON, append(strconv.AppendInt([]byte(`{"deleted":`), int64(written.Deleted), 10), '}'))
 	return nil
 }
 

@@ -1,8 +1,6 @@
 package httpapi
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"net/http"
 	"strconv"
 
@@ -21,10 +19,10 @@ func (x *exchange) sendPage(page core.Page) error {
 	end := envelopeEnd(next, page.Count)
 	if x.r.Method == http.MethodPost {
 		x.link(next)
-		x.send(http.StatusOK, sentJSON, envelopeBegin, page.JSON, end)
+		x.send(http.StatusOK, sentJSON, envelopeBegin, page.Body, end)
 		return nil
 	}
-	tag := weakTag(page.JSON, end)
+	tag := `W/"` + page.Tag + `"`
 	same, err := unchanged(x.r, tag)
 	if err != nil {
 		return err
@@ -35,17 +33,8 @@ func (x *exchange) sendPage(page core.Page) error {
 		x.sendEmpty(http.StatusNotModified)
 		return nil
 	}
-	x.send(http.StatusOK, sentJSON, envelopeBegin, page.JSON, end)
+	x.send(http.StatusOK, sentJSON, envelopeBegin, page.Body, end)
 	return nil
-}
-
-// weakTag returns an ETag for a body of these pieces.
-func weakTag(pieces ...[]byte) string {
-	h := sha256.New()
-	for _, piece := range pieces {
-		h.Write(piece)
-	}
-	return `W/"` + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:12]) + `"`
 }
 
 // link names the next page in the header too (RFC 8288), if there is one.

@@ -13,7 +13,7 @@ import (
 // get answers GET of a record, with 304 if the caller has it already.
 func (s *server) get(x *exchange) error {
 	selection, _ := x.query.get("$select")
-	result, err := s.api.Get(x.r.Context(), x.who, x.vars["collection"], x.vars["id"], selection)
+	result, err := s.api.Get(x.r.Context(), x.who, x.vars["collection"], x.vars["id"], core.GetRequest{Select: selection})
 	if err != nil {
 		return err
 	}
@@ -58,13 +58,13 @@ func (s *server) create(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	results, err := s.api.Create(x.r.Context(), x.who, x.vars["collection"], bodies)
+	written, err := s.api.Create(x.r.Context(), x.who, x.vars["collection"], bodies, core.How{})
 	if err != nil {
 		return err
 	}
 	if single {
-		x.Header().Set("Location", x.r.URL.EscapedPath()+"/"+url.PathEscape(string(results[0].ID)))
-		x.sendResult(results[0], http.StatusCreated)
+		x.Header().Set("Location", x.r.URL.EscapedPath()+"/"+url.PathEscape(string(written.ID)))
+		x.sendResult(written.Result, http.StatusCreated)
 		return nil
 	}
 	x.applied()
@@ -72,7 +72,7 @@ func (s *server) create(x *exchange) error {
 		x.sendEmpty(http.StatusNoContent)
 		return nil
 	}
-	x.send(http.StatusCreated, sentJSON, envelopeBegin, joined(results), envelopeEnd("", -1))
+	x.send(http.StatusCreated, sentJSON, envelopeBegin, joined(written.Results), envelopeEnd("", -1))
 	return nil
 }
 
@@ -109,16 +109,16 @@ func (s *server) replace(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	result, err := s.api.Replace(x.r.Context(), x.who, x.vars["collection"], x.vars["id"], body, cond)
+	written, err := s.api.Replace(x.r.Context(), x.who, x.vars["collection"], x.vars["id"], body, core.How{If: cond})
 	if err != nil {
 		return err
 	}
-	if result.Created {
+	if written.Created {
 		x.Header().Set("Location", x.r.URL.EscapedPath())
-		x.sendResult(result, http.StatusCreated)
+		x.sendResult(written.Result, http.StatusCreated)
 		return nil
 	}
-	x.sendResult(result, http.StatusOK)
+	x.sendResult(written.Result, http.StatusOK)
 	return nil
 }
 
@@ -133,11 +133,11 @@ func (s *server) patch(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	result, err := s.api.Patch(x.r.Context(), x.who, x.vars["collection"], x.vars["id"], body, cond)
+	written, err := s.api.Patch(x.r.Context(), x.who, x.vars["collection"], x.vars["id"], body, core.How{If: cond})
 	if err != nil {
 		return err
 	}
-	x.sendResult(result, http.StatusOK)
+	x.sendResult(written.Result, http.StatusOK)
 	return nil
 }
 
@@ -147,7 +147,7 @@ func (s *server) remove(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	if err := s.api.Delete(x.r.Context(), x.who, x.vars["collection"], x.vars["id"], cond); err != nil {
+	if err := s.api.Delete(x.r.Context(), x.who, x.vars["collection"], x.vars["id"], core.How{If: cond}); err != nil {
 		return err
 	}
 	x.sendEmpty(http.StatusNoContent)

@@ -1,0 +1,112 @@
+// Package cache is the port to where answers are kept for a while, and to the
+// protocol that keeps them right. A technology is a [Cache]; what the core uses
+// is a [Coherent], which a layer makes of one. The suite that proves a Cache is
+// in cachetest.
+package cache
+
+import (
+	"context"
+	"time"
+)
+
+// A Cache keeps octets under keys for a while. It may forget anything at any
+// time, but never answers with what is wrong.
+//
+// A Cache is safe for concurrent use. Every error it returns has a fault.Kind,
+// except that a done context's error is returned as it is. A method that is
+// called with a done context returns its error and does nothing. After Close
+// every method but Close returns fault.Unavailable. Both come before any other
+// error.
+type Cache interface {
+	// Get returns what is kept under the key, and whether anything is.
+	//
+	// Get returns exactly the octets of one Set of this very key: never those of
+	// an older Set than the last one that returned before Get was called, never
+	// what a Delete that returned before Get was called removed, and never what is
+	// older than its ttl. The caller does not change what Get returned, which
+	// stays as it is whatever is done with the cache.
+	Get(ctx context.Context, key string) (value []byte, found bool, err error)
+
+	// Set keeps value under the key for at most ttl, instead of what was kept.
+	//
+	// A value may be empty, and hold any octets; so may a key, of at most MaxKey
+	// octets, else Set is fault.Invalid. A ttl of 0 or less keeps nothing. A value
+	// that is too large for the cache is not kept, and is no error: nothing is
+	// then kept under the key. Set keeps no reference to value.
+	Set(ctx context.Context, key string, value []byte, ttl time.Duration) error
+
+	// Delete removes what is kept under the keys. A key without anything is no error.
+	Delete(ctx context.Context, keys ...string) error
+
+	// Ping returns nil if the cache answers.
+	Ping(ctx context.Context) error
+
+	// Close lets go of everything the cache holds. Calling it again does nothing.
+	Close() error
+}
+
+// MaxKey is the most octets of a key.
+const MaxKey = 1024
+
+// A Coherent cache never answers with what an acknowledged write has changed:
+// whoever asks after a write's Publish returned gets nothing that was read before
+// that write.
+//
+// What is kept depends on tags, such as a record or all products of a category.
+// A write fences the tags that it changes before it commits, and publishes after;
+// in between nobody is answered from the cache, or fills it, by these tags. How
+// the instances agree about that is the implementation's: in one process counters
+// are enough; several ask a server they share, and switch the cache off when they
+// cannot. All keys and tags of one call are of one collection.
+//
+// A Coherent is safe for concurrent use. It never fails a read: what it cannot
+// find out is not cached.
+type Coherent interface {
+	// Look returns what is kept under the key, if none of its tags was fenced since
+	// the lease that it was filled with was granted.
+	Look(ctx context.Context, key Key) Found
+
+	// Fill keeps value under the key for at most ttl, if none of the key's tags was
+	// fenced since Look granted the lease. The value was read after Look returned.
+	Fill(ctx context.Context, key Key, lease Lease, value []byte, ttl time.Duration)
+
+	// Fence begins a write of what depends on the tags. It returns before anything
+	// of the write is committed, and an error means that it must not be.
+	//
+	// The returned function ends the write, and is called exactly once, whether it
+	// was stored or not. Settled says that what the store made of the write is
+	// known; if not, the tags stay fenced for as long as the store may still commit
+	// it. The write is acknowledged only if the function returned no error.
+	Fence(ctx context.Context, collection string, tags []string) (publish func(ctx context.Context, settled bool) error, err error)
+}
+
+// A Key names what is kept, and what it depends on.
+type Key struct {
+	Collection string   // whose records it shows
+	Text       string   // what was asked, canonically; unique within the collection
+	Tags       []string // of what the answer depends on, at least one; unique within the collection
+}
+
+// Found is what Look found.
+type Found struct {
+	State State
+	Value []byte // of a Hit; the caller does not change it
+	Lease Lease  // of a Miss: what Fill needs
+}
+
+// A State is what became of a Look.
+type State uint8
+
+// The states.
+const (
+	Off    State = iota // the cache cannot be used now: read, and do not fill
+	Hit                 // Value is right
+	Miss                // nothing is kept: read, and fill with Lease
+	Fenced              // something that the key depends on is being written: read, and do not fill
+)
+
+// A Lease is the permission to fill a key with what is read from now on. Leases
+// of one key are equal only if none of its tags was fenced between them, so
+// whoever holds an equal one may share what the other reads. An empty Lease
+// permits nothing.
+type Lease string
