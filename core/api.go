@@ -3,6 +3,7 @@
 package core
 
 import (
+	"slices"
 	"time"
 
 	"github.com/portolan-io/portolan/core/derive"
@@ -26,6 +27,7 @@ type API struct {
 	native      func(query.Query) (native, rest query.Expr, err error) // the store's Split
 	collections map[string]*collection
 	order       []*collection // in the order of the configuration
+	served      []Collection  // as they were configured, in the same order
 	cursors     sealer
 	pepper      secrets.Value
 	now         func() time.Time
@@ -36,6 +38,15 @@ type Collection struct {
 	Schema *schema.Collection
 	Access policy.Access
 	Cache  Caching
+
+	Deprecated *Deprecation // nil: it is there to stay
+}
+
+// A Deprecation says that a collection is to go.
+type Deprecation struct {
+	Since  time.Time // from when on callers are asked not to use it; may be in the future
+	Sunset time.Time // from when on it may be gone; the zero time is not known yet
+	Link   string    // an absolute URL of what to do instead, or empty
 }
 
 // Config is what an API is made from.
@@ -74,6 +85,7 @@ func New(config Config) (*API, error) {
 		pepper:      config.Pepper,
 		now:         config.Now,
 		cursors:     newSealer(config.CursorKey),
+		served:      slices.Clone(config.Collections),
 	}
 	if a.now == nil {
 		a.now = time.Now
@@ -128,6 +140,10 @@ func (a *API) Schemas() []*schema.Collection {
 	}
 	return schemas
 }
+
+// Served returns the collections as they were configured, in that order. The
+// caller must not change what they point to.
+func (a *API) Served() []Collection { return slices.Clone(a.served) }
 
 // system returns one of the server's own collections, whose spec is part of
 // this program and therefore right.

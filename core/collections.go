@@ -12,14 +12,15 @@ import (
 type Description struct {
 	Collection *schema.Collection
 	Rights     [len(policy.Actions)]*policy.Right // by action; nil if it may not
+	Deprecated *Deprecation                       // nil: it is there to stay
 }
 
 // Collections describes the collections that the caller may do anything with,
 // in the order of the configuration.
 func (a *API) Collections(_ context.Context, who policy.Principal) []Description {
 	var descriptions []Description
-	for _, c := range a.order {
-		d := Description{Collection: c.Collection}
+	for i, c := range a.order {
+		d := Description{Collection: c.Collection, Deprecated: a.served[i].Deprecated}
 		allowed := false
 		for _, action := range policy.Actions {
 			if right, ok := c.access.For(who, c.Collection, action); ok {
