@@ -30,6 +30,7 @@ type API struct {
 	served      []Collection  // as they were configured, in the same order
 	cursors     sealer
 	pepper      secrets.Value
+	running     running // what writes with Once are being done
 	now         func() time.Time
 }
 
@@ -134,7 +135,7 @@ func (a *API) link() error {
 // Schemas returns the schemas of everything that the API stores, its own
 // system collections included: what Store.Ensure must be given.
 func (a *API) Schemas() []*schema.Collection {
-	schemas := []*schema.Collection{keysSchema, jobsSchema}
+	schemas := []*schema.Collection{keysSchema, jobsSchema, onceSchema}
 	for _, c := range a.order {
 		schemas = append(schemas, c.Collection)
 	}

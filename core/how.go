@@ -5,6 +5,9 @@ type How struct {
 	If     Condition // what the record that is written must be like; only where one is named
 	DryRun bool      // do everything but store: the answer, or the error, is the one that storing would give
 	Once   *Once     // nil: to ask again is to write again
+	Each   bool      // Create: store what can be stored, and say in Written.Failed why the rest is not
+
+	claim *claim // of Once, while the write is done
 }
 
 // Once makes a write have one effect, however often it is asked for: who asks
@@ -15,8 +18,10 @@ type Once struct {
 	Digest [32]byte // of all that is asked; the same key with another is fault.Refused
 
 	// Answer returns what the caller is told, and is told again. It is stored with
-	// the write itself, so it is asked before the write is done; the caller gets
-	// what was stored as Written.Answer. At most MaxAnswer octets are stored.
+	// the write itself, so it is asked before the write is done, and perhaps more
+	// than once; the caller gets what was stored as Written.Answer. A revision that
+	// only the store can know is empty in what it is given. An answer of more than
+	// MaxAnswer octets is fault.TooLarge, and nothing is written.
 	Answer func(Written) []byte
 }
 

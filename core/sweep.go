@@ -1,0 +1,63 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/portolan-io/portolan/core/query"
+	"github.com/portolan-io/portolan/core/record"
+	"github.com/portolan-io/portolan/ports/repository"
+)
+
+// sweepBatch is how many answers one transaction of Sweep removes: few enough
+// that a write does not wait long for it.
+const sweepBatch = 200
+
+// Sweep removes the stored answers of writes with [Once] that have expired, a
+// few at a time, and returns how many it removed, also with an error. It may run
+// at any time, on several instances at once; whether it runs changes nothing but
+// how much is stored. It answers no caller: the process calls it now and then.
+func (a *API) Sweep(ctx context.Context) (n int, err error) {
+	expired := query.Query{
+		View: query.View{
+			Collection: onceSchema,
+			Filter:     query.Expr{Op: query.Le, Field: onceExpires, Values: []record.Value{record.Time(a.now())}},
+		},
+		Order: []query.Key{{Field: onceExpires}, {Field: onceID}},
+		Limit: sweepBatch,
+	}
+	for {
+		page, err := a.find(ctx, &collection{Collection: onceSchema}, expired)
+		if err != nil || len(page.Rows) == 0 {
+			return n, err
+		}
+		removed, err := a.discard(ctx, page.Rows)
+		n += removed
+		if err != nil || page.Next == "" {
+			return n, err
+		}
+		expired.After = page.Next
+	}
+}
+
+// discard removes the answers, but for those that another write or another
+// sweep was faster with.
+func (a *API) discard(ctx context.Context, rows []record.Row) (int, error) {
+	batch := make([]repository.Mutation, len(rows))
+	for i, row := range rows {
+		batch[i] = repository.Mutation{Op: repository.Delete, Collection: onceSchema, ID: row.ID, If: repository.At(row.Revision)}
+	}
+	for len(batch) > 0 {
+		_, err := a.store.Apply(ctx, batch)
+		var failed *repository.BatchError
+		switch {
+		case err == nil:
+			return len(batch), nil
+		case !errors.As(err, &failed):
+			return 0, err
+		}
+		batch = slices.Delete(batch, failed.Index, failed.Index+1)
+	}
+	return 0, nil
+}
