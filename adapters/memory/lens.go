@@ -101,7 +101,7 @@ type shown struct {
 
 func newShown(l lens, view query.View) *shown {
 	s := &shown{
-		encoder: record.NewEncoder(view.Collection.Names(view.Fields)),
+		encoder: record.NewEncoder(view.Names()),
 		fields:  make([]int, len(view.Fields)),
 		needs:   make([]int, len(view.Needs)),
 	}

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/portolan-io/portolan/core/fault"
@@ -139,8 +140,11 @@ func (p *applyParser) groups(a *Aggregation) error {
 		if err != nil {
 			return err
 		}
-		if f := &p.names.Collection.Fields[position]; !f.Sortable() {
+		switch f := &p.names.Collection.Fields[position]; {
+		case !f.Sortable():
 			return p.fail("%s is of type %s, by which nothing is grouped", f.Name, f.Type).Coded("wrong-type")
+		case slices.Contains(a.GroupBy, position):
+			return p.fail("%s is there twice", f.Name)
 		}
 		a.GroupBy = append(a.GroupBy, position)
 		if p.skip(")") {

@@ -110,6 +110,23 @@ func normalComparison(e Expr) Expr {
 	return e
 }
 
+// Mapped returns e as it speaks of another collection, where the field that e
+// knows at position i is at to[i], in normal form.
+func (e Expr) Mapped(to []int) Expr { return e.mapped(to).Normal() }
+
+func (e Expr) mapped(to []int) Expr {
+	if e.Op > Not {
+		e.Field = to[e.Field]
+		return e
+	}
+	kids := make([]Expr, len(e.Kids))
+	for i, kid := range e.Kids {
+		kids[i] = kid.mapped(to)
+	}
+	e.Kids = kids
+	return e
+}
+
 // Positions returns the positions of the fields that e reads, sorted and each
 // once.
 func (e Expr) Positions() []int {

@@ -79,8 +79,7 @@ func (f *Fold) Groups() ([]Group, error) {
 		for i, m := range f.aggregation.Measures {
 			v, ok := g.totals[i].result(m.Func)
 			if !ok {
-				return nil, fault.New(fault.Refused, "query.Fold", "the %s of %s is greater than its type can hold",
-					m.Func, f.aggregation.Collection.Fields[m.Field].Name).
+				return nil, fault.New(fault.Refused, "query.Fold", "the %s called %s is greater than its type can hold", m.Func, m.As).
 					Coded("overflow").Hinting("filter, or group by more fields")
 			}
 			result.Measures[i] = v

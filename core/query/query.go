@@ -46,8 +46,9 @@ type Expr struct {
 type View struct {
 	Collection *schema.Collection
 	Filter     Expr
-	Fields     []int // positions of the fields that rows encode, in declared order
-	Needs      []int // positions of the fields whose values rows carry decoded
+	Fields     []int    // positions of the fields that rows encode, in this order
+	As         []string // the names under which rows encode Fields; nil is their own
+	Needs      []int    // positions of the fields whose values rows carry decoded
 }
 
 // A Key is one field of an order.

@@ -108,6 +108,34 @@ func (v View) Canonical() string {
 	return string(v.appendCanonical(nil, ""))
 }
 
+// Names returns the names under which rows encode the view's Fields.
+func (v View) Names() []string {
+	if v.As != nil {
+		return v.As
+	}
+	return v.Collection.Names(v.Fields)
+}
+
+// Canonical returns a text that two aggregations share if and only if they ask
+// for the same measures, under the same names, of the same groups of the same
+// records. Limit is no part of it.
+func (a Aggregation) Canonical() string {
+	dst := append([]byte(a.Collection.Name), "?$apply=groupby(("...)
+	dst = append(dst, strings.Join(a.Collection.Names(a.GroupBy), ",")...)
+	dst = append(dst, "),aggregate("...)
+	for i, m := range a.Measures {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if m.Func != Count {
+			dst = append(dst, a.Collection.Fields[m.Field].Name+" with "...)
+		}
+		dst = append(dst, m.Func.String()+" as "+m.As...)
+	}
+	dst = append(dst, "))&$filter="...)
+	return string(appendExpr(dst, a.Filter.Normal(), a.Collection))
+}
+
 // Canonical returns a text that two queries share if and only if they ask for
 // the same fields of the same records in the same order. Limit and After are
 // no part of it, so that all pages of a query share it; nor are Needs, Keep
@@ -131,6 +159,9 @@ func (q Query) Canonical() string {
 func (v View) appendCanonical(dst []byte, order string) []byte {
 	dst = append(dst, v.Collection.Name+"?$select="...)
 	dst = append(dst, strings.Join(v.Collection.Names(v.Fields), ",")...)
+	if v.As != nil {
+		dst = append(dst, "&as="+strings.Join(v.As, ",")...)
+	}
 	dst = append(dst, order+"&$filter="...)
 	return appendExpr(dst, v.Filter.Normal(), v.Collection)
 }

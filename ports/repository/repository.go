@@ -28,6 +28,7 @@ type Store interface {
 	// Rows come in the order of ids; an id that no record has, or only one that
 	// does not match, is left out. An id that is given twice is returned once.
 	// A row's JSON encodes the view's Fields, its Values are the view's Needs.
+	// If As is set, it has the names of the members.
 	Get(ctx context.Context, view query.View, ids []record.ID) ([]record.Row, error)
 
 	// Find returns one page of the query, in its order.

@@ -108,7 +108,7 @@ func (w *writer) prior(ctx context.Context, id record.Value, needs []int) (repos
 	r := begin('p')
 	r.numbers(needs)
 	p := w.table.plans.find(r.shape, func() *plan {
-		p, out := w.table.reading(nil, needs, nil), w.store.dialect.print(w.table)
+		p, out := w.table.reading(query.View{Collection: w.table.Collection, Needs: needs}, nil), w.store.dialect.print(w.table)
 		out.selection(p)
 		out.write(" WHERE ", w.table.columns[w.table.ID].read, " = ")
 		out.bind(0, plain)

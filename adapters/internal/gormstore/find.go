@@ -78,11 +78,11 @@ func (t *table) get(ctx context.Context, session Session, view query.View, ids [
 	n := padded(len(ids))
 	r := begin('g')
 	r.number(n)
-	r.numbers(view.Fields)
+	r.encoded(view)
 	r.numbers(view.Needs)
 	r.filter(view.Filter)
 	p := t.plans.find(r.shape, func() *plan {
-		p := t.reading(view.Fields, view.Needs, nil)
+		p := t.reading(view, nil)
 		out := t.dialect.print(t)
 		out.selection(p)
 		first := len(r.operands)
@@ -192,7 +192,7 @@ func (r *pageReader) next(cells Cells) (bool, error) {
 func (t *table) finding(q query.Query, after []record.Value) (*plan, []Arg) {
 	r := begin('f')
 	r.number(most(q))
-	r.numbers(q.Fields)
+	r.encoded(q.View)
 	r.numbers(q.Needs)
 	r.keys(q.Order)
 	r.filter(q.Filter)
@@ -209,7 +209,7 @@ func (t *table) printPage(q query.Query, after []record.Value, filtered int) *pl
 	for i, key := range q.Order {
 		order[i] = key.Field
 	}
-	p, out := t.reading(q.Fields, q.Needs, order), t.dialect.print(t)
+	p, out := t.reading(q.View, order), t.dialect.print(t)
 	parts := legs(q.Order, after)
 	for i, leg := range parts {
 		if len(parts) > 1 && i > 0 {

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/record"
 	"github.com/portolan-io/portolan/core/schema"
 )
@@ -38,14 +39,14 @@ type plan struct {
 }
 
 // reading returns a plan without its statement.
-func (t *table) reading(fields, needs, order []int) *plan {
-	p := &plan{table: t, encoder: record.NewEncoder(t.Names(fields))}
+func (t *table) reading(view query.View, order []int) *plan {
+	p := &plan{table: t, encoder: record.NewEncoder(view.Names())}
 	cells := make([]int, len(t.Fields))
 	p.cells(cells, []int{t.ID})
 	if t.revision == "" {
 		p.whole = p.cells(cells, t.All())
 	}
-	p.fields, p.needs, p.order = p.cells(cells, fields), p.cells(cells, needs), p.cells(cells, order)
+	p.fields, p.needs, p.order = p.cells(cells, view.Fields), p.cells(cells, view.Needs), p.cells(cells, order)
 	return p
 }
 

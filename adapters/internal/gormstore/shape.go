@@ -27,6 +27,16 @@ func (r *request) numbers(list []int) {
 	}
 }
 
+// encoded adds what rows encode, and under which names.
+func (r *request) encoded(view query.View) {
+	r.numbers(view.Fields)
+	r.number(len(view.As))
+	for _, name := range view.As {
+		r.number(len(name))
+		r.shape = append(r.shape, name...)
+	}
+}
+
 func (r *request) keys(order []query.Key) {
 	r.number(len(order))
 	for _, key := range order {

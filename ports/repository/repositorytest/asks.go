@@ -137,7 +137,7 @@ func all(t T, s repository.Store, c *schema.Collection) []record.Row {
 // wantRows reports how rows differ from the records, seen by the view.
 func wantRows(t T, what string, view query.View, got []record.Row, want ...record.Record) {
 	t.Helper()
-	encoder := record.NewEncoder(view.Collection.Names(view.Fields))
+	encoder := record.NewEncoder(view.Names())
 	var texts []string
 	for _, r := range want {
 		row := record.Row{ID: r.ID, Revision: r.Revision, Values: pick(r.Fields, view.Needs)}

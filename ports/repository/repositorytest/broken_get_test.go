@@ -52,6 +52,7 @@ var brokenGets = []broken{
 		slices.Sort(v.Needs)
 	}, nil), "Get/Projection"},
 	{"every field is encoded", getting(func(v *query.View, _ *[]record.ID) { v.Fields = v.Collection.All() }, nil), "Get/Projection"},
+	{"fields keep their own names", getting(func(v *query.View, _ *[]record.ID) { v.As = nil }, nil), "Get/As"},
 	{"floats of all numbers", getting(nil, func(rows []record.Row) []record.Row {
 		for _, row := range rows {
 			for i, v := range row.Values {

@@ -15,6 +15,7 @@ var getCases = []Case{
 	{Name: "Get/Order", Clause: "Rows come in the order of ids; an id that no record has, or only one that does not match, is left out.", Run: getOrder},
 	{Name: "Get/Twice", Clause: "An id that is given twice is returned once.", Run: getTwice},
 	{Name: "Get/Projection", Clause: "A row's JSON encodes the view's Fields, its Values are the view's Needs.", Run: getProjection},
+	{Name: "Get/As", Clause: "If As is set, it has the names of the members.", Run: getAs},
 	{Name: "Get/IDs", Clause: "Get returns the records with the given ids", Run: getIDs},
 	{Name: "Get/IntIDs", Clause: "Get returns the records with the given ids", Run: getIntIDs},
 	{Name: "Get/Many", Clause: "Rows come in the order of ids", Run: getMany},
@@ -77,6 +78,33 @@ func getProjection(t T, s repository.Store) {
 	} {
 		view := query.View{Collection: things(), Fields: tt.fields, Needs: tt.needs}
 		what := fmt.Sprintf("with Fields %v and Needs %v", tt.fields, tt.needs)
+		rows, err := s.Get(t.Context(), view, []record.ID{"a"})
+		if err != nil {
+			t.Fatalf("Get %s: %v", what, err)
+		}
+		wantRows(t, "Get "+what, view, rows, r)
+		page, err := find(t.Context(), s, query.Query{View: view, Order: byID(things()), Limit: 1})
+		if err != nil {
+			t.Fatalf("Find %s: %v", what, err)
+		}
+		wantRows(t, "Find "+what, view, page.Rows, r)
+	}
+}
+
+// getAs asks the same of one record under different names, in different orders,
+// because a store may keep how it reads a projection.
+func getAs(t T, s repository.Store) {
+	r := full("a")
+	store(t, s, things(), r)
+	for _, view := range []query.View{
+		{Fields: []int{fieldInt, fieldText}},
+		{Fields: []int{fieldInt, fieldText}, As: []string{"n", "title"}},
+		{Fields: []int{fieldInt, fieldText}, As: []string{"text", "whole"}},
+		{Fields: []int{fieldText, fieldInt}, As: []string{"text", "whole"}},
+		{Fields: []int{fieldInt, fieldText}},
+	} {
+		view.Collection = things()
+		what := fmt.Sprintf("with Fields %v as %q", view.Fields, view.As)
 		rows, err := s.Get(t.Context(), view, []record.ID{"a"})
 		if err != nil {
 			t.Fatalf("Get %s: %v", what, err)
