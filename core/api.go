@@ -26,8 +26,9 @@ type API struct {
 	store       repository.Store
 	native      func(query.Query) (native, rest query.Expr, err error) // the store's Split
 	collections map[string]*collection
-	order       []*collection // in the order of the configuration
-	served      []Collection  // as they were configured, in the same order
+	order       []*collection  // in the order of the configuration
+	served      []Collection   // as they were configured, in the same order
+	cache       cache.Coherent // nil caches nothing
 	cursors     sealer
 	pepper      secrets.Value
 	running     running // what writes with Once are being done
@@ -64,6 +65,7 @@ type Config struct {
 type collection struct {
 	*schema.Collection
 	access   policy.Access
+	caching  Caching
 	derived  *derive.Set
 	outbound []reference // enforced references from this collection
 	inbound  []reference // enforced references to this collection
@@ -81,6 +83,7 @@ type reference struct {
 func New(config Config) (*API, error) {
 	a := &API{
 		store:       config.Store,
+		cache:       config.Cache,
 		native:      config.Store.Capabilities().Split,
 		collections: make(map[string]*collection, len(config.Collections)),
 		pepper:      config.Pepper,
@@ -96,7 +99,7 @@ func New(config Config) (*API, error) {
 		if err != nil {
 			return nil, err
 		}
-		c := &collection{Collection: served.Schema, access: served.Access, derived: derived}
+		c := &collection{Collection: served.Schema, access: served.Access, caching: served.Cache, derived: derived}
 		if a.collections[c.Name] != nil {
 			return nil, fault.New(fault.Invalid, "core.New", "there are two collections called %s", c.Name)
 		}

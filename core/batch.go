@@ -24,6 +24,7 @@ type batch struct {
 	checks  []repository.Mutation
 	checked []int          // by check: the field whose reference it is about
 	was     []record.Value // the fields of the one record that the batch changes, or nil
+	leaves  []string       // tags of the scopes in which other records that it changes lay before
 }
 
 func (a *API) newBatch(c *collection, who policy.Principal) *batch {
@@ -68,7 +69,11 @@ func (b *batch) apply(ctx context.Context) ([]repository.Outcome, error) {
 	if err := b.unseen(ctx); err != nil {
 		return nil, err
 	}
-	outcomes, err := b.a.store.Apply(ctx, mutations)
+	var outcomes []repository.Outcome
+	err := b.a.fenced(ctx, b.c, b.tags, func() (err error) {
+		outcomes, err = b.a.store.Apply(ctx, mutations)
+		return err
+	})
 	var failed *repository.BatchError
 	if errors.As(err, &failed) {
 		return nil, b.explain(failed)

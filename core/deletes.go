@@ -52,6 +52,7 @@ func (a *API) tryDelete(ctx context.Context, c *collection, who policy.Principal
 		return err
 	}
 	batch := a.newBatch(c, who)
+	batch.was = current.Fields
 	batch.remove(id, repository.At(current.Revision))
 	_, err = batch.apply(ctx)
 	return err
@@ -75,7 +76,7 @@ func (a *API) DeleteMany(ctx context.Context, who policy.Principal, collection s
 	}
 	most = min(most, MaxDelete)
 	q.Filter = query.AllOf(q.Filter, right.Where)
-	q.Fields, q.Limit = nil, most+1
+	q.Fields, q.Needs, q.Limit = nil, c.caching.Scopes, most+1
 	for range attempts {
 		n, err := a.tryDeleteMany(ctx, c, who, q, most)
 		if fault.KindOf(err) != fault.Stale {
@@ -94,6 +95,7 @@ func (a *API) tryDeleteMany(ctx context.Context, c *collection, who policy.Princ
 		}
 		for _, row := range page.Rows {
 			batch.remove(row.ID, repository.At(row.Revision))
+			batch.left(row.Values)
 		}
 		if len(batch.records) > most {
 			return 0, fault.New(fault.Refused, "core.DeleteMany", "more records match than the %d allowed, so none was deleted", most).

@@ -1,0 +1,110 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/record"
+	"github.com/portolan-io/portolan/ports/cache"
+	"github.com/portolan-io/portolan/ports/repository"
+)
+
+// The tags of a collection, of which answers depend on some and a write changes
+// some. Every answer depends on bulkTag: a bulk load cannot name what it changes.
+const (
+	wholeTag = "c" // changed by every write of the collection
+	bulkTag  = "b" // changed by bulk loads alone
+)
+
+// recordTag is the tag of what shows one record.
+func recordTag(id record.ID) string { return "r/" + string(id) }
+
+// scopeTag is the tag of pages that show only records with this value in the field.
+func scopeTag(field string, v record.Value) string {
+	return string(record.AppendValue([]byte("s/"+field+"/"), v))
+}
+
+// scopeTags appends the tags of the scopes in which a record with these fields lies.
+func (c *collection) scopeTags(tags []string, fields []record.Value) []string {
+	for _, position := range c.caching.Scopes {
+		tags = append(tags, scopeTag(c.Fields[position].Name, fields[position]))
+	}
+	return tags
+}
+
+// left notes the scopes in which a record lay before the batch, by their values
+// in the order of the collection's scopes. The record is still as it was then,
+// by the precondition of its mutation.
+func (b *batch) left(scopes []record.Value) {
+	for i, position := range b.c.caching.Scopes {
+		b.leaves = append(b.leaves, scopeTag(b.c.Fields[position].Name, scopes[i]))
+	}
+}
+
+// tags returns what the batch changes: its records, the scopes in which they lie
+// before and after, and the collection.
+func (b *batch) tags() []string {
+	tags := append(make([]string, 0, 1+4*len(b.records)), wholeTag)
+	tags = append(tags, b.leaves...)
+	if b.was != nil {
+		tags = b.c.scopeTags(tags, b.was)
+	}
+	for _, m := range b.records {
+		tags = append(tags, recordTag(m.ID))
+		if m.Op == repository.Put {
+			tags = b.c.scopeTags(tags, m.Fields)
+		}
+	}
+	slices.Sort(tags)
+	return slices.Compact(tags)
+}
+
+// fenced does a write of the collection behind a fence of the tags, if anything
+// of it may be cached.
+func (a *API) fenced(ctx context.Context, c *collection, tags func() []string, write func() error) error {
+	if a.cache == nil || c.caching.Class == Uncached {
+		return write()
+	}
+	return fenced(ctx, a.cache, c.Name, tags(), write)
+}
+
+// fenced does the write behind a fence of the tags. If the cache cannot be told
+// that it is done, the write is not acknowledged: somebody may still be answered
+// with what was there before.
+func fenced(ctx context.Context, c cache.Coherent, collection string, tags []string, write func() error) error {
+	publish, err := c.Fence(ctx, collection, tags)
+	if err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx) // what is stored is published, whoever still waits for it
+	returned := false
+	defer func() {
+		if !returned { // it panicked, and nobody knows how far it came
+			_ = publish(ctx, false)
+		}
+	}()
+	err = write()
+	returned = true
+	if failed := publish(ctx, settled(err)); failed != nil && err == nil {
+		return fault.New(fault.Unavailable, "core.write", "the write is stored, but the cache could not be told, so others may not see it yet").
+			Coded("unpublished-write").Hinting("send it again with the same Idempotency-Key").Because(failed)
+	}
+	return err
+}
+
+// settled reports whether it is known what the store made of a write that ended
+// with err. A store that says why it did not do a batch, or that the context was
+// done first, stored nothing; one that failed may have stored it, or may yet.
+func settled(err error) bool {
+	var failed *repository.BatchError
+	var classified *fault.Error
+	switch {
+	case err == nil, errors.As(err, &failed):
+		return true
+	case !errors.As(err, &classified):
+		return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	}
+	return classified.Kind != fault.Unavailable && classified.Kind != fault.Internal
+}
