@@ -7,6 +7,7 @@ import "time"
 type Caching struct {
 	Class  Class
 	TTL    time.Duration // how long an answer is kept at most; 0 is DefaultTTL. Of Bounded: how old one may be
+	MaxAge time.Duration // how long anybody may keep what is told without asking who they are; 0 is not at all
 	Scopes []int         // positions of the fields by whose value pages live and die
 }
 

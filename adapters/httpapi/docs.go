@@ -1,10 +1,13 @@
 package httpapi
 
 import (
+	"crypto/sha256"
 	"embed"
+	"encoding/base64"
 	"io/fs"
 	"net/http"
 	"strings"
+	"sync"
 
 	swaggerFiles "github.com/swaggo/files/v2"
 
@@ -66,6 +69,18 @@ func docs(x *exchange) error {
 		return err
 	}
 	x.Header().Set("Content-Security-Policy", docsPolicy)
-	x.send(http.StatusOK, file.mediaType, text)
-	return nil
+	return x.sendTagged(docsTag(name, text), file.mediaType, text)
+}
+
+// docsTags are the tags of the files, by name, once they were asked for.
+var docsTags sync.Map
+
+// docsTag returns the tag of the file, which is part of the program and never changes.
+func docsTag(name string, text []byte) string {
+	if tag, ok := docsTags.Load(name); ok {
+		return tag.(string)
+	}
+	sum := sha256.Sum256(text)
+	tag, _ := docsTags.LoadOrStore(name, `"`+base64.RawURLEncoding.EncodeToString(sum[:12])+`"`)
+	return tag.(string)
 }

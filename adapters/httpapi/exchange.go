@@ -28,6 +28,11 @@ type exchange struct {
 	prefer   preferences
 	who      policy.Principal
 
+	manners   *manners   // of the collection, or nil
+	accepted  acceptance // see takes
+	streaming coding     // of encoder
+	encoder   encoder    // of an answer that is compressed as it is written, or nil
+
 	status int // 0 until the answer begins
 	bytes  int64
 	torn   bool // the answer broke off
@@ -44,6 +49,7 @@ func (x *exchange) WriteHeader(status int) {
 	}
 	if status >= http.StatusOK {
 		x.status = status
+		x.stream()
 	}
 	x.w.WriteHeader(status)
 }
@@ -54,9 +60,10 @@ func (x *exchange) Write(p []byte) (int, error) {
 	if x.r.Method == http.MethodHead {
 		return len(p), nil
 	}
-	n, err := x.w.Write(p)
-	x.bytes += int64(n)
-	return n, err
+	if x.encoder != nil {
+		return x.encoder.Write(p)
+	}
+	return (*wire)(x).Write(p)
 }
 
 // Unwrap returns the writer beneath, for http.ResponseController.
@@ -78,7 +85,8 @@ const (
 )
 
 // send answers with a whole body, which may be in pieces so that nobody has to
-// copy them into one.
+// copy them into one. It is compressed if the client takes that and it is worth it;
+// the tag that the header has then names the coding too.
 func (x *exchange) send(status int, mediaType string, body ...[]byte) {
 	size := 0
 	for _, piece := range body {
@@ -86,6 +94,10 @@ func (x *exchange) send(status int, mediaType string, body ...[]byte) {
 	}
 	h := x.Header()
 	h.Set("Content-Type", mediaType)
+	if c := x.coding(mediaType, size); c != identity {
+		x.sendCoded(c, status, body)
+		return
+	}
 	h.Set("Content-Length", strconv.Itoa(size))
 	x.WriteHeader(status)
 	for _, piece := range body {
@@ -93,6 +105,28 @@ func (x *exchange) send(status int, mediaType string, body ...[]byte) {
 			return // a client that went away is seen by its context
 		}
 	}
+}
+
+// sendTagged answers a read with a body that has the tag, or with 304 if the
+// client has it already. The tag is without the coding that the body is sent in.
+func (x *exchange) sendTagged(tag, mediaType string, body ...[]byte) error {
+	size := 0
+	for _, piece := range body {
+		size += len(piece)
+	}
+	coded := codedTag(tag, x.coding(mediaType, size))
+	same, err := unchanged(x.r, coded)
+	if err != nil {
+		return err
+	}
+	if same {
+		x.Header().Set("ETag", coded)
+		x.sendEmpty(http.StatusNotModified)
+		return nil
+	}
+	x.Header().Set("ETag", tag)
+	x.send(http.StatusOK, mediaType, body...)
+	return nil
 }
 
 // sendEmpty answers without a body.
@@ -110,6 +144,7 @@ func (x *exchange) problem(f *fault.Error) {
 	for _, name := range []string{"ETag", "Link", "Location", "Preference-Applied", "Last-Modified", "Content-Encoding"} {
 		h.Del(name) // they spoke of the answer that was begun instead
 	}
+	x.manners.forProblem(h)
 	switch status {
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", challenge(x.r))
@@ -129,8 +164,11 @@ var guards = map[string][]string{
 	"Referrer-Policy":              {"no-referrer"},
 	"Cross-Origin-Resource-Policy": {"same-origin"},
 	"Cache-Control":                {"private, no-cache"},
-	"Vary":                         {"Accept, Authorization, X-API-Key"},
+	"Vary":                         {vary},
 }
+
+// vary is what of a request any answer may depend on.
+const vary = "Accept, Accept-Encoding, Authorization, X-API-Key"
 
 // guard sets the headers that every answer has, before anything can fail. An
 // operation with needs of its own replaces them.

@@ -38,6 +38,8 @@ type Config struct {
 	MaxBody int64                           // octets of a body, before and after decompression; 0 means 4 MiB
 	Timeout time.Duration                   // of an ordinary request; 0 means 30 s. What a client may take to send is http.Server.ReadTimeout
 
+	CORS *CORS // which pages of other origins may read answers; nil is none
+
 	// TrustedProxies are the addresses whose X-Forwarded-For and
 	// X-Forwarded-Proto are believed.
 	TrustedProxies []netip.Prefix

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"net/http"
 
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/policy"
@@ -19,18 +18,7 @@ func (s *server) openapi(x *exchange) error {
 		return err
 	}
 	sum := sha256.Sum256(body)
-	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
-	same, err := unchanged(x.r, tag)
-	if err != nil {
-		return err
-	}
-	x.Header().Set("ETag", tag)
-	if same {
-		x.sendEmpty(http.StatusNotModified)
-		return nil
-	}
-	x.send(http.StatusOK, sentJSON, body)
-	return nil
+	return x.sendTagged(`"`+base64.RawURLEncoding.EncodeToString(sum[:12])+`"`, sentJSON, body)
 }
 
 // A documenter gathers the parts of one document. What is shared goes among the

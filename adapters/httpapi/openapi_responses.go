@@ -215,7 +215,7 @@ func responseHeader(description, example string) object {
 var responseHeaders = map[string]object{
 	"X-Request-Id":       responseHeader("Names the request in the log of the server; the one that was sent, if it was fit.", "3Q7ZKXV5BHW2M6TD4RJN8PYCAE"),
 	"Cache-Control":      responseHeader("Who may keep the answer.", "private, no-cache"),
-	"Vary":               responseHeader("What of the request the answer depends on.", "Accept, Authorization, X-API-Key"),
+	"Vary":               responseHeader("What of the request the answer depends on.", vary),
 	"ETag":               responseHeader("The entity tag of the record: its revision, a dot, and what of it is shown. There is none without a record.", exampleTag),
 	"WeakETag":           responseHeader("The weak entity tag of the page.", `W/"mXk3Tn1v8eQ2aZ0b"`),
 	"Link":               responseHeader(`The address of the next page, with rel="next" (RFC 8288), unless this is the last.`, `</v1/things?$after=opaque>; rel="next"`),

@@ -17,30 +17,20 @@ func (x *exchange) sendPage(page core.Page) error {
 		next = x.r.URL.EscapedPath() + "?" + x.query.with("$after", page.Next)
 	}
 	end := envelopeEnd(next, page.Count)
+	x.cached(page.Cache)
 	if x.r.Method == http.MethodPost {
 		x.link(next)
 		x.send(http.StatusOK, sentJSON, envelopeBegin, page.Body, end)
 		return nil
 	}
-	tag := `W/"` + page.Tag + `"`
-	same, err := unchanged(x.r, tag)
-	if err != nil {
-		return err
-	}
-	x.Header().Set("ETag", tag)
 	x.link(next)
-	if same {
-		x.sendEmpty(http.StatusNotModified)
-		return nil
-	}
-	x.send(http.StatusOK, sentJSON, envelopeBegin, page.Body, end)
-	return nil
+	return x.sendTagged(`W/"`+page.Tag+`"`, sentJSON, envelopeBegin, page.Body, end)
 }
 
 // link names the next page in the header too (RFC 8288), if there is one.
 func (x *exchange) link(next string) {
 	if next != "" {
-		x.Header().Set("Link", "<"+next+`>; rel="next"`)
+		x.Header().Add("Link", "<"+next+`>; rel="next"`)
 	}
 }
 

@@ -21,17 +21,8 @@ func (s *server) get(x *exchange) error {
 	if err := matches(x.r, result); err != nil {
 		return err
 	}
-	same, err := unchanged(x.r, tag)
-	if err != nil {
-		return err
-	}
-	x.Header().Set("ETag", tag)
-	if same {
-		x.sendEmpty(http.StatusNotModified)
-		return nil
-	}
-	x.send(http.StatusOK, sentJSON, result.JSON)
-	return nil
+	x.cached(result.Cache)
+	return x.sendTagged(tag, sentJSON, result.JSON)
 }
 
 // matches reports whether what was read is what If-Match asks for, if it does.

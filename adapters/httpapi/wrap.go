@@ -28,6 +28,8 @@ type site struct {
 	timeout     time.Duration
 	observer    telemetry.Observer
 	log         accessLog
+	manners     map[string]*manners
+	cors        *crossOrigin // nil: pages of other origins read nothing
 	extract     func(context.Context, http.Header) context.Context
 }
 
@@ -55,6 +57,11 @@ func newSite(cfg Config, resources []*resource) (*site, error) {
 		for _, schema := range cfg.API.Schemas() {
 			s.collections[schema.Name] = !schema.System()
 		}
+		s.manners = mannersOf(cfg.API.Served())
+	}
+	var err error
+	if s.cors, err = newCrossOrigin(cfg.CORS); err != nil {
+		return nil, err
 	}
 	for _, res := range resources {
 		route := s.router.NewRoute().Name(res.template)
@@ -76,16 +83,22 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{w: w, r: r, site: s, begun: time.Now(), id: requestID(r), path: r.URL.EscapedPath()}
 	x.guard()
 	err := x.find()
+	x.manners = s.manners[x.vars["collection"]]
+	x.manners.announce(x.Header())
 	ctx, cancel := context.WithTimeout(s.extract(r.Context(), r.Header), s.timeout)
 	defer cancel()
 	ctx, end := s.observer.Start(ctx, x.op())
 	x.r = x.r.WithContext(ctx)
-	if err == nil {
+	switch preflight := x.crossOrigin(); {
+	case preflight:
+		err = nil // whatever is at the path, the request itself will be told
+	case err == nil:
 		err = x.serve()
 	}
 	if err != nil {
 		err = x.fail(r.Context(), err)
 	}
+	x.finish()
 	end(err)
 	s.log.write(x, err)
 	if x.torn {
@@ -134,6 +147,11 @@ func (x *exchange) perform() (err error) {
 	}
 	if err := acceptable(x.r.Header["Accept"], op.produces); err != nil {
 		return err
+	}
+	if op.produces != "" {
+		if err := x.encodable(); err != nil {
+			return err
+		}
 	}
 	if x.who, err = principalOf(x.r.Context(), x.r, x.site.identify, x.site.trusted); err != nil {
 		return err

@@ -95,7 +95,7 @@ func TestGuard(t *testing.T) {
 		"Referrer-Policy":              {"no-referrer"},
 		"Cross-Origin-Resource-Policy": {"same-origin"},
 		"Cache-Control":                {"private, no-cache"},
-		"Vary":                         {"Accept, Authorization, X-API-Key"},
+		"Vary":                         {"Accept, Accept-Encoding, Authorization, X-API-Key"},
 		"X-Request-Id":                 {"given-1"},
 	}
 	tests := []struct {
