@@ -58,26 +58,53 @@ func (b *batch) remove(id record.ID, precondition repository.Precondition) {
 	b.records = append(b.records, repository.Mutation{Op: repository.Delete, Collection: b.c.Collection, ID: id, If: precondition})
 }
 
-// apply stores the batch. Its error is that of the mutation that failed; the
-// outcomes begin with those of the records.
-func (b *batch) apply(ctx context.Context) ([]repository.Outcome, error) {
-	mutations := slices.Concat(b.records, b.checks, b.unreferenced())
-	if len(mutations) > repository.MaxBatch {
+// apply stores the batch of a write that comes to written, as how says, and puts
+// into written what that answers. The outcomes are those of the records; of a
+// trial, which stores nothing, they are empty. The error is that of the mutation
+// that failed.
+func (b *batch) apply(ctx context.Context, how How, written *Written) ([]repository.Outcome, error) {
+	answer, err := how.claim.put(written)
+	if err != nil {
+		return nil, err
+	}
+	mutations := slices.Concat(answer, b.records, b.checks, b.unreferenced())
+	if how.DryRun {
+		mutations = append(mutations, impossible)
+	}
+	switch {
+	case len(mutations) > repository.MaxBatch:
 		return nil, fault.New(fault.TooLarge, "core.write", "%d records with %d different references are more than %d at once",
 			len(b.records), len(b.checks), repository.MaxBatch).Coded("too-many-references").Hinting("send fewer records at once, or import them")
+	case len(mutations) == 0:
+		return nil, nil
 	}
 	if err := b.unseen(ctx); err != nil {
 		return nil, err
 	}
-	var outcomes []repository.Outcome
-	err := b.a.fenced(ctx, b.c, b.tags, func() (err error) {
+	outcomes, err := b.store(ctx, mutations)
+	err = how.claim.explain(err)
+	var failed *repository.BatchError
+	switch {
+	case err == nil:
+		return outcomes[len(answer):], nil
+	case !errors.As(err, &failed):
+		return nil, err
+	case how.DryRun && failed.Index == len(mutations)-1: // all others could be done
+		return make([]repository.Outcome, len(b.records)), nil
+	}
+	return nil, b.explain(failed)
+}
+
+// store applies the mutations behind the fence of what they change.
+func (b *batch) store(ctx context.Context, mutations []repository.Mutation) (outcomes []repository.Outcome, err error) {
+	write := func() error {
 		outcomes, err = b.a.store.Apply(ctx, mutations)
 		return err
-	})
-	var failed *repository.BatchError
-	if errors.As(err, &failed) {
-		return nil, b.explain(failed)
 	}
+	if len(b.records) == 0 {
+		return outcomes, write()
+	}
+	err = b.a.fenced(ctx, b.c, b.tags, write)
 	return outcomes, err
 }
 
@@ -151,10 +178,18 @@ func (b *batch) stays(check repository.Mutation) bool {
 
 // missing says that what the check is about does not exist.
 func (b *batch) missing(check int, cause error) error {
-	field := b.c.Fields[b.checked[check]]
-	return fault.New(fault.Conflict, "core.write", "%s names a record of %s that does not exist", field.Name, field.References).
-		Coded("reference-missing").At(b.dangling(b.checks[check])...).Because(cause)
+	return dangles(b.c, b.checked[check]).At(b.dangling(b.checks[check])...).Because(cause)
 }
+
+// dangles is the error for a field whose reference names nothing.
+func dangles(c *collection, position int) *fault.Error {
+	field := c.Fields[position]
+	return fault.New(fault.Conflict, "core.write", "%s names a record of %s that does not exist", field.Name, field.References).
+		Coded(codeDangling)
+}
+
+// codeDangling is the code of what refers to nothing.
+const codeDangling = "reference-missing"
 
 // stillReferred says that records of another collection refer to what was to be
 // deleted. It names the collection only to who may read it.
@@ -176,16 +211,21 @@ func (b *batch) dangling(check repository.Mutation) []fault.Place {
 			if out.to != check.Collection || m.Fields[out.field].IsNull() || valueID(m.Fields[out.field]) != check.ID {
 				continue
 			}
-			field := b.c.Fields[out.field]
-			pointer := "/" + field.Name
+			place := out.missing()
 			if len(b.records) > 1 {
-				pointer = "/" + strconv.Itoa(i) + pointer
+				place.Pointer = "/" + strconv.Itoa(i) + place.Pointer
 			}
-			detail := "there is no such record in " + field.References
-			places = append(places, fault.Place{Pointer: pointer, Code: "reference-missing", Detail: detail})
+			places = append(places, place)
 		}
 	}
 	return places
+}
+
+// missing is the place of a record whose reference names nothing.
+func (r reference) missing() fault.Place {
+	field := r.from.Fields[r.field]
+	detail := "there is no such record in " + field.References
+	return fault.Place{Pointer: "/" + field.Name, Code: codeDangling, Detail: detail}
 }
 
 // valueID returns the id that a reference's value names.

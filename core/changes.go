@@ -132,13 +132,16 @@ func (a *API) change(ctx context.Context, id string, ch change) (Written, error)
 	if err != nil {
 		return Written{}, err
 	}
-	for range attempts {
-		result, err := a.tryChange(ctx, key, ch)
-		if kind := fault.KindOf(err); kind != fault.Stale && kind != fault.Exists || isUnmet(err) {
-			return result, err
+	return a.once(ctx, ch.who, ch.c, ch.how, func(how How) (Written, error) {
+		ch.how = how
+		for range attempts {
+			written, err := a.tryChange(ctx, key, ch)
+			if kind := fault.KindOf(err); kind != fault.Stale && kind != fault.Exists || isUnmet(err) {
+				return written, err
+			}
 		}
-	}
-	return Written{}, busy()
+		return Written{}, busy()
+	})
 }
 
 func (a *API) tryChange(ctx context.Context, id record.ID, ch change) (Written, error) {
@@ -167,12 +170,13 @@ func (a *API) tryChange(ctx context.Context, id record.ID, ch change) (Written, 
 	batch := a.newBatch(ch.c, ch.who)
 	batch.was = current.Fields
 	batch.put(next, precondition)
-	outcomes, err := batch.apply(ctx)
+	written := Written{Result: ch.c.shown(ch.may, next, !exists)}
+	outcomes, err := batch.apply(ctx, ch.how, &written)
 	if err != nil {
 		return Written{}, err
 	}
-	next.Revision = outcomes[0].Revision
-	return Written{Result: ch.c.shown(ch.may, next, !exists)}, nil
+	written.Revision = outcomes[0].Revision
+	return written, nil
 }
 
 // hides reports whether there is a record that the caller may not read: for

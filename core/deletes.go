@@ -14,7 +14,7 @@ import (
 const MaxDelete = 200
 
 // Delete removes the record. A record that an enforced reference points to is
-// fault.Conflict.
+// fault.Conflict. How.Once does not count: to delete again changes nothing.
 func (a *API) Delete(ctx context.Context, who policy.Principal, collection, id string, how How) error {
 	c, right, err := a.gate(who, collection, policy.Delete)
 	if err != nil {
@@ -54,7 +54,7 @@ func (a *API) tryDelete(ctx context.Context, c *collection, who policy.Principal
 	batch := a.newBatch(c, who)
 	batch.was = current.Fields
 	batch.remove(id, repository.At(current.Revision))
-	_, err = batch.apply(ctx)
+	_, err = batch.apply(ctx, how, &Written{})
 	return err
 }
 
@@ -77,28 +77,30 @@ func (a *API) DeleteMany(ctx context.Context, who policy.Principal, collection s
 	most = min(most, MaxDelete)
 	q.Filter = query.AllOf(q.Filter, right.Where)
 	q.Fields, q.Needs, q.Limit = nil, c.caching.Scopes, most+1
-	for range attempts {
-		n, err := a.tryDeleteMany(ctx, c, who, q, most)
-		if fault.KindOf(err) != fault.Stale {
-			return Written{Deleted: n}, err
+	return a.once(ctx, who, c, how, func(how How) (Written, error) {
+		for range attempts {
+			written, err := a.tryDeleteMany(ctx, c, who, q, most, how)
+			if fault.KindOf(err) != fault.Stale {
+				return written, err
+			}
 		}
-	}
-	return Written{}, busy()
+		return Written{}, busy()
+	})
 }
 
-func (a *API) tryDeleteMany(ctx context.Context, c *collection, who policy.Principal, q query.Query, most int) (int, error) {
+func (a *API) tryDeleteMany(ctx context.Context, c *collection, who policy.Principal, q query.Query, most int, how How) (Written, error) {
 	batch := a.newBatch(c, who)
 	for {
 		page, err := a.find(ctx, c, q)
 		if err != nil {
-			return 0, err
+			return Written{}, err
 		}
 		for _, row := range page.Rows {
 			batch.remove(row.ID, repository.At(row.Revision))
 			batch.left(row.Values)
 		}
 		if len(batch.records) > most {
-			return 0, fault.New(fault.Refused, "core.DeleteMany", "more records match than the %d allowed, so none was deleted", most).
+			return Written{}, fault.New(fault.Refused, "core.DeleteMany", "more records match than the %d allowed, so none was deleted", most).
 				Coded("too-many-affected").Hinting("narrow the filter, or allow more with Prefer: max-affected, up to %d", MaxDelete)
 		}
 		if page.Next == "" {
@@ -106,11 +108,9 @@ func (a *API) tryDeleteMany(ctx context.Context, c *collection, who policy.Princ
 		}
 		q.After = page.Next
 	}
-	if len(batch.records) == 0 {
-		return 0, nil
+	written := Written{Deleted: len(batch.records)}
+	if _, err := batch.apply(ctx, how, &written); err != nil {
+		return Written{}, err
 	}
-	if _, err := batch.apply(ctx); err != nil {
-		return 0, err
-	}
-	return len(batch.records), nil
+	return written, nil
 }

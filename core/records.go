@@ -106,10 +106,14 @@ func (a *API) read(ctx context.Context, c *collection, id record.ID) (record.Rec
 	return record.Record{ID: id, Revision: rows[0].Revision, Fields: rows[0].Values}, true, nil
 }
 
-// shown returns the record as the caller may see it: without JSON if it may
-// not read it at all.
+// shown returns the record as the caller may see it once it is stored: without
+// JSON if it may not read it at all, and without a revision if only the store
+// will know that.
 func (c *collection) shown(may rights, r record.Record, created bool) Result {
 	result := Result{ID: r.ID, Revision: r.Revision, Created: created}
+	if c.Table.Unmanaged {
+		result.Revision = "" // the table makes its own
+	}
 	if !may.reads || !query.Match(may.read.Where, r.Fields) {
 		return result
 	}

@@ -17,9 +17,9 @@ import (
 // MaxCreate is the most records that one Create stores.
 const MaxCreate = 200
 
-// Create stores new records, given as JSON objects: all of them or none. The
-// Place of an error names the record by its position, "/3/price", if there are
-// several.
+// Create stores new records, given as JSON objects: all of them or none, or with
+// How.Each those that can be stored. The Place of an error names the record by
+// its position, "/3/price", if there are several.
 func (a *API) Create(ctx context.Context, who policy.Principal, collection string, bodies [][]byte, how How) (Written, error) {
 	c, right, err := a.gate(who, collection, policy.Create)
 	if err != nil {
@@ -29,36 +29,24 @@ func (a *API) Create(ctx context.Context, who policy.Principal, collection strin
 		return Written{}, fault.New(fault.TooLarge, "core.Create", "%d records are more than %d in one request", len(bodies), MaxCreate).
 			Coded("too-many-records").Hinting("send fewer at once, or import them")
 	}
-	records, err := a.fresh(c, right, bodies)
-	if err != nil {
-		return Written{}, err
-	}
-	batch := a.newBatch(c, who)
-	for _, r := range records {
-		batch.put(r, repository.Absent)
-	}
-	outcomes, err := batch.apply(ctx)
-	if err != nil {
-		return Written{}, several(err, len(bodies))
-	}
-	may := c.alongside(who, policy.Create, right)
-	results := make([]Result, len(records))
-	for i, r := range records {
-		r.Revision = outcomes[i].Revision
-		results[i] = c.shown(may, r, true)
-	}
-	written := Written{Results: results}
-	if len(results) == 1 {
-		written.Result = results[0]
-	}
-	return written, nil
+	return a.once(ctx, who, c, how, func(how How) (Written, error) {
+		records, failed := a.fresh(c, right, bodies)
+		rows := rows{a: a, c: c, who: who, may: c.alongside(who, policy.Create, right), records: records, failed: failed}
+		if how.Each {
+			return rows.createEach(ctx, how)
+		}
+		if err := together(failed); err != nil {
+			return Written{}, err
+		}
+		written, err := rows.create(ctx, how)
+		return written, several(err, len(bodies))
+	})
 }
 
-// fresh decodes and checks new records, and gathers what is wrong with all of them.
-func (a *API) fresh(c *collection, right policy.Right, bodies [][]byte) ([]record.Record, error) {
-	records := make([]record.Record, len(bodies))
+// fresh decodes and checks new records, and says what is wrong with each.
+func (a *API) fresh(c *collection, right policy.Right, bodies [][]byte) ([]record.Record, []error) {
+	records, failed := make([]record.Record, len(bodies)), make([]error, len(bodies))
 	seen := make(map[record.ID]int, len(bodies))
-	var wrong *fault.Error
 	for i, body := range bodies {
 		r, err := a.accept(c, right, body)
 		if first, twice := seen[r.ID]; err == nil && twice {
@@ -66,16 +54,27 @@ func (a *API) fresh(c *collection, right policy.Right, bodies [][]byte) ([]recor
 				At(fault.Place{Pointer: "/" + c.IDField().Name, Code: "duplicate-id", Detail: "the id is given twice"})
 		}
 		if err != nil {
-			wrong = gathered(wrong, err, i, len(bodies))
+			failed[i] = err
 			continue
 		}
 		seen[r.ID] = i
 		records[i] = r
 	}
-	if wrong != nil {
-		return nil, wrong
+	return records, failed
+}
+
+// together gathers what is wrong with all records into one error, or nil.
+func together(failed []error) error {
+	var wrong *fault.Error
+	for i, err := range failed {
+		if err != nil {
+			wrong = gathered(wrong, err, i, len(failed))
+		}
 	}
-	return records, nil
+	if wrong == nil {
+		return nil
+	}
+	return wrong
 }
 
 // accept decodes one new record and makes it whole: id, revision, derived fields.
