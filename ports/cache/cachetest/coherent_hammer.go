@@ -33,33 +33,27 @@ type shelf struct {
 
 func shelfTag(i int) string { return "number " + strconv.Itoa(i) }
 
-// hammer has writers and readers at once, whose keys depend on width numbers
-// each: no answer lacks what was acknowledged before it was asked for.
+// hammer has goroutines that write and read at once, by keys that depend on width
+// numbers each: no answer lacks what was acknowledged before it was asked for.
 func hammer(t contract.T, over Over, width int) {
 	s, _ := begin(t, over)
+	s.keep(key("of nobody", "no number"), "so that it works at all")
 	var numbers shelf
 	var hits, misses atomic.Int64
 	var all sync.WaitGroup
-	for writer := range 4 {
+	for worker := range 8 {
 		all.Go(func() {
-			dice := rand.New(rand.NewPCG(1, uint64(writer)))
-			for range rounds / 4 {
-				numbers.write(s, dice.IntN(len(numbers.stored)))
-				for range dice.IntN(20) {
-					runtime.Gosched()
-				}
-			}
-		})
-	}
-	for reader := range 8 {
-		all.Go(func() {
-			dice := rand.New(rand.NewPCG(2, uint64(reader)))
+			dice := rand.New(rand.NewPCG(uint64(width), uint64(worker)))
 			for range rounds {
-				if numbers.read(s, dice, width) {
+				switch {
+				case dice.IntN(8) == 0:
+					numbers.write(s, dice.IntN(len(numbers.stored)))
+				case numbers.read(s, dice, width):
 					hits.Add(1)
-				} else {
+				default:
 					misses.Add(1)
 				}
+				runtime.Gosched()
 			}
 		})
 	}

@@ -41,22 +41,33 @@ func lookKept(t contract.T, over Over) {
 }
 
 // lookOtherTags shows that what nobody wrote stays: each of many tags is written
-// in turn, and every answer by another one is a Hit all the while.
+// in turn, and the answers by the others are Hits all the while. One in a hundred
+// may be lost, because a cache may take two tags for one to be on the safe side.
 func lookOtherTags(t contract.T, over Over) {
 	s, _ := begin(t, over)
 	tags := many("category", 300)
+	page := func(tag string) cache.Key { return key("page of "+tag, tag) }
 	for _, tag := range tags {
-		s.keep(key("page of "+tag, tag), tag)
+		s.keep(page(tag), tag)
 	}
+	looks, lost := 0, 0
 	for i, tag := range tags {
 		publish := s.fence(tag, "record "+tag)
 		for _, other := range tags[i+1:] {
-			if found := s.Look(s.Context(), key("page of "+other, other)); found.State != cache.Hit {
-				s.Fatalf("a write of %s leaves what depends on %s in state %d, want a Hit", tag, other, found.State)
+			if looks++; s.Look(s.Context(), page(other)).State != cache.Hit {
+				lost++
 			}
 		}
 		publish(true)
-		s.stale(key("page of "+tag, tag))
+		s.stale(page(tag))
+		for _, other := range tags[i+1:] {
+			if found := s.Look(s.Context(), page(other)); found.State != cache.Hit {
+				s.fill(page(other), found.Lease, other)
+			}
+		}
+	}
+	if lost > looks/100 {
+		s.Errorf("%d of %d answers were lost by writes of what they do not depend on", lost, looks)
 	}
 }
 
@@ -124,7 +135,9 @@ func lookBoundaries(t contract.T, over Over) {
 		three := cache.Key{Collection: "t" + separator, Text: "three", Tags: []string{"u" + separator + "v"}}
 		s.keep(three, "three")
 		s.fenceIn("t"+separator, "u", separator+"v")(true)
-		s.fenceIn("t", separator+"u"+separator+"v")(true)
+		if separator != "" {
+			s.fenceIn("t", separator+"u"+separator+"v")(true)
+		}
 		s.hit(three, "three")
 		s.fenceIn("t"+separator, "u"+separator+"v")(true)
 		s.stale(three)

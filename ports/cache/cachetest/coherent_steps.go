@@ -95,6 +95,11 @@ func (s steps) soon(what string, f func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		defer func() {
+			if p := recover(); p != nil {
+				s.Errorf("%s panics: %v", what, p)
+			}
+		}()
 		f()
 	}()
 	select {
