@@ -69,6 +69,9 @@ type collection struct {
 	derived  *derive.Set
 	outbound []reference // enforced references from this collection
 	inbound  []reference // enforced references to this collection
+
+	base      *collection // of a view: whose records it shows
+	relations []relation  // by which other records can be shown within these
 }
 
 // A reference is a field of one collection that holds ids of another.
@@ -112,12 +115,15 @@ func New(config Config) (*API, error) {
 // link finds for each collection who refers to it.
 func (a *API) link() error {
 	for _, c := range a.order {
+		if err := a.findBase(c); err != nil {
+			return err
+		}
 		for i, field := range c.Fields {
 			if field.References == "" {
 				continue
 			}
 			target := a.collections[field.References]
-			if target == nil {
+			if target == nil || target.Base != nil {
 				return fault.New(fault.Invalid, "core.New", "%s.%s references %s, which is no collection",
 					c.Name, field.Name, field.References)
 			}
@@ -131,16 +137,19 @@ func (a *API) link() error {
 				c.outbound = append(c.outbound, r)
 			}
 		}
+		a.relate(c)
 	}
 	return nil
 }
 
 // Schemas returns the schemas of everything that the API stores, its own
-// system collections included: what Store.Ensure must be given.
+// system collections included: what Store.Ensure must be given. Views are none.
 func (a *API) Schemas() []*schema.Collection {
 	schemas := []*schema.Collection{keysSchema, jobsSchema, onceSchema}
 	for _, c := range a.order {
-		schemas = append(schemas, c.Collection)
+		if c.Base == nil {
+			schemas = append(schemas, c.Collection)
+		}
 	}
 	return schemas
 }

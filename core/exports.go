@@ -38,11 +38,11 @@ func (a *API) Export(ctx context.Context, who policy.Principal, req ExportReques
 	if err != nil {
 		return 0, err
 	}
-	write, flush, err := writing(req, c, &q)
+	write, flush, err := writing(req, &q)
 	if err != nil {
 		return 0, err
 	}
-	rows, err := a.each(ctx, c, q, write, req.Progress)
+	rows, err := a.each(ctx, c.stored(), q, write, req.Progress)
 	if err == nil {
 		err = unexported(flush())
 	}
@@ -51,11 +51,11 @@ func (a *API) Export(ctx context.Context, who policy.Principal, req ExportReques
 
 // writing returns how to write one row and how to end, and makes the query ask
 // for what that needs.
-func writing(req ExportRequest, c *collection, q *query.Query) (write func(record.Row) error, flush func() error, err error) {
+func writing(req ExportRequest, q *query.Query) (write func(record.Row) error, flush func() error, err error) {
 	switch req.Format {
 	case ingest.CSV:
-		w := ingest.NewWriter(req.To, c.Names(q.Fields))
-		q.Needs, q.Fields = q.Fields, nil
+		w := ingest.NewWriter(req.To, q.Names())
+		q.Needs, q.Fields, q.As = q.Fields, nil, nil
 		return func(row record.Row) error { return w.Write(row.Values) }, w.Flush, nil
 	case ingest.NDJSON:
 		w := bufio.NewWriterSize(req.To, 1<<16)

@@ -13,6 +13,9 @@ func (a *API) gate(who policy.Principal, name string, action policy.Action) (*co
 	if c == nil {
 		return nil, policy.Right{}, a.unknown(who, name)
 	}
+	if c.Base != nil && action != policy.Read {
+		return nil, policy.Right{}, a.readOnly(who, c, action)
+	}
 	right, ok := c.access.For(who, c.Collection, action)
 	if !ok {
 		return nil, policy.Right{}, refused(who, action.String()+" "+name)

@@ -9,9 +9,11 @@ import (
 	"strconv"
 
 	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/ingest"
 	"github.com/portolan-io/portolan/core/policy"
 	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/record"
+	"github.com/portolan-io/portolan/ports/repository"
 )
 
 // Bounds of a page.
@@ -30,7 +32,14 @@ func (a *API) List(ctx context.Context, who policy.Principal, collection string,
 	if err != nil {
 		return Page{}, err
 	}
+	if err := checkFormat(req.Format); err != nil {
+		return Page{}, err
+	}
 	q, err := c.narrow(req, right)
+	if err != nil {
+		return Page{}, err
+	}
+	related, err := c.expansions(who, right, req.Expand)
 	if err != nil {
 		return Page{}, err
 	}
@@ -38,7 +47,14 @@ func (a *API) List(ctx context.Context, who policy.Principal, collection string,
 	if q.After, err = a.cursors.open(canonical, req.After); err != nil {
 		return Page{}, err
 	}
-	return a.page(ctx, c, q, canonical, req)
+	switch {
+	case related == nil:
+		return a.page(ctx, c.stored(), q, canonical, req)
+	case req.Format == ingest.CSV:
+		return Page{}, fault.New(fault.Invalid, "core.List", "CSV has no place for related records, so $expand cannot be asked of it").
+			Coded("expand-csv").Hinting("ask for JSON or NDJSON")
+	}
+	return a.expandedPage(ctx, c.stored(), q, canonical, req, related)
 }
 
 // page returns the page that the narrowed query asks for, whose canonical text is
@@ -49,11 +65,20 @@ func (a *API) page(ctx context.Context, c *collection, q query.Query, canonical 
 
 // readPage reads the page from the store.
 func (a *API) readPage(ctx context.Context, c *collection, q query.Query, canonical string, req ListRequest) (Page, error) {
+	if req.Format == ingest.CSV {
+		q.Needs = q.Fields // beside the JSON, whose octets end a page
+	}
 	found, err := a.find(ctx, c, q)
 	if err != nil {
 		return Page{}, err
 	}
-	page := Page{Body: array(found.Rows), Rows: len(found.Rows), Next: a.cursors.seal(canonical, found.Next), Count: -1}
+	return a.filled(ctx, c, q, canonical, req, found)
+}
+
+// filled returns the page that the rows make, which the store found.
+func (a *API) filled(ctx context.Context, c *collection, q query.Query, canonical string, req ListRequest, found repository.Page) (Page, error) {
+	var err error
+	page := Page{Body: written(req.Format, q.Names(), found.Rows), Rows: len(found.Rows), Next: a.cursors.seal(canonical, found.Next), Count: -1}
 	if len(page.Next) > maxCursor {
 		return Page{}, fault.New(fault.Refused, "core.List", "the values that the order goes by are too long to go on behind this page").
 			Coded("cursor-too-long").Hinting("order by fields with shorter values")
@@ -74,7 +99,8 @@ func (p *Page) tag() string {
 }
 
 // narrow turns a request into a query that asks for nothing the right does not
-// give: rows by the policy's filter, fields by what it hides.
+// give: rows by the policy's filter, fields by what it hides. The query is one of
+// the collection that stores the records.
 func (c *collection) narrow(req ListRequest, right policy.Right) (query.Query, error) {
 	names := query.Names{Collection: c.Collection, Hidden: right.Hidden}
 	longest := query.MaxURLBytes
@@ -102,7 +128,7 @@ func (c *collection) narrow(req ListRequest, right policy.Right) (query.Query, e
 		return query.Query{}, err
 	}
 	view := query.View{Collection: c.Collection, Filter: query.AllOf(filter, among, right.Where), Fields: fields}
-	return query.Query{View: view, Order: order, Limit: first}, nil
+	return query.Query{View: c.shownAs(view), Order: c.sorted(order), Limit: first}, nil
 }
 
 // among is the filter for a list of ids, which matches everything if there is no list.
@@ -153,10 +179,10 @@ func array(rows []record.Row) []byte {
 }
 
 // variant names a projection, for the second half of an ETag.
-func (c *collection) variant(fields []int) string {
+func variant(names []string) string {
 	h := fnv.New32a()
-	for _, position := range fields {
-		h.Write([]byte(c.Fields[position].Name))
+	for _, name := range names {
+		h.Write([]byte(name))
 		h.Write([]byte{0})
 	}
 	return strconv.FormatUint(uint64(h.Sum32()), 36)

@@ -75,7 +75,15 @@ func (a *API) Get(ctx context.Context, who policy.Principal, collection, id stri
 	if err != nil {
 		return Result{}, err
 	}
-	return a.one(ctx, c, query.View{Collection: c.Collection, Filter: right.Where, Fields: fields}, key)
+	related, err := c.expansions(who, right, req.Expand)
+	if err != nil {
+		return Result{}, err
+	}
+	view := c.shownAs(query.View{Collection: c.Collection, Filter: right.Where, Fields: fields})
+	if related != nil {
+		return a.expandedOne(ctx, view, key, related)
+	}
+	return a.one(ctx, c.stored(), view, key)
 }
 
 // one returns the record that has the id, if the view shows it.
@@ -88,7 +96,7 @@ func (a *API) one(ctx context.Context, c *collection, view query.View, id record
 		return Result{}, missing()
 	}
 	row := rows[0]
-	return Result{ID: row.ID, Revision: row.Revision, Variant: c.variant(view.Fields), JSON: row.JSON}, nil
+	return Result{ID: row.ID, Revision: row.Revision, Variant: variant(view.Names()), JSON: row.JSON}, nil
 }
 
 func missing() error {
@@ -122,7 +130,7 @@ func (c *collection) shown(may rights, r record.Record, created bool) Result {
 	for i, position := range fields {
 		values[i] = r.Fields[position]
 	}
-	result.Variant = c.variant(fields)
+	result.Variant = variant(c.Names(fields))
 	result.JSON = record.NewEncoder(c.Names(fields)).Append(nil, values)
 	return result
 }

@@ -18,6 +18,8 @@ type Collection struct {
 	Indexes   []Index
 	MaxScan   int // rows that one page may read when the store cannot filter
 	Table     Table
+	Base      *Collection // of a view: the collection whose records it shows; see View
+	From      []int       // of a view: by field, the position in Base
 
 	positions map[string]int
 }
@@ -38,6 +40,7 @@ type Field struct {
 	Derive     string       // the expression that computes it on each write, or empty
 	References string       // the collection whose id it holds, or empty
 	Enforce    bool         // the reference is checked on write, and the referenced record kept
+	Relation   string       // what the record that it refers to is called, where that is shown; or empty
 }
 
 // An Index is a declared index over some fields, in this order.

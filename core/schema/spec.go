@@ -31,6 +31,7 @@ type FieldSpec struct {
 	Precision, Scale   int // of a decimal, or of the decimals in a list; Precision 0 is 18
 	Derive, References string
 	Enforce            bool
+	Expand             string // of a reference: what the record is called that it refers to; empty is the name without _id or Id
 }
 
 const (
@@ -67,17 +68,23 @@ func build(spec Spec, system bool) (*Collection, error) {
 	}}
 	b.checkName(system)
 	b.addFields(spec)
+	b.checkRelations(spec)
 	b.findID(spec)
 	for i, keys := range spec.Indexes {
 		b.addIndex(i, keys)
 	}
 	b.checkLimits()
+	return b.done()
+}
+
+// done returns the collection, or what is wrong with it.
+func (b *builder) done() (*Collection, error) {
 	if len(b.places) == 0 {
 		return b.Collection, nil
 	}
-	detail := fmt.Sprintf("the collection %q has %d mistakes", spec.Name, len(b.places))
+	detail := fmt.Sprintf("the collection %q has %d mistakes", b.Name, len(b.places))
 	if len(b.places) == 1 {
-		detail = fmt.Sprintf("the collection %q has a mistake: %s", spec.Name, b.places[0].Detail)
+		detail = fmt.Sprintf("the collection %q has a mistake: %s", b.Name, b.places[0].Detail)
 	}
 	return nil, fault.New(fault.Invalid, "schema.New", "%s", detail).Coded("invalid-collection").At(b.places...)
 }

@@ -1,0 +1,51 @@
+package core
+
+import (
+	"bytes"
+
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/ingest"
+	"github.com/portolan-io/portolan/core/record"
+)
+
+// checkFormat returns an error unless pages can be written in the format.
+func checkFormat(format ingest.Format) error {
+	switch format {
+	case "", ingest.NDJSON, ingest.CSV:
+		return nil
+	}
+	return fault.New(fault.Invalid, "core.format", "there is no format %q", string(format)).
+		Coded("unknown-format").Hinting("the formats are csv and ndjson, and JSON if none is named")
+}
+
+// written returns the rows in the format: as a JSON array if it is empty, as
+// lines of JSON, or as CSV with the names as its header, whose cells are then
+// the first Values of each row.
+func written(format ingest.Format, names []string, rows []record.Row) []byte {
+	switch format {
+	case ingest.NDJSON:
+		return lines(rows)
+	case ingest.CSV:
+		var out bytes.Buffer
+		w := ingest.NewWriter(&out, names)
+		for _, row := range rows {
+			_ = w.Write(row.Values[:len(names)]) // a Buffer takes everything
+		}
+		_ = w.Flush()
+		return out.Bytes()
+	}
+	return array(rows)
+}
+
+// lines joins rows to NDJSON.
+func lines(rows []record.Row) []byte {
+	size := 0
+	for _, row := range rows {
+		size += len(row.JSON) + 1
+	}
+	joined := make([]byte, 0, size)
+	for _, row := range rows {
+		joined = append(append(joined, row.JSON...), '\n')
+	}
+	return joined
+}
