@@ -89,10 +89,13 @@ func fenced(ctx context.Context, c cache.Coherent, collection string, tags []str
 	returned = true
 	if failed := publish(ctx, settled(err)); failed != nil && err == nil {
 		return fault.New(fault.Unavailable, "core.write", "the write is stored, but the cache could not be told, so others may not see it yet").
-			Coded("unpublished-write").Hinting("send it again with the same Idempotency-Key").Because(failed)
+			Coded(codeUnpublished).Hinting("send it again with the same Idempotency-Key").Because(failed)
 	}
 	return err
 }
+
+// codeUnpublished is the code of a write that is stored, and not acknowledged.
+const codeUnpublished = "unpublished-write"
 
 // settled reports whether it is known what the store made of a write that ended
 // with err. A store that says why it did not do a batch, or that the context was

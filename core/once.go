@@ -79,8 +79,8 @@ func (a *API) once(ctx context.Context, who policy.Principal, c *collection, how
 	}
 	how.claim = claim
 	written, err := do(how)
-	if err == nil {
-		return written, nil
+	if err == nil || fault.Of(err).Code == codeUnpublished { // what others may not see yet is not acknowledged
+		return written, err
 	}
 	// Another instance may have done it meanwhile, or this one may have, and
 	// only not have learned it.
