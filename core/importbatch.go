@@ -46,7 +46,10 @@ func (im *importing) pump(ctx context.Context) error {
 	free <- &importBatch{}
 	go func() {
 		defer close(full)
-		ended <- im.readAll(ctx, free, full)
+		ended <- func() (err error) {
+			defer recovered(&err)
+			return im.readAll(ctx, free, full)
+		}()
 	}()
 	for b := range full {
 		if err := im.settle(ctx, b); err != nil {
@@ -199,11 +202,16 @@ func (im *importing) after(b *importBatch, n int, repeated []int) (job, []byte) 
 	if n < len(b.rows) {
 		next.at = b.from[n].at
 	}
+	next.read = next.at.Offset
+	if im.req.Source.Gzip {
+		next.read = im.reader.Octets()
+	}
 	next.loaded += int64(n - len(repeated))
 	next.rejected = maps.Clone(im.job.rejected)
 	var lines []byte
 	reject := func(r ingest.Reject) {
 		next.rejected[r.Code]++
+		next.show(r)
 		if im.req.Rejects != nil {
 			lines = r.Append(lines)
 		}

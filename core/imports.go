@@ -26,6 +26,8 @@ type ImportRequest struct {
 	Rejects    RejectsFile           // nil: rejects are only counted
 	BatchRows  int                   // rows that are stored at once; 0 is 2,000, and 50,000 the most
 	Progress   func(ingest.Progress) // called now and then by the goroutine of Import; nil is not
+
+	job record.ID // of an upload: its job, which is there already; else empty
 }
 
 // A RejectsFile takes the rows that an import leaves out, as lines of NDJSON, an
@@ -70,25 +72,34 @@ const (
 // from the source if the process itself imports, so that an export comes back
 // equal. The Summary is right also if there is an error.
 func (a *API) Import(ctx context.Context, who policy.Principal, req ImportRequest) (ingest.Summary, error) {
-	c, create, err := a.gate(who, req.Collection, policy.Create)
+	c, err := a.importGate(who, req.Collection)
 	if err != nil {
 		return ingest.Summary{}, err
-	}
-	_, update, err := a.gate(who, req.Collection, policy.Update)
-	if err != nil {
-		return ingest.Summary{}, err
-	}
-	if !whole(create) || !whole(update) {
-		return ingest.Summary{}, fault.New(fault.Forbidden, "core.Import", "you may write only some records or fields of %s", c.Name).
-			Coded("import-needs-all").Hinting("an import replaces whole records; create or change them one by one instead")
 	}
 	if req.BatchRows <= 0 {
 		req.BatchRows = batchRows
 	}
 	req.BatchRows = min(req.BatchRows, maxBatchRows)
-	im := &importing{a: a, c: c, req: req, restore: who.Local, began: a.now(), known: newKnown()}
+	im := &importing{a: a, c: c, req: req, who: who, began: a.now(), known: newKnown()}
 	err = im.run(ctx)
 	return im.summary(), err
+}
+
+// importGate is the gate of Import.
+func (a *API) importGate(who policy.Principal, name string) (*collection, error) {
+	c, create, err := a.gate(who, name, policy.Create)
+	if err != nil {
+		return nil, err
+	}
+	_, update, err := a.gate(who, name, policy.Update)
+	if err != nil {
+		return nil, err
+	}
+	if !whole(create) || !whole(update) {
+		return nil, fault.New(fault.Forbidden, "core.Import", "you may write only some records or fields of %s", c.Name).
+			Coded("import-needs-all").Hinting("an import replaces whole records; create or change them one by one instead")
+	}
+	return c, nil
 }
 
 // whole reports whether the right is for every row and every field.
@@ -98,11 +109,11 @@ func whole(right policy.Right) bool {
 
 // importing is one call of Import.
 type importing struct {
-	a       *API
-	c       *collection
-	req     ImportRequest
-	restore bool
-	began   time.Time
+	a     *API
+	c     *collection
+	req   ImportRequest
+	who   policy.Principal
+	began time.Time
 
 	job       job             // as it is stored
 	claim     record.Revision // the revision of the job for as long as it is ours
@@ -118,7 +129,7 @@ func (im *importing) run(ctx context.Context) error {
 	if err := im.begin(ctx); err != nil || im.finished {
 		return err
 	}
-	target := ingest.Target{Collection: im.c.Collection, Derive: im.c.derived.Apply, Restore: im.restore, Now: im.a.now}
+	target := ingest.Target{Collection: im.c.Collection, Derive: im.c.derived.Apply, Restore: im.who.Local, Now: im.a.now}
 	im.prefix = im.job.run + "-"
 	var err error
 	if im.reader, err = ingest.Open(ctx, im.req.Source, target, im.job.at); err != nil {
@@ -138,8 +149,12 @@ func (im *importing) run(ctx context.Context) error {
 func (im *importing) begin(ctx context.Context) error {
 	im.job = job{
 		id: jobID(im.c.Name, im.req.Source.Name), collection: im.c.Name, source: im.req.Source.Name,
-		run: string(record.NewRevision(im.a.now())), state: jobRunning,
+		run: string(record.NewRevision(im.a.now())), state: JobRunning,
 		rejected: map[string]int64{}, started: im.a.now(),
+		format: im.req.Source.Format, owner: im.who, total: im.req.Source.Size,
+	}
+	if im.req.job != "" {
+		im.job.id = im.req.job
 	}
 	if im.req.DryRun {
 		return nil
@@ -156,15 +171,16 @@ func (im *importing) begin(ctx context.Context) error {
 	case err != nil || earlier == nil:
 		return err
 	case !im.req.Resume:
-		im.anew = earlier.state == jobRunning
+		im.anew = earlier.state == JobRunning
 		return nil
 	case earlier.digest != digest:
 		return fault.New(fault.Conflict, "core.Import", "the source has changed since its import into %s began", im.c.Name).
 			Coded("source-changed").Hinting("bring the source back as it was, or import it from its beginning, without resuming")
 	}
 	im.job = *earlier
-	im.finished = earlier.state == jobFinished
+	im.finished = earlier.state == JobFinished
 	im.resumed = !im.finished
+	im.job.total = im.req.Source.Size // of a job that is older than this field too
 	return nil
 }
 
@@ -174,6 +190,7 @@ func (im *importing) start(ctx context.Context) error {
 	if err := im.cutRejects(); err != nil || im.req.DryRun {
 		return err
 	}
+	im.job.state = JobRunning
 	im.claim = record.NewRevision(im.a.now())
 	claim := im.job.put(im.claim, im.a.now())
 	claim.If = repository.Always
@@ -186,7 +203,8 @@ func (im *importing) finish(ctx context.Context) error {
 	if im.req.DryRun {
 		return nil
 	}
-	im.job.state = jobFinished
+	im.job.state = JobFinished
+	im.job.read = max(im.job.read, im.job.total) // blank lines at the end are no rows
 	_, err := im.a.store.Apply(ctx, []repository.Mutation{im.job.put(im.claim, im.a.now())})
 	return im.explain(err)
 }

@@ -2,111 +2,90 @@ package core
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"time"
 
-	"github.com/portolan-io/portolan/core/ingest"
-	"github.com/portolan-io/portolan/core/query"
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/policy"
 	"github.com/portolan-io/portolan/core/record"
-	"github.com/portolan-io/portolan/core/schema"
-	"github.com/portolan-io/portolan/ports/repository"
 )
 
-// jobsSchema keeps how far imports came: the checkpoints, which are stored with
-// the rows that they speak of.
-var jobsSchema = system(schema.Spec{
-	Name: "_jobs",
-	ID:   "id",
-	Fields: []schema.FieldSpec{
-		{Name: "id", Type: "string", Max: "64"},
-		{Name: "collection", Type: "string", Required: true},
-		{Name: "source", Type: "string", Required: true},
-		{Name: "digest", Type: "string", Required: true},
-		{Name: "run", Type: "string", Required: true},
-		{Name: "state", Type: "string", Required: true, Enum: []string{jobRunning, jobFinished}},
-		{Name: "offset", Type: "int", Required: true},
-		{Name: "line", Type: "int", Required: true},
-		{Name: "loaded", Type: "int", Required: true},
-		{Name: "rejected", Type: "json", Required: true},
-		{Name: "rejects", Type: "int", Required: true},
-		{Name: "started", Type: "time", Required: true},
-		{Name: "updated", Type: "time", Required: true},
-	},
-})
+// A Job is work that goes on after what asked for it was answered, and how far
+// it came.
+type Job struct {
+	ID         string
+	Kind       string // "import"
+	Collection string
+	State      string // one of the constants
+	Created    time.Time
+	Updated    time.Time // when its state, or how far it came, was stored last
+
+	Read, Total int64 // octets of the source, decompressed if a caller sent it; a Total of -1 is not known
+	Loaded      int64 // rows stored
+	Rejected    int64 // rows left out
+	ByCode      map[string]int64
+	Rejects     []JobReject  // the first MaxJobRejects of the rows left out
+	Err         *fault.Error // why it failed, else nil
+}
 
 // The states of a job.
 const (
-	jobRunning  = "running"
-	jobFinished = "finished"
+	JobQueued   = "queued"
+	JobRunning  = "running"
+	JobFinished = "finished" // all was looked at; rows may have been rejected
+	JobFailed   = "failed"   // it broke off, and will not go on
 )
 
-// A job is one import and how far it came: everything before At is either
-// stored or rejected, and nothing behind it is.
-type job struct {
-	id         record.ID
-	collection string
-	source     string
-	digest     string // SHA-256 of the stored bytes of the source, in hex
-	run        string
-	state      string
-	at         ingest.Position
-	loaded     int64
-	rejected   map[string]int64 // by code; replaced, never changed
-	rejects    int64            // octets of the rejects file that belong to what is before At
-	started    time.Time
+// MaxJobRejects is how many of the rejected rows a job tells about one by one.
+const MaxJobRejects = 100
+
+// A JobReject is a row that an import left out, and why.
+type JobReject struct {
+	Line   int64  `json:"line"`   // the physical line where the row begins, from 1
+	Column string `json:"column"` // the field that is wrong, or empty if it is the row as a whole
+	Code   string `json:"code"`
+	Reason string `json:"reason"` // one sentence
 }
 
-// jobID names the import of a source into a collection, the same each time.
-func jobID(collection, source string) record.ID {
-	sum := sha256.Sum256([]byte(collection + "\x00" + source))
-	return record.ID(hex.EncodeToString(sum[:16]))
-}
+// Ended reports whether the job is finished or failed.
+func (j Job) Ended() bool { return j.State == JobFinished || j.State == JobFailed }
 
-// rejectedRows returns how many rows were rejected.
-func (j *job) rejectedRows() int64 {
-	var n int64
-	for _, count := range j.rejected {
-		n += count
+// Job returns the job with the given id. To all but who asked for it, and the
+// operator of the process, there is none: fault.NotFound with the code
+// unknown-job.
+func (a *API) Job(ctx context.Context, who policy.Principal, id string) (Job, error) {
+	j, err := a.job(ctx, record.ID(id))
+	if err != nil {
+		return Job{}, err
 	}
-	return n
+	if j == nil || !j.visible(who) {
+		return Job{}, fault.New(fault.NotFound, "core.Job", "there is no such job").Coded("unknown-job").
+			Hinting("jobs are seen only by who began them, with the same credential's subject")
+	}
+	return j.shown()
 }
 
-// record returns the job as it is stored. Its revision is the claim of the
-// process that works on it, and stays the same from checkpoint to checkpoint.
-func (j *job) record(claim record.Revision, now time.Time) record.Record {
-	codes, _ := json.Marshal(j.rejected) // a map of integers: sorted keys, no error
-	return record.Record{ID: j.id, Revision: claim, Fields: []record.Value{
-		record.String(string(j.id)), record.String(j.collection), record.String(j.source), record.String(j.digest),
-		record.String(j.run), record.String(j.state), record.Int(j.at.Offset), record.Int(j.at.Line),
-		record.Int(j.loaded), record.JSON(string(codes)), record.Int(j.rejects),
-		record.Time(j.started), record.Time(now),
-	}}
+// ended is Job.Ended.
+func (j *job) ended() bool { return j.state == JobFinished || j.state == JobFailed }
+
+// visible reports whether who may know of the job. Of jobs that nobody in
+// particular asked for the id is what proves it.
+func (j *job) visible(who policy.Principal) bool {
+	if who.Local || j.owner.Local {
+		return who.Local
+	}
+	return who.Issuer == j.owner.Issuer && who.Subject == j.owner.Subject
 }
 
-// put returns the mutation that stores the job. It fails with fault.Stale if
-// another process has claimed the job meanwhile.
-func (j *job) put(claim record.Revision, now time.Time) repository.Mutation {
-	r := j.record(claim, now)
-	return repository.Mutation{
-		Op: repository.Put, Collection: jobsSchema, ID: r.ID, If: repository.At(claim), Revision: claim, Fields: r.Fields,
+// shown returns the job as callers see it.
+func (j *job) shown() (Job, error) {
+	shown := Job{
+		ID: string(j.id), Kind: kindUpload, Collection: j.collection, State: j.state, Created: j.started, Updated: j.updated,
+		Read: j.read, Total: j.total, Loaded: j.loaded, Rejected: j.rejectedRows(), ByCode: maps.Clone(j.rejected), Rejects: []JobReject{},
 	}
-}
-
-// job returns the job with the given id, nil if there is none.
-func (a *API) job(ctx context.Context, id record.ID) (*job, error) {
-	view := query.View{Collection: jobsSchema, Needs: jobsSchema.All()}
-	rows, err := a.store.Get(ctx, view, []record.ID{id})
-	if err != nil || len(rows) == 0 {
-		return nil, err
+	if j.code != "" {
+		shown.Err = &fault.Error{Code: j.code, Detail: j.detail}
 	}
-	v := rows[0].Values
-	j := &job{
-		id: id, collection: v[1].AsString(), source: v[2].AsString(), digest: v[3].AsString(),
-		run: v[4].AsString(), state: v[5].AsString(),
-		at:     ingest.Position{Offset: v[6].AsInt(), Line: v[7].AsInt()},
-		loaded: v[8].AsInt(), rejects: v[10].AsInt(), started: v[11].AsTime(),
-	}
-	return j, json.Unmarshal([]byte(v[9].AsString()), &j.rejected)
+	return shown, json.Unmarshal([]byte("["+j.sample+"]"), &shown.Rejects)
 }

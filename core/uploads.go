@@ -1,0 +1,216 @@
+package core
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"hash"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/ingest"
+	"github.com/portolan-io/portolan/core/policy"
+	"github.com/portolan-io/portolan/core/record"
+	"github.com/portolan-io/portolan/ports/repository"
+)
+
+// Uploads are imports whose sources callers send. Each is kept in a file until
+// it is imported, by [Uploads.Work], as a job that anybody may end at any moment
+// and a later process goes on with. It is safe for concurrent use.
+type Uploads struct {
+	a      *API
+	most   int64
+	spool  spool
+	places chan struct{}  // holds one for each upload that is received, waits or is imported
+	queue  chan record.ID // what was received; there is room for every place
+	pause  time.Duration  // before what failed for want of the store is tried again
+	broken func(job string, err error)
+
+	mu   sync.Mutex
+	held map[record.ID]*os.File // the locked files of what is received, waits or is imported
+}
+
+// UploadsConfig is what Uploads are made from.
+type UploadsConfig struct {
+	API *API
+
+	// Dir is where the files are; it is made if it is not there. Only with the same
+	// Dir does a later process go on with what an earlier one accepted. Empty is a
+	// new directory among the temporary files, which Close removes.
+	Dir string
+
+	MaxOctets int64 // of one source; 0 is DefaultMaxUpload
+
+	// Broken is told of jobs that failed by a defect, with the cause that callers
+	// are not told; nil is not.
+	Broken func(job string, err error)
+}
+
+// DefaultMaxUpload is the most octets of one upload, if nothing else is said.
+const DefaultMaxUpload = 1 << 30
+
+const (
+	uploadWorkers = 2
+	uploadPlaces  = 10 // uploads at once in all: those that are imported, wait, or are being received
+)
+
+// NewUploads returns Uploads whose directory is ready. Nothing is imported
+// before Work is called.
+func NewUploads(config UploadsConfig) (*Uploads, error) {
+	spool, err := openSpool(config.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if config.MaxOctets <= 0 {
+		config.MaxOctets = DefaultMaxUpload
+	}
+	if config.Broken == nil {
+		config.Broken = func(string, error) {}
+	}
+	return &Uploads{
+		a: config.API, most: config.MaxOctets, spool: spool, pause: time.Second, broken: config.Broken,
+		places: make(chan struct{}, uploadPlaces), queue: make(chan record.ID, uploadPlaces),
+		held: make(map[record.ID]*os.File),
+	}, nil
+}
+
+// MaxOctets returns the most octets of one upload, decompressed.
+func (u *Uploads) MaxOctets() int64 { return u.most }
+
+// Close lets go of all files, and removes those that no later process can use.
+// Work must have returned; an Upload that is being received comes to nothing.
+// Calling it again does nothing.
+func (u *Uploads) Close() error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	var errs []error
+	for id, file := range u.held {
+		if u.a.store.Capabilities().Durable && !u.spool.own {
+			errs = append(errs, file.Close()) // which unlocks it
+		} else {
+			errs = append(errs, discard(file))
+		}
+		delete(u.held, id)
+	}
+	return errors.Join(append(errs, u.spool.close())...)
+}
+
+// An Upload is one source while it is received. It belongs to one goroutine,
+// which ends it with Submit or Discard.
+type Upload struct {
+	u      *Uploads
+	c      *collection
+	who    policy.Principal
+	job    job
+	file   *os.File // nil once it is submitted or discarded
+	hash   hash.Hash
+	failed error
+}
+
+// Receive begins an upload for the collection. The caller needs the rights of
+// [API.Import], and nothing is to be read from whoever lacks them. As many at
+// once as there can be are fault.Unavailable with the code too-many-imports.
+func (u *Uploads) Receive(_ context.Context, who policy.Principal, collection string, format ingest.Format) (*Upload, error) {
+	c, err := u.a.importGate(who, collection)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case u.places <- struct{}{}:
+	default:
+		return nil, fault.New(fault.Unavailable, "core.Receive", "%d imports are received, wait or run already", uploadPlaces).
+			Coded("too-many-imports").Hinting("send it again when one of them has ended")
+	}
+	now := u.a.now()
+	id := record.NewUUID(now)
+	file, err := u.spool.create(id)
+	if err != nil {
+		<-u.places
+		return nil, err
+	}
+	u.hold(id, file)
+	return &Upload{u: u, c: c, who: who, file: file, hash: sha256.New(), job: job{
+		id: id, collection: c.Name, source: file.Name(), run: string(record.NewRevision(now)), state: JobQueued,
+		rejected: map[string]int64{}, started: now, updated: now, kind: kindUpload, format: format, owner: who,
+	}}, nil
+}
+
+// Write takes the next octets of the source. More than MaxOctets in all are
+// fault.TooLarge with the code body-too-large.
+func (up *Upload) Write(p []byte) (int, error) {
+	if up.failed == nil && up.job.total+int64(len(p)) > up.u.most {
+		up.failed = fault.New(fault.TooLarge, "core.Upload", "the source is larger than %d octets", up.u.most).
+			Coded("body-too-large").Hinting("import it in parts")
+	}
+	if up.failed != nil {
+		return 0, up.failed
+	}
+	n, err := up.file.Write(p)
+	up.hash.Write(p[:n])
+	up.job.total += int64(n)
+	if err != nil {
+		up.failed = unspooled(err)
+	}
+	return n, up.failed
+}
+
+// Octets returns how many octets were written.
+func (up *Upload) Octets() int64 { return up.job.total }
+
+// Digest returns the SHA-256 of what was written.
+func (up *Upload) Digest() [32]byte { return [32]byte(up.hash.Sum(nil)) }
+
+// Job returns the job as Submit stores it.
+func (up *Upload) Job() (Job, error) { return up.job.shown() }
+
+// Submit stores the job of what was written, and lets it be imported. If once is
+// not nil, its answer is stored with the job, and who asks again gets that answer
+// and no further job. The upload is over then, also if there is an error, after
+// which there is no job.
+func (up *Upload) Submit(ctx context.Context, once *Once) (Written, error) {
+	defer up.Discard()
+	if up.failed != nil {
+		return Written{}, up.failed
+	}
+	if err := up.file.Sync(); err != nil {
+		return Written{}, unspooled(err)
+	}
+	up.u.spool.sync()
+	up.job.digest = hex.EncodeToString(up.hash.Sum(nil))
+	written, err := up.u.a.once(ctx, up.who, up.c, How{Once: once}, func(how How) (Written, error) {
+		var written Written
+		batch, err := how.claim.put(&written)
+		if err != nil {
+			return Written{}, err
+		}
+		stored := up.job.put(record.NewRevision(up.job.started), up.job.started)
+		stored.If = repository.Absent
+		_, err = up.u.a.store.Apply(ctx, append(batch, stored))
+		return written, how.claim.explain(err)
+	})
+	if err == nil && !written.Repeated {
+		up.file = nil
+		up.u.queue <- up.job.id // there is room for every place
+	}
+	return written, err
+}
+
+func (u *Uploads) hold(id record.ID, file *os.File) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.held[id] = file
+}
+
+// Discard ends an upload that came to nothing, and removes its file. After
+// Submit it does nothing.
+func (up *Upload) Discard() {
+	if up.file == nil {
+		return
+	}
+	up.file = nil
+	up.u.release(up.job.id)
+	<-up.u.places
+}

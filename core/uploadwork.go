@@ -1,0 +1,142 @@
+package core
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/ingest"
+	"github.com/portolan-io/portolan/core/record"
+	"github.com/portolan-io/portolan/ports/repository"
+)
+
+// uploadAttempts is how often an import is tried while the store is not there.
+const uploadAttempts = 5
+
+// uploadRows is how many rows are stored at once: fewer than the command line
+// stores, as the memory is shared with all that is asked meanwhile.
+const uploadRows = 1000
+
+// Work imports what is uploaded until ctx is done, at most two sources at once,
+// and begins with what earlier processes left. What is under way when ctx is done
+// ends between two batches, and is gone on with by the next process that has the
+// same directory. Errors of single jobs are in these jobs; what Work returns is
+// why what was left could not be looked at.
+func (u *Uploads) Work(ctx context.Context) error {
+	left, err := u.left(ctx)
+	resumed := make(chan record.ID)
+	var all sync.WaitGroup
+	all.Go(func() { u.resume(ctx, left, resumed) })
+	for range uploadWorkers {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				select {
+				case id := <-resumed:
+					u.finish(ctx, id)
+				case id := <-u.queue:
+					if u.finish(ctx, id) {
+						<-u.places
+					}
+				case <-ctx.Done():
+				}
+			}
+		})
+	}
+	all.Wait()
+	return err
+}
+
+// finish imports one source and reports whether it came to its end, rather than
+// to that of ctx. An import that ended has no file any more.
+func (u *Uploads) finish(ctx context.Context, id record.ID) bool {
+	var err error
+	for attempt := range uploadAttempts {
+		err = u.importOne(ctx, id)
+		if ctx.Err() != nil {
+			return false
+		}
+		if fault.KindOf(err) != fault.Unavailable || !sleep(ctx, u.pause<<attempt) {
+			break
+		}
+	}
+	if err != nil && u.fail(ctx, id, err) != nil {
+		return ctx.Err() == nil // the job stays as it is, and the next start goes on with it
+	}
+	u.release(id)
+	return true
+}
+
+// sleep waits, and reports whether ctx was not done meanwhile.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// importOne imports what the job says, as whoever asked for it.
+func (u *Uploads) importOne(ctx context.Context, id record.ID) (err error) {
+	defer recovered(&err)
+	j, err := u.a.job(ctx, id)
+	if err != nil || j == nil || j.ended() {
+		return err
+	}
+	source, err := ingest.File(u.spool.path(id), j.format)
+	if err != nil {
+		return err
+	}
+	_, err = u.a.Import(ctx, j.owner, ImportRequest{
+		Collection: j.collection, Source: source, Resume: true, MaxRejects: -1, BatchRows: uploadRows, job: id,
+	})
+	return err
+}
+
+// recovered turns a panic into an error: what one source sets off must not end
+// the process, which would begin with it again at each start.
+func recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = fault.New(fault.Internal, "core.Import", "something went wrong on the server").
+			Coded("panic").Because(fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+	}
+}
+
+// fail marks the job as failed, unless it has ended.
+func (u *Uploads) fail(ctx context.Context, id record.ID, cause error) error {
+	j, err := u.a.job(ctx, id)
+	if err != nil || j == nil || j.ended() {
+		return err
+	}
+	why := fault.Of(cause)
+	if why.Kind == fault.Internal {
+		u.broken(string(id), cause)
+		why = fault.New(fault.Internal, "core.Work", "something went wrong on the server")
+	}
+	j.state, j.code, j.detail = JobFailed, why.Code, why.Detail
+	for i, place := range why.Places {
+		if i < maxFailurePlaces {
+			j.detail += "; " + place.Detail
+		}
+	}
+	_, err = u.a.store.Apply(ctx, []repository.Mutation{j.put(j.revision, u.a.now())})
+	return err
+}
+
+// maxFailurePlaces is of how many columns a failed job says what is wrong.
+const maxFailurePlaces = 10
+
+// release removes the file of a job that has ended.
+func (u *Uploads) release(id record.ID) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if file := u.held[id]; file != nil {
+		_ = discard(file) // what stays is swept up by the next start
+		delete(u.held, id)
+	}
+}
