@@ -25,6 +25,8 @@ type Collection struct {
 	Table *Table `yaml:"table"`
 	// How pages are to be cached. It is checked, and kept for the cache.
 	Cache *Cache `yaml:"cache"`
+	// The collection is to go: answers and the API's document say so.
+	Deprecated *Deprecated `yaml:"deprecated"`
 	// What each role may do. The roles anonymous (everybody) and authenticated
 	// (everybody with a credential) are implied; a caller has the union of what
 	// its roles have.
@@ -32,7 +34,7 @@ type Collection struct {
 }
 
 func (*Collection) announced() []string {
-	return []string{"view_of", "deprecated", "consent", "external_writers"}
+	return []string{"view_of", "consent", "external_writers"}
 }
 
 // A Field is one typed part of a record, with the rules for its values.

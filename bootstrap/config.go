@@ -80,6 +80,9 @@ type Service struct {
 	// What cursors are signed with, 32 octets or more, the same for all instances,
 	// best as secret://name. Without it cursors end with the process.
 	CursorKey secrets.Value `yaml:"cursor_key"`
+	// Which pages of other origins may read answers in a browser. Without it none
+	// may.
+	CORS *CORS `yaml:"cors"`
 }
 
 func (s *Service) setDefaults() {
@@ -91,7 +94,7 @@ func (s *Service) setDefaults() {
 	}
 }
 
-func (*Service) announced() []string { return []string{"instances", "cors"} }
+func (*Service) announced() []string { return []string{"instances"} }
 
 // Development is for a laptop: with any of it the server prints where everything
 // is and what to try.

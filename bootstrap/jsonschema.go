@@ -83,7 +83,7 @@ func mapped(t reflect.Type, reflector *jsonschema.Reflector) *jsonschema.Schema 
 	switch t {
 	case durationType:
 		return &jsonschema.Schema{Type: "string", Pattern: `^([0-9.]+(ns|us|µs|ms|s|m|h))+$|^0$|\$\{`}
-	case secretType, reflect.TypeFor[netip.Prefix](), reflect.TypeFor[netip.Addr]():
+	case secretType, reflect.TypeFor[netip.Prefix](), reflect.TypeFor[netip.Addr](), reflect.TypeFor[Date]():
 		return &jsonschema.Schema{Type: "string"}
 	case reflect.TypeFor[Literal]():
 		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{{Type: "string"}, {Type: "number"}}}

@@ -50,7 +50,9 @@ func (s *settings) collections() ([]core.Collection, error) {
 			addFault(&found, entry.file, entry.node, path, err)
 		}
 		checkCache(entry, c, &found)
-		served = append(served, core.Collection{Schema: c, Access: compileAccess(entry, c, &found)})
+		served = append(served, core.Collection{
+			Schema: c, Access: compileAccess(entry, c, &found), Deprecated: deprecation(entry, &found),
+		})
 	}
 	for _, entry := range s.Collections {
 		checkReferences(entry, compiled, s.Collections.names(), &found)
@@ -138,6 +140,7 @@ func (s *settings) checkService(found *mistakes) {
 	if !basePath.MatchString(s.Service.Base) {
 		note("base", "%s is no path to begin with; write one like /v1", quoted(s.Service.Base))
 	}
+	s.checkCORS(found)
 	if s.Service.DrainDelay > maxDrainDelay {
 		note("drain_delay", "the most allowed is %s", maxDrainDelay)
 	}

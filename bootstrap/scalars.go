@@ -173,6 +173,8 @@ func example(t reflect.Type) string {
 		return "a range of addresses; write one like 10.0.0.0/8"
 	case "netip.Addr":
 		return "an address; write one like 10.0.0.1"
+	case "bootstrap.Date":
+		return "a date; write one like 2026-01-31, or 2026-01-31T12:00:00Z"
 	}
 	return t.String()
 }

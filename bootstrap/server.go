@@ -79,8 +79,8 @@ func (s *served) httpConfig(w *watching, log *slog.Logger) httpapi.Config {
 	return httpapi.Config{
 		API: s.api, Identify: s.identity.Identify, Observer: w.Observer, Log: log,
 		Base: service.Base, Docs: service.Docs, MaxBody: service.MaxBody, Timeout: service.RequestTimeout,
-		TrustedProxies: service.TrustedProxies,
-		TraceID:        otel.TraceID, Extract: otel.Extract, // a trace that comes in is logged, exported or not
+		TrustedProxies: service.TrustedProxies, CORS: service.CORS.of(),
+		TraceID: otel.TraceID, Extract: otel.Extract, // a trace that comes in is logged, exported or not
 	}
 }
 
