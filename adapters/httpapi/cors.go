@@ -78,7 +78,7 @@ var (
 		"Prefer", "Traceparent", "Tracestate", "X-API-Key", "X-Request-Id",
 	}
 	corsAnswer = []string{
-		"Accept-Patch", "Allow", "Cache-Status", "Content-Encoding", "Deprecation", "ETag", "Idempotency-Replayed", "Link",
+		"Accept-Patch", "Allow", "Cache-Status", "Content-Encoding", "Deprecation", "ETag", headerReplayed, "Link",
 		"Location", "Preference-Applied", "RateLimit", "RateLimit-Policy", "Retry-After", "Sunset", "Vary", "WWW-Authenticate", "X-Request-Id",
 	}
 )

@@ -27,6 +27,7 @@ type exchange struct {
 	query    options
 	prefer   preferences
 	who      policy.Principal
+	as       *representation // of records, in operations that answer with these
 
 	manners   *manners   // of the collection, or nil
 	accepted  acceptance // see takes
@@ -148,6 +149,10 @@ func (x *exchange) problem(f *fault.Error) {
 	switch status {
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", challenge(x.r))
+	case http.StatusConflict:
+		if f.Code == codeInProgress {
+			h.Set("Retry-After", "1")
+		}
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		if h.Get("Retry-After") == "" {
 			h.Set("Retry-After", "1")

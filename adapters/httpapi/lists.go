@@ -15,6 +15,9 @@ func (s *server) list(x *exchange) error {
 	if err != nil {
 		return err
 	}
+	if err := x.represented(&req); err != nil {
+		return err
+	}
 	page, err := s.api.List(x.r.Context(), x.who, x.vars["collection"], req)
 	if err != nil {
 		return err
@@ -39,6 +42,9 @@ func (s *server) listByBody(x *exchange) error {
 		}
 		req.After = after
 	}
+	if err := x.represented(&req); err != nil {
+		return err
+	}
 	page, err := s.api.List(x.r.Context(), x.who, x.vars["collection"], req)
 	if err != nil {
 		return err
@@ -48,7 +54,7 @@ func (s *server) listByBody(x *exchange) error {
 
 // deleteMany answers $delete with the number of records that it removed.
 func (s *server) deleteMany(x *exchange) error {
-	_, body, err := s.body(x, policy.Delete, typeJSON)
+	mediaType, body, err := s.body(x, policy.Delete, typeJSON)
 	if err != nil {
 		return err
 	}
@@ -64,13 +70,16 @@ func (s *server) deleteMany(x *exchange) error {
 	if x.prefer.maxAffected >= 0 {
 		most = x.prefer.maxAffected
 	}
-	written, err := s.api.DeleteMany(x.r.Context(), x.who, x.vars["collection"], req, most, core.How{})
+	once, err := x.once(mediaType, body)
 	if err != nil {
 		return err
 	}
-	x.applied()
-	x.send(http.StatusOK, sentJSON, append(strconv.AppendInt([]byte(`{"deleted":`), int64(written.Deleted), 10), '}'))
-	return nil
+	return x.write(x.how(core.Condition{}), once, func(how core.How) (core.Written, error) {
+		return s.api.DeleteMany(x.r.Context(), x.who, x.vars["collection"], req, most, how)
+	}, func(w core.Written) reply {
+		deleted := append(strconv.AppendInt([]byte(`{"deleted":`), int64(w.Deleted), 10), '}')
+		return reply{status: http.StatusOK, applied: x.applied(), mediaType: sentJSON, body: [][]byte{deleted}}
+	})
 }
 
 // listRequest returns what the options of a URL ask for.
@@ -80,6 +89,7 @@ func listRequest(o options) (core.ListRequest, error) {
 	req.OrderBy, _ = o.get("$orderby")
 	req.Select, _ = o.get("$select")
 	req.After, _ = o.get("$after")
+	req.Expand, _ = o.get("$expand")
 	if digits, ok := o.get("$first"); ok {
 		first, err := parseFirst("$first", digits)
 		if err != nil {

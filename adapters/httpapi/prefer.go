@@ -8,17 +8,23 @@ import (
 	"github.com/portolan-io/portolan/core/fault"
 )
 
-// The preferences of RFC 7240, and of PostgREST, that operations know.
+// The preferences of RFC 7240, OData and PostgREST that operations know.
 const (
 	preferReturn      = "return"
 	preferMaxAffected = "max-affected"
+	preferContinue    = "continue-on-error"
+	preferAsync       = "respond-async"
+	preferTx          = "tx"
 	preferHandling    = "handling"
 )
 
 // preferences are what a request prefers.
 type preferences struct {
 	minimal     bool
-	maxAffected int // -1 if it was not said
+	maxAffected int  // -1 if it was not said
+	each        bool // continue-on-error: what is wrong with one record does not hinder the others
+	async       bool // respond-async
+	trial       bool // tx=rollback: do everything but store
 	applied     []string
 }
 
@@ -26,51 +32,97 @@ type preferences struct {
 // the given preferences beside handling. What it does not know it ignores,
 // unless the request asks for handling=strict. A known preference with a value
 // that cannot be read is always refused: the caller counts on it.
+//
+// Of a preference that is given twice the first counts, as RFC 7240 has it; one
+// that is given twice with different values is refused under handling=strict.
+// tx=rollback is followed or refused, and never ignored: to write all the same
+// would be the opposite of what is wanted.
 func parsePrefer(lines, known []string) (preferences, error) {
 	p := preferences{maxAffected: -1}
 	if len(lines) == 0 {
 		return p, nil
 	}
-	var strict bool
-	var ignored []string
-	seen := make(map[string]bool)
-	for _, item := range splitOutsideQuotes(strings.Join(lines, ","), ',') {
-		first, _, _ := strings.Cut(item, ";") // none that we know has parameters
-		name, value, _ := strings.Cut(first, "=")
-		name, value = strings.ToLower(strings.TrimSpace(name)), unquote(strings.TrimSpace(value))
-		if name == "" || seen[name] {
-			continue // of repeated preferences the first counts
-		}
-		seen[name] = true
+	given, err := splitPrefer(lines)
+	if err != nil {
+		return p, err
+	}
+	strict := given.first[preferHandling] == "strict"
+	for _, name := range given.names {
+		value := given.first[name]
 		switch {
-		case name == preferHandling:
-			strict = value == "strict"
-		case name == "tx" && value == "rollback": // to write all the same would be the opposite of what is wanted
-			return p, fault.New(fault.Invalid, "httpapi.parsePrefer", "the preference tx=rollback cannot be followed here").
-				Coded("unknown-preference").Hinting("nothing was written; leave it out to write")
-		case !slices.Contains(known, name):
-			ignored = append(ignored, name)
+		case name == preferTx && (value == "rollback" || given.twice[name]) && !slices.Contains(known, name):
+			return p, preferFault("unknown-preference", "the preference tx=rollback cannot be followed here").
+				Hinting("nothing was done; leave it out to do it")
+		case name != preferHandling && !slices.Contains(known, name):
+			if strict {
+				return p, preferFault("unknown-preference", "the preference %s is not known here", quoted(name)).
+					Hinting("known here: %s", strings.Join(slices.Concat(known, []string{preferHandling}), ", "))
+			}
 			continue
 		case !p.set(name, value):
-			return p, fault.New(fault.Invalid, "httpapi.parsePrefer", "the preference %s cannot be %s", name, quoted(value)).
-				Coded("bad-preference").Hinting("%s", preferenceHint[name])
+			return p, preferFault("bad-preference", "the preference %s cannot be %s", name, quoted(value)).
+				Hinting("%s", preferenceHint[name])
+		case given.twice[name] && (strict || name == preferTx):
+			return p, preferFault("contradicting-preferences", "the preference %s is given twice, with different values", name).
+				Hinting("nothing was done; give it once")
+		case name == preferHandling && !strict:
+			continue // to be lenient is nothing that could be followed
 		}
-		p.applied = append(p.applied, name+"="+value)
-	}
-	if strict && ignored != nil {
-		return p, fault.New(fault.Invalid, "httpapi.parsePrefer", "the preference %s is not known here", quoted(ignored[0])).
-			Coded("unknown-preference").Hinting("known here: %s", strings.Join(slices.Concat(known, []string{preferHandling}), ", "))
-	}
-	if !strict {
-		p.applied = slices.DeleteFunc(p.applied, func(a string) bool { return strings.HasPrefix(a, preferHandling) })
+		if value != "" {
+			name += "=" + value
+		}
+		p.applied = append(p.applied, name)
 	}
 	return p, nil
+}
+
+func preferFault(code, format string, args ...any) *fault.Error {
+	return fault.New(fault.Invalid, "httpapi.parsePrefer", format, args...).Coded(code)
+}
+
+// preferred is what the lines of a Prefer header say.
+type preferred struct {
+	names []string // in the order in which they are first given, in lower case
+	first map[string]string
+	twice map[string]bool // those that are given with different values
+}
+
+// maxPreferences is how many preferences a request may have.
+const maxPreferences = 50
+
+func splitPrefer(lines []string) (preferred, error) {
+	given := preferred{first: make(map[string]string), twice: make(map[string]bool)}
+	items := splitOutsideQuotes(strings.Join(lines, ","), ',')
+	if len(items) > maxPreferences {
+		return given, preferFault("bad-preference", "the request has more than %d preferences", maxPreferences)
+	}
+	for _, item := range items {
+		item, _, _ = strings.Cut(item, ";") // none that we know has parameters
+		name, value, _ := strings.Cut(item, "=")
+		name, value = strings.ToLower(strings.TrimSpace(name)), unquote(strings.TrimSpace(value))
+		if name == "" {
+			continue
+		}
+		first, again := given.first[name]
+		switch {
+		case !again:
+			given.names = append(given.names, name)
+			given.first[name] = value
+		case first != value:
+			given.twice[name] = true
+		}
+	}
+	return given, nil
 }
 
 // preferenceHint says what a preference may be.
 var preferenceHint = map[string]string{
 	preferReturn:      "return is minimal or representation",
 	preferMaxAffected: "max-affected is a whole number, 0 or more",
+	preferContinue:    "continue-on-error is true, false, or has no value",
+	preferAsync:       "respond-async has no value",
+	preferTx:          "tx is rollback or commit",
+	preferHandling:    "handling is strict or lenient",
 }
 
 // set takes one preference, and reports whether its value can be read.
@@ -83,6 +135,17 @@ func (p *preferences) set(name, value string) bool {
 		n, err := strconv.ParseUint(value, 10, 31)
 		p.maxAffected = int(n)
 		return err == nil
+	case preferContinue:
+		p.each = value == "" || value == "true"
+		return p.each || value == "false"
+	case preferAsync:
+		p.async = value == ""
+		return p.async
+	case preferTx:
+		p.trial = value == "rollback"
+		return p.trial || value == "commit"
+	case preferHandling:
+		return value == "strict" || value == "lenient"
 	}
 	return false
 }

@@ -8,12 +8,14 @@ import (
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/policy"
+	"github.com/portolan-io/portolan/core/record"
 )
 
 // get answers GET of a record, with 304 if the caller has it already.
 func (s *server) get(x *exchange) error {
 	selection, _ := x.query.get("$select")
-	result, err := s.api.Get(x.r.Context(), x.who, x.vars["collection"], x.vars["id"], core.GetRequest{Select: selection})
+	expansion, _ := x.query.get("$expand")
+	result, err := s.api.Get(x.r.Context(), x.who, x.vars["collection"], x.vars["id"], core.GetRequest{Select: selection, Expand: expansion})
 	if err != nil {
 		return err
 	}
@@ -39,7 +41,8 @@ func matches(r *http.Request, result core.Result) error {
 	return fault.New(fault.Stale, "httpapi.get", "the record is not at the revision that If-Match names")
 }
 
-// create answers POST of a collection with the new record, or with all of them.
+// create answers POST of a collection with the new record, with all of them, or
+// with a report of what became of each.
 func (s *server) create(x *exchange) error {
 	mediaType, body, err := s.body(x, policy.Create, typeJSON, typeNDJSON)
 	if err != nil {
@@ -49,22 +52,37 @@ func (s *server) create(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	written, err := s.api.Create(x.r.Context(), x.who, x.vars["collection"], bodies, core.How{})
+	once, err := x.once(mediaType, body)
 	if err != nil {
 		return err
 	}
-	if single {
-		x.Header().Set("Location", x.r.URL.EscapedPath()+"/"+url.PathEscape(string(written.ID)))
-		x.sendResult(written.Result, http.StatusCreated)
-		return nil
+	how := x.how(core.Condition{})
+	how.Each = how.Each && !single // one record has no others to go on with
+	return x.write(how, once, func(how core.How) (core.Written, error) {
+		return s.api.Create(x.r.Context(), x.who, x.vars["collection"], bodies, how)
+	}, func(w core.Written) reply {
+		switch {
+		case how.Each:
+			return x.report(w)
+		case single:
+			return x.made(w.Result, x.location(w.ID))
+		case x.prefer.minimal:
+			return reply{status: http.StatusNoContent, applied: x.applied()}
+		}
+		return reply{
+			status: http.StatusCreated, applied: x.applied(),
+			mediaType: sentJSON, body: [][]byte{envelopeBegin, joined(w.Results), envelopeEnd("", -1)},
+		}
+	})
+}
+
+// location returns the address of a new record of the collection, which a trial
+// has none of.
+func (x *exchange) location(id record.ID) string {
+	if x.prefer.trial {
+		return ""
 	}
-	x.applied()
-	if x.prefer.minimal {
-		x.sendEmpty(http.StatusNoContent)
-		return nil
-	}
-	x.send(http.StatusCreated, sentJSON, envelopeBegin, joined(written.Results), envelopeEnd("", -1))
-	return nil
+	return x.r.URL.EscapedPath() + "/" + url.PathEscape(string(id))
 }
 
 // joined returns the records that the caller may see as a JSON array.
@@ -100,17 +118,18 @@ func (s *server) replace(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	written, err := s.api.Replace(x.r.Context(), x.who, x.vars["collection"], x.vars["id"], body, core.How{If: cond})
-	if err != nil {
-		return err
-	}
-	if written.Created {
-		x.Header().Set("Location", x.r.URL.EscapedPath())
-		x.sendResult(written.Result, http.StatusCreated)
-		return nil
-	}
-	x.sendResult(written.Result, http.StatusOK)
-	return nil
+	return x.write(x.how(cond), nil, func(how core.How) (core.Written, error) {
+		return s.api.Replace(x.r.Context(), x.who, x.vars["collection"], x.vars["id"], body, how)
+	}, func(w core.Written) reply {
+		if !w.Created {
+			return x.changed(w.Result)
+		}
+		location := x.r.URL.EscapedPath()
+		if x.prefer.trial {
+			location = ""
+		}
+		return x.made(w.Result, location)
+	})
 }
 
 // patch answers PATCH of a record. A merge patch may also come as plain JSON,
@@ -120,16 +139,17 @@ func (s *server) patch(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	_, body, err := s.body(x, policy.Update, typePatch, typeJSON)
+	mediaType, body, err := s.body(x, policy.Update, typePatch, typeJSON)
 	if err != nil {
 		return err
 	}
-	written, err := s.api.Patch(x.r.Context(), x.who, x.vars["collection"], x.vars["id"], body, core.How{If: cond})
+	once, err := x.once(mediaType, body)
 	if err != nil {
 		return err
 	}
-	x.sendResult(written.Result, http.StatusOK)
-	return nil
+	return x.write(x.how(cond), once, func(how core.How) (core.Written, error) {
+		return s.api.Patch(x.r.Context(), x.who, x.vars["collection"], x.vars["id"], body, how)
+	}, func(w core.Written) reply { return x.changed(w.Result) })
 }
 
 // remove answers DELETE of a record.
@@ -138,31 +158,43 @@ func (s *server) remove(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	if err := s.api.Delete(x.r.Context(), x.who, x.vars["collection"], x.vars["id"], core.How{If: cond}); err != nil {
-		return err
-	}
-	x.sendEmpty(http.StatusNoContent)
-	return nil
+	return x.write(x.how(cond), nil, func(how core.How) (core.Written, error) {
+		return core.Written{}, s.api.Delete(x.r.Context(), x.who, x.vars["collection"], x.vars["id"], how)
+	}, func(core.Written) reply { return reply{status: http.StatusNoContent, applied: x.applied()} })
 }
 
-// sendResult answers a write with the record as it is now, or with 204 if the
+// made is the reply to a write that created the record.
+func (x *exchange) made(result core.Result, location string) reply {
+	r := x.shown(result, http.StatusCreated)
+	r.location = location
+	return r
+}
+
+// changed is the reply to a write of a record that was there.
+func (x *exchange) changed(result core.Result) reply { return x.shown(result, http.StatusOK) }
+
+// shown replies to a write with the record as it is now, or with 204 if the
 // caller prefers that, or may not read it: as OData 4.01 answers return=minimal,
 // also where a record was created.
-func (x *exchange) sendResult(result core.Result, status int) {
-	x.applied()
-	if result.JSON != nil {
-		x.Header().Set("ETag", tagOf(result))
-	}
+func (x *exchange) shown(result core.Result, status int) reply {
+	r := reply{status: status, applied: x.applied(), tag: writtenTag(result)}
 	if result.JSON == nil || x.prefer.minimal {
-		x.sendEmpty(http.StatusNoContent)
-		return
+		r.status = http.StatusNoContent
+		return r
 	}
-	x.send(status, sentJSON, result.JSON)
+	r.mediaType, r.body = sentJSON, [][]byte{result.JSON}
+	return r
 }
 
-// applied tells which preferences were followed.
-func (x *exchange) applied() {
-	if len(x.prefer.applied) > 0 {
-		x.Header().Set("Preference-Applied", strings.Join(x.prefer.applied, ", "))
+// writtenTag returns the ETag of what was written, or "" if it is not shown, or
+// has no revision that could be told: a trial leaves none, and what an unmanaged
+// table makes of a write is not known before it is done.
+func writtenTag(result core.Result) string {
+	if result.JSON == nil || result.Revision == "" {
+		return ""
 	}
+	return tagOf(result)
 }
+
+// applied tells which preferences are followed.
+func (x *exchange) applied() string { return strings.Join(x.prefer.applied, ", ") }

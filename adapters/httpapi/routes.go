@@ -17,6 +17,7 @@ type operation struct {
 	options  []string                // of the query, all others are refused
 	prefers  []string                // preferences that it knows
 	produces string                  // the media type of its answer, or empty if it has no body of one
+	records  bool                    // it answers with records, in whichever of the representations is accepted
 	open     bool                    // it answers all alike: neither query nor credentials are read
 }
 
@@ -57,13 +58,13 @@ func (res *resource) allow() string {
 const readyPath = "/readyz"
 
 // The options that a list takes in its URL.
-var listOptions = []string{"$filter", "$orderby", "$select", "$first", "$after", "$count"}
+var listOptions = []string{"$filter", "$orderby", "$select", "$first", "$after", "$count", "$expand"}
 
 // resources returns all that the public listener has. How many there are does
 // not depend on the collections.
 func (s *server) resources() []*resource {
 	const collection, id = "/{collection}", "/{id}"
-	answers := []string{preferReturn}
+	answers := []string{preferReturn, preferTx}
 	resources := []*resource{
 		{template: "/livez", methods: map[string]operation{
 			http.MethodGet: {serve: live, open: true},
@@ -72,20 +73,23 @@ func (s *server) resources() []*resource {
 			http.MethodGet: {serve: readiness(s.ready), open: true},
 		}},
 		{template: s.base + collection, methods: map[string]operation{
-			http.MethodGet:  {serve: s.list, options: listOptions, produces: producesJSON},
-			http.MethodPost: {serve: s.create, prefers: answers, produces: producesJSON},
+			http.MethodGet:  {serve: s.list, options: listOptions, produces: producesJSON, records: true},
+			http.MethodPost: {serve: s.create, prefers: slices.Concat(answers, []string{preferContinue}), produces: producesJSON},
 		}},
 		{template: s.base + collection + "/$query", methods: map[string]operation{
-			http.MethodPost: {serve: s.listByBody, options: []string{"$after"}, produces: producesJSON},
+			http.MethodPost: {serve: s.listByBody, options: []string{"$after"}, produces: producesJSON, records: true},
+		}},
+		{template: s.base + collection + "/$aggregate", methods: map[string]operation{
+			http.MethodGet: {serve: s.aggregate, options: []string{"$apply"}, produces: producesJSON, records: true},
 		}},
 		{template: s.base + collection + "/$delete", methods: map[string]operation{
-			http.MethodPost: {serve: s.deleteMany, prefers: []string{preferMaxAffected}, produces: producesJSON},
+			http.MethodPost: {serve: s.deleteMany, prefers: []string{preferMaxAffected, preferTx}, produces: producesJSON},
 		}},
 		{template: s.base + collection + id, methods: map[string]operation{
-			http.MethodGet:    {serve: s.get, options: []string{"$select"}, produces: producesJSON},
+			http.MethodGet:    {serve: s.get, options: []string{"$select", "$expand"}, produces: producesJSON},
 			http.MethodPut:    {serve: s.replace, prefers: answers, produces: producesJSON},
 			http.MethodPatch:  {serve: s.patch, prefers: answers, produces: producesJSON},
-			http.MethodDelete: {serve: s.remove},
+			http.MethodDelete: {serve: s.remove, prefers: []string{preferTx}},
 		}},
 	}
 	if s.docs == DocsPublic {
@@ -143,7 +147,7 @@ func (s *site) noResource(segments []string) error {
 		return err.Hinting("leave the slash at the end out")
 	case strings.HasPrefix(last, "$"):
 		err.Detail = "there is no operation of this name"
-		if near := fault.Nearest(last, []string{"$query", "$delete"}); near != "" && len(segments) > 1 {
+		if near := fault.Nearest(last, []string{"$query", "$aggregate", "$delete"}); near != "" && len(segments) > 1 {
 			return err.Hinting("did you mean %s?", near)
 		}
 	case s.base != "" && "/"+segments[0] != s.base && !strings.HasPrefix(s.base, "/"+segments[0]+"/"):
