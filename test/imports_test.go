@@ -37,6 +37,7 @@ var rules = []rule{
 	{"adapters/internal/memo", nil, nil},
 	{"adapters/memory", []string{"core/*", "ports/*"}, nil},
 	{"adapters/sqlite", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"gorm.io/gorm", "github.com/ncruces/go-sqlite3"}},
+	{"adapters/bigcache", []string{"core/*", "ports/*"}, []string{"github.com/allegro/bigcache/v3"}},
 	{"adapters/env", []string{"core/*", "ports/*"}, nil},
 	{"adapters/file", []string{"core/*", "ports/*"}, nil},
 	{"adapters/local", []string{"core/*", "ports/*"}, []string{"github.com/golang-jwt/jwt/v5"}},
