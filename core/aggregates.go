@@ -9,6 +9,7 @@ import (
 	"github.com/portolan-io/portolan/core/policy"
 	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/record"
+	"github.com/portolan-io/portolan/ports/cache"
 )
 
 // An AggregateRequest asks for measures over the records of a collection, with
@@ -49,7 +50,8 @@ func (a *API) Aggregate(ctx context.Context, who policy.Principal, collection st
 
 // aggregate returns the page of the groups, whose members have the names.
 func (a *API) aggregate(ctx context.Context, c *collection, wanted query.Aggregation, names []string, format ingest.Format) (Page, error) {
-	return a.readGroups(ctx, c, wanted, names, format)
+	key := func() cache.Key { return c.groupsKey(wanted, names, format) }
+	return a.pageThrough(ctx, c, key, func(ctx context.Context) (Page, error) { return a.readGroups(ctx, c, wanted, names, format) })
 }
 
 // readGroups reads the groups from the store.

@@ -31,6 +31,7 @@ type API struct {
 	cache       cache.Coherent // nil caches nothing
 	cursors     sealer
 	pepper      secrets.Value
+	flights     flights // what is being read for the cache
 	running     running // what writes with Once are being done
 	now         func() time.Time
 }
@@ -65,7 +66,8 @@ type Config struct {
 type collection struct {
 	*schema.Collection
 	access   policy.Access
-	caching  Caching
+	caching  Caching // its TTL is set
+	version  string  // of what is cached of it
 	derived  *derive.Set
 	outbound []reference // enforced references from this collection
 	inbound  []reference // enforced references to this collection
@@ -103,6 +105,10 @@ func New(config Config) (*API, error) {
 			return nil, err
 		}
 		c := &collection{Collection: served.Schema, access: served.Access, caching: served.Cache, derived: derived}
+		if c.caching.TTL <= 0 {
+			c.caching.TTL = DefaultTTL
+		}
+		c.version = versionOf(c)
 		if a.collections[c.Name] != nil {
 			return nil, fault.New(fault.Invalid, "core.New", "there are two collections called %s", c.Name)
 		}

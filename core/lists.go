@@ -13,6 +13,7 @@ import (
 	"github.com/portolan-io/portolan/core/policy"
 	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/record"
+	"github.com/portolan-io/portolan/ports/cache"
 	"github.com/portolan-io/portolan/ports/repository"
 )
 
@@ -60,7 +61,8 @@ func (a *API) List(ctx context.Context, who policy.Principal, collection string,
 // page returns the page that the narrowed query asks for, whose canonical text is
 // given, in the form that the request asks for.
 func (a *API) page(ctx context.Context, c *collection, q query.Query, canonical string, req ListRequest) (Page, error) {
-	return a.readPage(ctx, c, q, canonical, req)
+	key := func() cache.Key { return c.pageKey(q, canonical, req) }
+	return a.pageThrough(ctx, c, key, func(ctx context.Context) (Page, error) { return a.readPage(ctx, c, q, canonical, req) })
 }
 
 // readPage reads the page from the store.

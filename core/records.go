@@ -8,6 +8,7 @@ import (
 	"github.com/portolan-io/portolan/core/policy"
 	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/record"
+	"github.com/portolan-io/portolan/ports/cache"
 )
 
 // A ListRequest asks for one page of a collection, with the texts as the caller
@@ -88,15 +89,21 @@ func (a *API) Get(ctx context.Context, who policy.Principal, collection, id stri
 
 // one returns the record that has the id, if the view shows it.
 func (a *API) one(ctx context.Context, c *collection, view query.View, id record.ID) (Result, error) {
-	rows, err := a.store.Get(ctx, view, []record.ID{id})
+	key := func() cache.Key { return c.recordKey(view, id) }
+	got, cached, err := a.through(ctx, c, key, func(ctx context.Context) (answer, error) {
+		rows, err := a.store.Get(ctx, view, []record.ID{id})
+		if err != nil || len(rows) == 0 {
+			return answer{absent: true}, err
+		}
+		return answer{tag: string(rows[0].Revision), more: variant(view.Names()), body: rows[0].JSON}, nil
+	})
 	if err != nil {
 		return Result{}, err
 	}
-	if len(rows) == 0 {
+	if got.absent {
 		return Result{}, missing()
 	}
-	row := rows[0]
-	return Result{ID: row.ID, Revision: row.Revision, Variant: variant(view.Names()), JSON: row.JSON}, nil
+	return Result{ID: id, Revision: record.Revision(got.tag), Variant: got.more, JSON: got.body, Cache: cached}, nil
 }
 
 func missing() error {
