@@ -1,9 +1,10 @@
 # make help tells what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run test race lint fuzz docs build image
+.PHONY: help run test race lint fuzz bench profile docs build image
 
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
 FUZZTIME := 30s
+PROFILES := $(CURDIR)/dist/profiles
 TOOLS := $(CURDIR)/test/testdata/openapi/node_modules
 
 help: ## list the targets
@@ -35,6 +36,12 @@ fuzz: ## each fuzz target for FUZZTIME
 	    echo "$$dir $$target"; (cd "$$dir" && go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) .) || exit 1; \
 	  done || exit 1; \
 	done
+
+bench: ## the table of docs/performance.md, in some minutes; BENCH="-write docs/performance.md" keeps it
+	go run ./test/load/bench $(BENCH)
+
+profile: ## a CPU profile of each measured path, in PROFILES, for go tool pprof
+	go run ./test/load/bench -profile $(PROFILES) $(BENCH)
 
 docs: ## write again what is generated: the JSON Schema of configurations
 	go test ./bootstrap -run TestSchemaFile -update

@@ -1,0 +1,148 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+)
+
+// The servers that are measured. All run at once: one that nobody asks costs
+// nothing.
+type servers struct {
+	limit, limitWritten                        *process
+	everything, bare, cached, bareCached, made *process
+	others                                     map[*process]*process // by server: the same one of the other binary, if there is one
+	token                                      string
+	all                                        []*process
+}
+
+// startServers starts them.
+func (w *workshop) startServers(ctx context.Context, settings settings) (_ *servers, err error) {
+	s := &servers{others: map[*process]*process{}}
+	defer func() {
+		if err != nil {
+			s.stop()
+		}
+	}()
+	if s.token, err = w.token(ctx); err != nil {
+		return nil, err
+	}
+	for server, db := range map[**process]string{&s.limit: "limit.db", &s.limitWritten: "limit-written.db"} {
+		if *server, err = w.serveLimit(ctx, db); err != nil {
+			return nil, err
+		}
+		s.all = append(s.all, *server)
+	}
+	for _, each := range []struct {
+		server             **process
+		everything, cached bool
+		db                 string
+	}{
+		{&s.everything, true, false, "portolan.db"},
+		{&s.bare, false, false, "portolan.db"},
+		{&s.cached, true, true, "portolan.db"},
+		{&s.bareCached, false, true, "portolan.db"},
+		{&s.made, true, true, "written.db"},
+	} {
+		v := variant{w.portolan, each.everything, each.cached}
+		if *each.server, err = w.serve(ctx, v, each.db); err != nil {
+			return nil, err
+		}
+		s.all = append(s.all, *each.server)
+		if v.binary = settings.against; v.binary == "" {
+			continue
+		}
+		other, err := w.serve(ctx, v, each.db)
+		if err != nil {
+			return nil, err
+		}
+		s.others[*each.server], s.all = other, append(s.all, other)
+	}
+	return s, nil
+}
+
+// stop stops them all, once.
+func (s *servers) stop() {
+	for _, p := range s.all {
+		p.stop()
+	}
+	s.all = nil
+}
+
+// What the contestants are called.
+const (
+	constantBody   = "limit: constant body"
+	bigcacheAlone  = "bigcache alone"
+	sqliteAlone    = "limit: SQLite alone"
+	everythingOn   = "Portolan, everything on"
+	withoutTheGate = "Portolan, anonymous, no telemetry"
+)
+
+// pages is the address of a page of Portolan's with a category and a price.
+const pages = "/v1/products?$filter=category_id%%20eq%%20%d%%20and%%20price%%20ge%%20%d&$orderby=stars%%20desc&$first=20"
+
+// contests returns all of them.
+func (w *workshop) contests(s *servers) []contest {
+	hot := w.ids[:min(few, len(w.ids))]
+	counter := &created{}
+	return s.withOthers([]contest{
+		{"cached-get", "1", "cached get of a record", []contestant{
+			{"constant", constantBody, s.limit, gets("", same("/constant/one")), 0, 0},
+			{"bigcache", bigcacheAlone, s.limit, gets("", one("/bigcache/one/", hot)), 0, 0},
+			{"bare", withoutTheGate, s.bareCached, gets("", one("/v1/products/", hot)), 1.15, 0},
+			{"everything", everythingOn, s.cached, gets(s.token, one("/v1/products/", hot)), 1.4, 0.75},
+		}},
+		{"cached-list", "2", "cached list of 20", []contestant{
+			{"constant", constantBody, s.limit, gets("", same("/constant/list")), 0, 0},
+			{"bigcache", bigcacheAlone, s.limit, gets("", w.page("/bigcache/list/%d?%d", 1)), 0, 0},
+			{"bare", withoutTheGate, s.bareCached, gets("", w.page(pages, 1)), 1.2, 0},
+			{"everything", everythingOn, s.cached, gets(s.token, w.page(pages, 1)), 1.4, 0.75},
+		}},
+		{"sqlite-get", "8", "SQLite, get by key", []contestant{
+			{"limit", sqliteAlone, s.limit, gets("", one("/sqlite/", w.ids)), 0, 0},
+			{"bare", withoutTheGate, s.bare, gets("", one("/v1/products/", w.ids)), 0, 0},
+			{"everything", everythingOn, s.everything, gets(s.token, one("/v1/products/", w.ids)), 1.4, 0.8},
+		}},
+		{"sqlite-list", "8", "SQLite, list of 20, filter and sort", []contestant{
+			{"limit", sqliteAlone, s.limit, gets("", w.page("/sqlite?category=%d&price=%d", 10)), 0, 0},
+			{"bare", withoutTheGate, s.bare, gets("", w.page(pages, 10)), 0, 0},
+			{"everything", everythingOn, s.everything, gets(s.token, w.page(pages, 10)), 1.4, 0.8},
+		}},
+		{"create", "", "SQLite, create a record", []contestant{
+			{"limit", sqliteAlone, s.limitWritten, counter.posts("/sqlite", ""), 0, 0},
+			{"everything", everythingOn, s.made, counter.posts("/v1/products", s.token), 0, 0},
+		}},
+	})
+}
+
+// withOthers has the other binary, if there is one, do what Portolan does.
+func (s *servers) withOthers(contests []contest) []contest {
+	for i := range contests {
+		for _, one := range contests[i].contestants {
+			if one.server = s.others[one.server]; one.server != nil {
+				one.name, one.what, one.most, one.least = "against-"+one.name, one.what+" (the other binary)", 0, 0
+				contests[i].contestants = append(contests[i].contestants, one)
+			}
+		}
+	}
+	return contests
+}
+
+// check asks each contestant of the reading contests once, and returns an error
+// unless all of them answer with as many octets, but for what only one of them
+// says: they are to do the same work.
+func (c *contest) check(ctx context.Context) error {
+	sizes := make([]int64, len(c.contestants))
+	for i, one := range c.contestants {
+		result, err := one.drive(ctx, 0)
+		if err != nil {
+			return err
+		}
+		sizes[i] = result.Bytes / int64(result.Requests)
+		if sizes[i]*10 < sizes[0]*8 || sizes[i]*10 > sizes[0]*13 {
+			return fmt.Errorf("%s: %s answers with %d octets, where %s has %d", c.work, one.what, sizes[i], c.contestants[0].what, sizes[0])
+		}
+	}
+	return nil
+}

@@ -1,0 +1,159 @@
+//go:build linux
+
+// Command bench measures Portolan against limits: the least code that does the
+// same work, run side by side with it in interleaved rounds. It prints the table
+// as Markdown. The verdict is the server's CPU for a request, from the accounts
+// of the system: requests a second move with whatever else the machine does.
+//
+//	go run ./test/load/bench                 the table, in under six minutes
+//	go run ./test/load/bench -write docs/performance.md
+//	go run ./test/load/bench -profile /tmp/profiles
+//	go run ./test/load/bench -rows 1000000 -only import
+//
+// See docs/performance.md for what the figures mean.
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// settings are the flags.
+type settings struct {
+	root     string // of the source
+	portolan string // a binary, instead of one that is built
+	against  string // another binary, which does the same work in the same rounds
+	rows     int
+	rounds   int
+	round    time.Duration
+	only     string
+	profiles string
+	write    string
+}
+
+// wants reports whether the contest was asked for.
+func (s settings) wants(contest string) bool { return strings.Contains(contest, s.only) }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Stdout)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// parse reads the flags.
+func parse(args []string) (settings, error) {
+	var s settings
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	quick := flags.Bool("quick", false, "a smoke run: whether all work, not how fast")
+	flags.StringVar(&s.root, "root", ".", "the folder of the source, from which the programs are built")
+	flags.StringVar(&s.portolan, "portolan", "", "a binary to measure, instead of one that is built")
+	flags.StringVar(&s.against, "against", "", "another binary, to be compared with in the same rounds")
+	flags.IntVar(&s.rows, "rows", 100_000, "products, 2000 at least")
+	flags.IntVar(&s.rounds, "rounds", 5, "how often each program is measured")
+	flags.DurationVar(&s.round, "round", 1500*time.Millisecond, "how long each is measured at a time")
+	flags.StringVar(&s.only, "only", "", "only contests whose names contain this; memory and import are two more")
+	flags.StringVar(&s.profiles, "profile", "", "a folder for a CPU profile of each program in each contest, instead of the table")
+	flags.StringVar(&s.write, "write", "", "a Markdown file whose measured part is replaced by the table")
+	if err := flags.Parse(args); err != nil {
+		return s, err
+	}
+	if flags.NArg() > 0 || s.rows < 2000 || s.rounds < 1 || s.round <= 0 {
+		return s, errors.New("rows are 2000 or more, there is a round, it takes time, and there are no other arguments")
+	}
+	if *quick {
+		s.rows, s.rounds, s.round = 2000, 1, 100*time.Millisecond
+	}
+	return s, nil
+}
+
+func run(ctx context.Context, args []string, out io.Writer) (err error) {
+	s, err := parse(args)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "portolan-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	w, err := prepare(ctx, dir, s)
+	if err != nil {
+		return err
+	}
+	if s.profiles != "" {
+		return w.profile(ctx, s)
+	}
+	measured, err := w.measure(ctx, s)
+	if err != nil {
+		return err
+	}
+	var table bytes.Buffer
+	measured.print(&table, s)
+	if _, err := out.Write(table.Bytes()); err != nil || s.write == "" {
+		return err
+	}
+	return replace(s.write, table.String())
+}
+
+// A report is all that was measured.
+type report struct {
+	contests   []judged
+	footprints []footprint
+	loadings   []loading
+}
+
+// A judged contest is one with its standings.
+type judged struct {
+	contest
+	standings []standing
+}
+
+// measure runs what was asked for.
+func (w *workshop) measure(ctx context.Context, s settings) (*report, error) {
+	servers, err := w.startServers(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	defer servers.stop()
+	r := &report{}
+	for _, c := range w.contests(servers) {
+		if !s.wants(c.name) {
+			continue
+		}
+		if err := c.check(ctx); err != nil {
+			return nil, err
+		}
+		standings, err := c.run(ctx, s)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", c.work, err)
+		}
+		r.contests = append(r.contests, judged{c, standings})
+	}
+	servers.stop()
+	if s.wants("memory") {
+		if r.footprints, err = w.footprints(ctx, s, servers.token); err != nil {
+			return nil, err
+		}
+	}
+	if s.wants("import") {
+		if r.loadings, err = w.loadings(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}

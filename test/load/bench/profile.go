@@ -1,0 +1,58 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// profileTime is how long a program is profiled.
+const profileTime = 5 * time.Second
+
+// profile drives each program of each contest, and leaves a CPU profile of it.
+func (w *workshop) profile(ctx context.Context, s settings) error {
+	if err := os.MkdirAll(s.profiles, 0o755); err != nil {
+		return err
+	}
+	servers, err := w.startServers(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer servers.stop()
+	for _, c := range w.contests(servers) {
+		if !s.wants(c.name) {
+			continue
+		}
+		for _, one := range c.contestants {
+			if err := one.profile(ctx, filepath.Join(s.profiles, c.name+"-"+one.name+".pprof")); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// profile drives the program, and writes its profile to the file.
+func (c *contestant) profile(ctx context.Context, path string) (err error) {
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	if _, err := c.drive(ctx, profileTime/5); err != nil {
+		return err
+	}
+	taken := make(chan error, 1)
+	go func() {
+		taken <- fetch(ctx, c.server.admin, fmt.Sprintf("/debug/pprof/profile?seconds=%.0f", profileTime.Seconds()), file)
+	}()
+	if _, err := c.drive(ctx, profileTime); err != nil {
+		return errors.Join(err, <-taken)
+	}
+	return <-taken
+}

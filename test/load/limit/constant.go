@@ -1,0 +1,78 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/allegro/bigcache/v3"
+)
+
+// constant mounts what answers from memory: the same octets to everybody, and
+// octets that are looked up in bigcache. They are a record and a page of the
+// products, as long as those that are served from the database.
+func constant(ctx context.Context, mux *http.ServeMux, from *products) error {
+	ids, err := from.ids(1000)
+	if err != nil {
+		return err
+	}
+	kept, err := bigcache.New(ctx, bigcache.Config{
+		Shards: 64, LifeWindow: time.Hour, MaxEntriesInWindow: 4096, MaxEntrySize: 512, HardMaxCacheSize: 64,
+	})
+	if err != nil {
+		return err
+	}
+	var record, page []byte
+	for i, id := range ids {
+		if record, err = from.record(nil, id); err != nil {
+			return err
+		}
+		if err := kept.Set("one/"+id, record); err != nil {
+			return err
+		}
+		if i > 200 {
+			continue
+		}
+		if page, err = from.page(nil, int64(i+1), 0); err != nil {
+			return err
+		}
+		if err := kept.Set("list/"+strconv.Itoa(i+1), page); err != nil {
+			return err
+		}
+	}
+	first, err := from.record(nil, ids[0])
+	if err != nil {
+		return err
+	}
+	list, err := from.page(nil, 1, 0)
+	if err != nil {
+		return err
+	}
+	mux.HandleFunc("GET /constant/one", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, first) })
+	mux.HandleFunc("GET /constant/list", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, list) })
+	lookUp := func(w http.ResponseWriter, r *http.Request) {
+		body, err := kept.Get(r.URL.Path[len("/bigcache/"):])
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusNotFound)
+			return
+		}
+		answer(w, http.StatusOK, body)
+	}
+	mux.HandleFunc("GET /bigcache/one/", lookUp)
+	mux.HandleFunc("GET /bigcache/list/", lookUp)
+	return nil
+}
+
+// answer sends a whole body.
+func answer(w http.ResponseWriter, status int, body []byte) {
+	h := w.Header()
+	h["Content-Type"] = jsonType
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // whoever has gone is not answered
+}
+
+var jsonType = []string{"application/json; charset=utf-8"}
