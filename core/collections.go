@@ -23,7 +23,7 @@ func (a *API) Collections(_ context.Context, who policy.Principal) []Description
 		d := Description{Collection: c.Collection, Deprecated: a.served[i].Deprecated}
 		allowed := false
 		for _, action := range policy.Actions {
-			if right, ok := c.access.For(who, c.Collection, action); ok {
+			if right, ok := c.access.For(who, c.Collection, action); ok && (c.Base == nil || action == policy.Read) {
 				d.Rights[action] = &right
 				allowed = true
 			}

@@ -18,11 +18,15 @@ func acceptable(lines []string, mediaType string) error {
 		Coded(codeAccept).Hinting("send Accept: %s, or no Accept", mediaType)
 }
 
-// accepts reports whether the lines of an Accept header take the media type:
-// the most specific range that names it decides (RFC 9110, section 12.5.1).
-func accepts(lines []string, mediaType string) bool {
+// accepts reports whether the lines of an Accept header take the media type.
+func accepts(lines []string, mediaType string) bool { return quality(lines, mediaType) > 0 }
+
+// quality returns how much the lines of an Accept header want the media type, from
+// 0, not at all, to 1: the most specific range that names it decides (RFC 9110,
+// section 12.5.1).
+func quality(lines []string, mediaType string) float64 {
 	family, _, _ := strings.Cut(mediaType, "/")
-	best, taken := -1, false
+	best, wanted := -1, 0.0
 	for _, item := range splitOutsideQuotes(strings.Join(lines, ","), ',') {
 		given, params, err := mime.ParseMediaType(item)
 		if err != nil {
@@ -40,11 +44,12 @@ func accepts(lines []string, mediaType string) bool {
 		if specific <= best {
 			continue
 		}
-		best, taken = specific, true
+		best, wanted = specific, 1
 		if text, ok := params["q"]; ok {
-			q, err := strconv.ParseFloat(text, 64)
-			taken = err == nil && q > 0
+			if wanted, err = strconv.ParseFloat(text, 64); err != nil || wanted < 0 || wanted > 1 {
+				wanted = 0
+			}
 		}
 	}
-	return taken
+	return wanted
 }

@@ -75,7 +75,8 @@ func (x *exchange) cached(cached core.Cached) {
 	}
 	h := x.Header()
 	h["Cache-Status"] = x.manners.status[cached]
-	if x.manners.public != nil && !x.who.Known() && x.r.Method != http.MethodPost {
+	_, related := x.query.get("$expand") // by the rights to another collection
+	if x.manners.public != nil && !x.who.Known() && !related && x.r.Method != http.MethodPost {
 		h["Cache-Control"] = x.manners.public
 	}
 }

@@ -146,6 +146,9 @@ func (x *exchange) problem(f *fault.Error) {
 		h.Del(name) // they spoke of the answer that was begun instead
 	}
 	x.manners.forProblem(h)
+	if f.Code == codeView {
+		h.Set("Allow", allowedReads(x.resource.allow()))
+	}
 	switch status {
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", challenge(x.r))

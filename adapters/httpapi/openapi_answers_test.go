@@ -28,7 +28,7 @@ func documentedRequests() []documentedRequest {
 		{"list", "", "GET", list, list + "?$count=true&$first=2&$orderby=price%20desc", "", nil, 200},
 		{"list of some fields", "ada", "GET", list, list + "?$select=asin,cost&$filter=price%20gt%2010", "", nil, 200},
 		{"list of what is hidden", "", "GET", list, list + "?$filter=cost%20gt%2010", "", nil, 400},
-		{"list not acceptable", "", "GET", list, list, "", []string{"Accept", "text/csv"}, 406},
+		{"list not acceptable", "", "GET", list, list, "", []string{"Accept", "image/png"}, 406},
 		{"wrong credential", "eve", "GET", list, list, "", nil, 401},
 		{"query", "", "POST", byBody, byBody, `{"filter":"price gt 10","first":1,"count":true,"ids":["B001","B002"]}`, asJSON, 200},
 		{"query of nonsense", "", "POST", byBody, byBody, `{"filtre":"price gt 10"}`, asJSON, 400},

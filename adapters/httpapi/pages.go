@@ -8,23 +8,25 @@ import (
 	"github.com/portolan-io/portolan/core/record"
 )
 
-// sendPage answers with a page in its envelope, or with 304 if the caller has
-// it already. The tag is a weak one: it speaks of these octets, but a list has
+// sendPage answers with a page, as JSON in its envelope, or with 304 if the caller
+// has it already. The tag is a weak one: it speaks of these octets, but a list has
 // no revision that a write could be conditional upon.
 func (x *exchange) sendPage(page core.Page) error {
 	var next string
 	if page.Next != "" {
 		next = x.r.URL.EscapedPath() + "?" + x.query.with("$after", page.Next)
 	}
-	end := envelopeEnd(next, page.Count)
 	x.cached(page.Cache)
+	x.link(next)
+	pieces := [][]byte{page.Body}
+	if x.as.format == "" {
+		pieces = [][]byte{envelopeBegin, page.Body, envelopeEnd(next, page.Count)}
+	}
 	if x.r.Method == http.MethodPost {
-		x.link(next)
-		x.send(http.StatusOK, sentJSON, envelopeBegin, page.Body, end)
+		x.send(http.StatusOK, x.as.sent, pieces...)
 		return nil
 	}
-	x.link(next)
-	return x.sendTagged(`W/"`+page.Tag+`"`, sentJSON, envelopeBegin, page.Body, end)
+	return x.sendTagged(`W/"`+page.Tag+`"`, x.as.sent, pieces...)
 }
 
 // link names the next page in the header too (RFC 8288), if there is one.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/portolan-io/portolan/core/fault"
 )
@@ -31,18 +33,20 @@ var outcomes = map[fault.Kind]outcome{
 	fault.Internal:        {http.StatusInternalServerError, "Something went wrong"},
 }
 
-// Codes of what only HTTP knows. They are of the kind fault.Invalid, and have a
+// Codes of what only HTTP knows, or has a status for. They are of the kind fault.Invalid, and have a
 // status of their own.
 const (
 	codeMethod    = "method-not-allowed"
 	codeAccept    = "not-acceptable"
 	codeMediaType = "unsupported-media-type"
+	codeView      = "view-read-only"
 )
 
 // protocol holds the outcomes of the codes of what only HTTP knows.
 var protocol = map[string]outcome{
 	codeMethod:    {http.StatusMethodNotAllowed, "The method is not allowed"},
 	codeAccept:    {http.StatusNotAcceptable, "No representation is acceptable"},
+	codeView:      {http.StatusMethodNotAllowed, "The method is not allowed"},
 	codeMediaType: {http.StatusUnsupportedMediaType, "The media type is not supported"},
 }
 
@@ -55,6 +59,15 @@ func outcomeOf(f *fault.Error) outcome {
 		return o
 	}
 	return outcomes[fault.Internal]
+}
+
+// allowedReads returns what of the methods of a resource is left for a view,
+// which is only read.
+func allowedReads(allow string) string {
+	writes := []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
+	return strings.Join(slices.DeleteFunc(strings.Split(allow, ", "), func(method string) bool {
+		return slices.Contains(writes, method)
+	}), ", ")
 }
 
 // problemType is the media type of errors (RFC 9457).

@@ -11,7 +11,7 @@ import (
 
 // The members that the bodies of $query and $delete may have.
 var (
-	queryMembers  = []string{"filter", "orderby", "select", "first", "after", "count", "ids"}
+	queryMembers  = []string{"filter", "orderby", "select", "first", "after", "count", "ids", "expand"}
 	deleteMembers = []string{"filter", "ids"}
 )
 
@@ -23,6 +23,7 @@ var jsonMembers = map[string]jsonMember{
 	"orderby": text(func(req *core.ListRequest) *string { return &req.OrderBy }),
 	"select":  text(func(req *core.ListRequest) *string { return &req.Select }),
 	"after":   text(func(req *core.ListRequest) *string { return &req.After }),
+	"expand":  text(func(req *core.ListRequest) *string { return &req.Expand }),
 	"first":   readFirst,
 	"count":   readCount,
 	"ids":     readIDs,

@@ -54,8 +54,8 @@ func newSite(cfg Config, resources []*resource) (*site, error) {
 		s.extract = func(ctx context.Context, _ http.Header) context.Context { return ctx }
 	}
 	if cfg.API != nil {
-		for _, schema := range cfg.API.Schemas() {
-			s.collections[schema.Name] = !schema.System()
+		for _, served := range cfg.API.Served() {
+			s.collections[served.Schema.Name] = true
 		}
 		s.manners = mannersOf(cfg.API.Served())
 	}
@@ -85,7 +85,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	err := x.find()
 	x.manners = s.manners[x.vars["collection"]]
 	x.manners.announce(x.Header())
-	ctx, cancel := context.WithTimeout(s.extract(r.Context(), r.Header), s.timeout)
+	ctx, cancel := context.WithTimeout(s.extract(r.Context(), r.Header), x.timeout())
 	defer cancel()
 	ctx, end := s.observer.Start(ctx, x.op())
 	x.r = x.r.WithContext(ctx)
@@ -104,6 +104,16 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if x.torn {
 		panic(http.ErrAbortHandler) // net/http closes the connection, so that half an answer does not look whole
 	}
+}
+
+// timeout returns how long the request may be worked on.
+func (x *exchange) timeout() time.Duration {
+	if x.resource != nil {
+		if op, _ := x.resource.operation(x.r.Method); op.slow {
+			return uploadTime + x.site.timeout
+		}
+	}
+	return x.site.timeout
 }
 
 // serve lets the operation answer, and turns a panic into an error.
@@ -145,7 +155,12 @@ func (x *exchange) perform() (err error) {
 	if x.prefer, err = parsePrefer(x.r.Header["Prefer"], op.prefers); err != nil {
 		return err
 	}
-	if err := acceptable(x.r.Header["Accept"], op.produces); err != nil {
+	if op.records {
+		x.as, err = represent(x.r.Header["Accept"])
+	} else {
+		err = acceptable(x.r.Header["Accept"], op.produces)
+	}
+	if err != nil {
 		return err
 	}
 	if op.produces != "" {

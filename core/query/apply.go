@@ -220,9 +220,12 @@ func (p *applyParser) fieldMeasure() (m Measure, err error) {
 	if p.word() != "with" {
 		return m, p.fail("behind a field stands with and sum, average, min or max")
 	}
+	p.space()
+	start := p.pos
 	name := p.word()
 	function, ok := functions[name]
 	if !ok {
+		p.pos = start
 		return m, p.fail("there is no aggregate function %q; there are sum, average, min and max", name).Coded("unknown-operator")
 	}
 	m.Func = function

@@ -1,0 +1,66 @@
+package httpapi
+
+import (
+	"strings"
+
+	"github.com/portolan-io/portolan/core"
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/ingest"
+)
+
+// typeCSV is the media type of CSV (RFC 4180).
+const typeCSV = "text/csv"
+
+// typesNDJSON are the names that lines of JSON go by. None is registered; the
+// first is the usual one.
+var typesNDJSON = []string{typeNDJSON, "application/ndjson", "application/jsonl"}
+
+// A representation is a media type that records are answered in.
+type representation struct {
+	mediaType string // as Accept names it
+	sent      string // as Content-Type does
+	format    ingest.Format
+}
+
+// representations are those that records have, the best first.
+var representations = []representation{
+	{producesJSON, sentJSON, ""},
+	{typesNDJSON[0], typesNDJSON[0] + "; charset=utf-8", ingest.NDJSON},
+	{typesNDJSON[1], typesNDJSON[1] + "; charset=utf-8", ingest.NDJSON},
+	{typesNDJSON[2], typesNDJSON[2] + "; charset=utf-8", ingest.NDJSON},
+	{typeCSV, typeCSV + "; charset=utf-8; header=present", ingest.CSV},
+}
+
+// represent returns the representation that the lines of an Accept header want
+// most, the better one of several that they want alike.
+func represent(lines []string) (*representation, error) {
+	if len(lines) == 0 {
+		return &representations[0], nil
+	}
+	var chosen *representation
+	best := 0.0
+	for i := range representations {
+		if q := quality(lines, representations[i].mediaType); q > best {
+			chosen, best = &representations[i], q
+		}
+	}
+	if chosen == nil {
+		return nil, fault.New(fault.Invalid, "httpapi.represent", "Accept rules out every representation that records have").
+			Coded(codeAccept).Hinting("send Accept with one of %s, or no Accept", strings.Join(represented, ", "))
+	}
+	return chosen, nil
+}
+
+// represented are the media types of the representations, by one name each.
+var represented = []string{producesJSON, typeNDJSON, typeCSV}
+
+// represented puts the representation that was accepted into the request. Only
+// JSON has an envelope with room for a count.
+func (x *exchange) represented(req *core.ListRequest) error {
+	req.Format = x.as.format
+	if req.Count && req.Format != "" {
+		err := badOption("count-needs-json", "$count", "the count has no place in %s", x.as.mediaType)
+		return err.Hinting("ask for it with Accept: %s, and $first=1 if nothing else is wanted", producesJSON)
+	}
+	return nil
+}
