@@ -61,6 +61,9 @@ func (b *batch) tags() []string {
 	return slices.Compact(tags)
 }
 
+// everything returns the tags of a write that cannot say which records it changes.
+func everything() []string { return []string{wholeTag, bulkTag} }
+
 // fenced does a write of the collection behind a fence of the tags, if anything
 // of it may be cached.
 func (a *API) fenced(ctx context.Context, c *collection, tags func() []string, write func() error) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/record"
 	"github.com/portolan-io/portolan/ports/auth"
+	"github.com/portolan-io/portolan/ports/cache"
 	"github.com/portolan-io/portolan/ports/repository"
 	"github.com/portolan-io/portolan/ports/secrets"
 )
@@ -19,15 +20,18 @@ import (
 // the authenticators it asks one after the other. It is safe for concurrent use.
 type Identity struct {
 	store          repository.Store
+	cache          cache.Coherent // nil keeps nothing
 	pepper         secrets.Value
 	authenticators []auth.Authenticator
 	now            func() time.Time
 }
 
-// NewIdentity returns an Identity over the same store and pepper as the API's,
-// and authenticators in the order in which they are asked.
+// NewIdentity returns an Identity over the same store, cache and pepper as the
+// API's, and authenticators in the order in which they are asked.
 func NewIdentity(config Config, authenticators []auth.Authenticator) *Identity {
-	identity := &Identity{store: config.Store, pepper: config.Pepper, authenticators: authenticators, now: config.Now}
+	identity := &Identity{
+		store: config.Store, cache: config.Cache, pepper: config.Pepper, authenticators: authenticators, now: config.Now,
+	}
 	if identity.now == nil {
 		identity.now = time.Now
 	}
@@ -63,6 +67,11 @@ func (i *Identity) keyHolder(ctx context.Context, secret string) (policy.Princip
 	if err != nil {
 		return policy.Principal{}, err
 	}
+	verified := verifiedKey(record.ID(id), given)
+	who, known, lease := i.recall(ctx, verified)
+	if known {
+		return who, nil
+	}
 	view := query.View{Collection: keysSchema, Needs: keysSchema.All()}
 	rows, err := i.store.Get(ctx, view, []record.ID{record.ID(id)})
 	if err != nil {
@@ -79,5 +88,7 @@ func (i *Identity) keyHolder(ctx context.Context, secret string) (policy.Princip
 	if !key.Expires.IsZero() && !i.now().Before(key.Expires) {
 		return policy.Principal{}, refused
 	}
-	return policy.Principal{Issuer: KeyIssuer, Subject: key.Subject, Roles: key.Roles, Expires: key.Expires}, nil
+	who = policy.Principal{Issuer: KeyIssuer, Subject: key.Subject, Roles: key.Roles, Expires: key.Expires}
+	i.remember(ctx, verified, lease, who)
+	return who, nil
 }

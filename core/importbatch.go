@@ -153,7 +153,7 @@ func (im *importing) load(ctx context.Context, b *importBatch) error {
 	for len(b.rows) > 0 {
 		var marked job
 		n := im.reach(b.rows)
-		loaded, err := im.a.store.Load(ctx, repository.Load{
+		load := repository.Load{
 			Collection: im.c.Collection, Rows: b.rows[:n], Run: im.job.run,
 			Mark: func(n int, repeated []int) []repository.Mutation {
 				next, lines := im.after(b, n, repeated)
@@ -163,6 +163,11 @@ func (im *importing) load(ctx context.Context, b *importBatch) error {
 				marked = next
 				return append(im.checks(b.rows[:n]), next.put(im.claim, im.a.now()))
 			},
+		}
+		var loaded repository.Loaded
+		err := im.a.fenced(ctx, im.c, everything, func() (err error) {
+			loaded, err = im.a.store.Load(ctx, load)
+			return err
 		})
 		if loaded.Done > 0 {
 			marked, _ = im.after(b, loaded.Done, loaded.Repeated)

@@ -75,10 +75,10 @@ func (a *API) CreateKey(ctx context.Context, who policy.Principal, key Key) (Key
 	if err != nil {
 		return Key{}, "", err
 	}
-	_, err = a.store.Apply(ctx, []repository.Mutation{{
+	err = a.writeKey(ctx, repository.Mutation{
 		Op: repository.Put, Collection: keysSchema, ID: record.ID(key.ID), If: repository.Absent,
 		Revision: record.NewRevision(a.now()), Fields: key.fields(hash),
-	}})
+	})
 	return key, secret, err
 }
 
@@ -127,13 +127,24 @@ func (a *API) RevokeKey(ctx context.Context, who policy.Principal, id string) er
 	if err := operator(who, "revoke a key"); err != nil {
 		return err
 	}
-	_, err := a.store.Apply(ctx, []repository.Mutation{{
-		Op: repository.Delete, Collection: keysSchema, ID: record.ID(id), If: repository.Present,
-	}})
+	err := a.writeKey(ctx, repository.Mutation{Op: repository.Delete, Collection: keysSchema, ID: record.ID(id), If: repository.Present})
 	if fault.KindOf(err) == fault.NotFound {
 		return fault.New(fault.NotFound, "core.RevokeKey", "there is no key %s", id).Coded("unknown-key").Because(err)
 	}
 	return err
+}
+
+// writeKey makes or revokes a key, of which an Identity over the same cache is
+// never wrong afterwards.
+func (a *API) writeKey(ctx context.Context, m repository.Mutation) error {
+	write := func() error {
+		_, err := a.store.Apply(ctx, []repository.Mutation{m})
+		return err
+	}
+	if a.cache == nil {
+		return write()
+	}
+	return fenced(ctx, a.cache, keysSchema.Name, []string{recordTag(m.ID)}, write)
 }
 
 // hashKey returns the HMAC-SHA-256 of the secret under the pepper. A fast hash
