@@ -13,3 +13,10 @@ func (a *API) May(_ context.Context, who policy.Principal, collection string, ac
 	_, _, err := a.gate(who, collection, action)
 	return err
 }
+
+// MayImport returns why the caller may not import into the collection, or nil.
+// It is the gate of [API.Import] alone.
+func (a *API) MayImport(_ context.Context, who policy.Principal, collection string) error {
+	_, err := a.importGate(who, collection)
+	return err
+}

@@ -124,7 +124,7 @@ func (u *Uploads) Receive(_ context.Context, who policy.Principal, collection st
 		return nil, fault.New(fault.Unavailable, "core.Receive", "%d imports are received, wait or run already", uploadPlaces).
 			Coded("too-many-imports").Hinting("send it again when one of them has ended")
 	}
-	now := u.a.now()
+	now := u.a.now().UTC().Truncate(time.Microsecond) // as it is stored
 	id := record.NewUUID(now)
 	file, err := u.spool.create(id)
 	if err != nil {

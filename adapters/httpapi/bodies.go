@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"compress/gzip"
 	"errors"
 	"io"
 	"mime"
@@ -18,13 +17,6 @@ const (
 	typeJSON   = "application/json"
 	typeNDJSON = "application/x-ndjson"
 	typePatch  = "application/merge-patch+json"
-)
-
-// Limits of compressed bodies. What JSON shrinks to is a tenth as a rule; the
-// ratio counts from gzipSlack octets on, so that small bodies may be regular.
-const (
-	gzipRatio = 20
-	gzipSlack = 64 << 10
 )
 
 // body reads the body of a request to do the action, which must be of one of
@@ -44,9 +36,9 @@ func (s *server) body(x *exchange, action policy.Action, types ...string) (media
 		x.Header().Set(allow, strings.Join(types, ", "))
 		return "", nil, err
 	}
-	compressed, err := gzipped(x.r.Header["Content-Encoding"])
+	compressed, err := codingOf(x.r.Header["Content-Encoding"])
 	if err != nil {
-		x.Header().Set("Accept-Encoding", "gzip")
+		x.Header().Set("Accept-Encoding", bodyCodings)
 		return "", nil, err
 	}
 	if x.r.ContentLength > s.maxBody {
@@ -54,8 +46,8 @@ func (s *server) body(x *exchange, action policy.Action, types ...string) (media
 		return "", nil, s.tooLarge()
 	}
 	limited := http.MaxBytesReader(x.w, x.r.Body, s.maxBody)
-	if compressed {
-		body, err = inflate(limited, s.maxBody)
+	if compressed != identity {
+		body, err = inflate(compressed, limited, s.maxBody)
 	} else {
 		body, err = io.ReadAll(limited)
 	}
@@ -65,9 +57,9 @@ func (s *server) body(x *exchange, action policy.Action, types ...string) (media
 		s.readPast(x)
 		return "", nil, s.tooLarge()
 	case errors.Is(err, errRatio): // an attack, to whose end nobody reads
-		return "", nil, fault.New(fault.TooLarge, op, "the body grows more than %d times when decompressed", gzipRatio).Coded("too-compressed")
-	case errors.Is(err, errGzip):
-		return "", nil, fault.New(fault.Invalid, op, "the body is not gzip as Content-Encoding says").Coded("bad-gzip").Because(err)
+		return "", nil, fault.New(fault.TooLarge, op, "the body grows more than %d times when decompressed", inflateRatio).Coded("too-compressed")
+	case errors.Is(err, errBroken):
+		return "", nil, miscoded(compressed, err)
 	case err != nil:
 		return "", nil, fault.New(fault.Invalid, op, "the body could not be read to its end").Coded("body-incomplete").Because(err)
 	case len(body) == 0:
@@ -75,6 +67,12 @@ func (s *server) body(x *exchange, action policy.Action, types ...string) (media
 			Hinting("send one of %s", strings.Join(types, ", "))
 	}
 	return mediaType, body, nil
+}
+
+// miscoded says that the body is not what its Content-Encoding says.
+func miscoded(c coding, cause error) error {
+	return fault.New(fault.Invalid, "httpapi.body", "the body is not %s as Content-Encoding says", codingNames[c]).
+		Coded("bad-" + codingNames[c]).Because(cause)
 }
 
 // readPast reads the rest of a body that is refused, if the whole is known to be
@@ -120,76 +118,4 @@ func mediaTypeOf(lines, allowed []string) (string, error) {
 		}
 	}
 	return mediaType, nil
-}
-
-// gzipped reports whether the body is compressed, which only gzip may have done.
-func gzipped(lines []string) (bool, error) {
-	switch strings.ToLower(strings.TrimSpace(strings.Join(lines, ","))) {
-	case "", "identity":
-		return false, nil
-	case "gzip", "x-gzip":
-		return true, nil
-	}
-	return false, fault.New(fault.Invalid, "httpapi.gzipped", "a body of this Content-Encoding is not read here").
-		Coded(codeMediaType).Hinting("compress with gzip, once, or not at all")
-}
-
-// Why a compressed body is not read on.
-var (
-	errTooLarge = errors.New("decompressed body over the limit")
-	errRatio    = errors.New("decompressed body out of proportion")
-	errGzip     = errors.New("not gzip")
-)
-
-// inflate decompresses all of r, as long as the output is at most limit octets
-// and in proportion to what was read for it. It holds no more than twice limit.
-func inflate(r io.Reader, limit int64) ([]byte, error) {
-	in := &counter{r: r}
-	z, err := gzip.NewReader(in)
-	if err != nil {
-		return nil, in.blame(err)
-	}
-	out := make([]byte, 0, 16<<10)
-	for {
-		if len(out) == cap(out) {
-			out = slices.Grow(out, len(out))
-		}
-		n, err := z.Read(out[len(out):cap(out)])
-		out = out[:len(out)+n]
-		switch size := int64(len(out)); {
-		case size > limit:
-			return nil, errTooLarge
-		case size > gzipSlack+gzipRatio*in.n:
-			return nil, errRatio
-		case errors.Is(err, io.EOF):
-			return out, nil
-		case err != nil:
-			return nil, in.blame(err)
-		}
-	}
-}
-
-// A counter counts what is read through it, and keeps the error that ended it.
-type counter struct {
-	r   io.Reader
-	n   int64
-	err error
-}
-
-func (c *counter) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n += int64(n)
-	if err != nil && !errors.Is(err, io.EOF) {
-		c.err = err
-	}
-	return n, err
-}
-
-// blame returns the error of the transport if there was one, and otherwise says
-// that what arrived is not gzip.
-func (c *counter) blame(err error) error {
-	if c.err != nil {
-		return c.err
-	}
-	return errors.Join(errGzip, err)
 }

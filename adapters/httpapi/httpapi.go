@@ -36,6 +36,8 @@ type Config struct {
 
 	Ready   func(ctx context.Context) error // nil error: everything that is needed answers; nil is always ready
 	MaxBody int64                           // octets of a body, before and after decompression; 0 means 4 MiB
+	Uploads *core.Uploads                   // imports that clients send; nil takes none
+	Stall   time.Duration                   // how long an import may pause while it arrives; 0 means 10 s
 	Timeout time.Duration                   // of an ordinary request; 0 means 30 s. What a client may take to send is http.Server.ReadTimeout
 
 	CORS *CORS // which pages of other origins may read answers; nil is none
@@ -67,6 +69,8 @@ type server struct {
 	base    string
 	docs    string
 	maxBody int64
+	uploads *core.Uploads // nil: imports are not taken
+	stall   time.Duration
 	ready   func(context.Context) error
 }
 
@@ -95,7 +99,10 @@ func newServer(cfg Config) (*server, error) {
 	default:
 		return nil, fault.New(fault.Invalid, op, "docs is public, admin or off, not %q", cfg.Docs)
 	}
-	s := &server{api: cfg.API, base: cfg.Base, docs: cfg.Docs, maxBody: cfg.MaxBody, ready: cfg.Ready}
+	s := &server{api: cfg.API, base: cfg.Base, docs: cfg.Docs, maxBody: cfg.MaxBody, uploads: cfg.Uploads, stall: cfg.Stall, ready: cfg.Ready}
+	if s.stall <= 0 {
+		s.stall = defaultStall
+	}
 	if s.maxBody <= 0 {
 		s.maxBody = defaultMaxBody
 	}

@@ -181,7 +181,7 @@ func TestGzipBomb(t *testing.T) {
 }
 
 func TestInflate(t *testing.T) {
-	regular := []byte(strings.Repeat("regular ", gzipSlack/8)) // small enough to be as regular as it likes
+	regular := []byte(strings.Repeat("regular ", inflateSlack/8)) // small enough to be as regular as it likes
 	packed := compressed(t, regular)
 	broken := errors.New("the line broke")
 	tests := []struct {
@@ -190,17 +190,17 @@ func TestInflate(t *testing.T) {
 		limit int64
 		want  error
 	}{
-		{"regular and small", bytes.NewReader(packed), gzipSlack, nil},
+		{"regular and small", bytes.NewReader(packed), inflateSlack, nil},
 		{"two members", bytes.NewReader(append(compressed(t, []byte("a")), compressed(t, []byte("b"))...)), 2, nil},
-		{"one octet over the limit", bytes.NewReader(packed), gzipSlack - 1, errTooLarge},
-		{"cut short", bytes.NewReader(packed[:len(packed)-9]), gzipSlack, errGzip},
-		{"wrong checksum", bytes.NewReader(append(bytes.Clone(packed[:len(packed)-8]), 0, 0, 0, 0, 0, 0, 0, 0)), gzipSlack, errGzip},
-		{"something behind", bytes.NewReader(append(bytes.Clone(packed), "behind"...)), gzipSlack, errGzip},
-		{"nothing", strings.NewReader(""), 1, errGzip},
-		{"the line breaks", io.MultiReader(bytes.NewReader(packed[:20]), failingReader{broken}), gzipSlack, broken},
+		{"one octet over the limit", bytes.NewReader(packed), inflateSlack - 1, errTooLarge},
+		{"cut short", bytes.NewReader(packed[:len(packed)-9]), inflateSlack, errBroken},
+		{"wrong checksum", bytes.NewReader(append(bytes.Clone(packed[:len(packed)-8]), 0, 0, 0, 0, 0, 0, 0, 0)), inflateSlack, errBroken},
+		{"something behind", bytes.NewReader(append(bytes.Clone(packed), "behind"...)), inflateSlack, errBroken},
+		{"nothing", strings.NewReader(""), 1, errBroken},
+		{"the line breaks", io.MultiReader(bytes.NewReader(packed[:20]), failingReader{broken}), inflateSlack, broken},
 	}
 	for _, tt := range tests {
-		if _, err := inflate(tt.input, tt.limit); !errors.Is(err, tt.want) || errors.Is(err, errGzip) != errors.Is(tt.want, errGzip) {
+		if _, err := inflate(codingGzip, tt.input, tt.limit); !errors.Is(err, tt.want) || errors.Is(err, errBroken) != errors.Is(tt.want, errBroken) {
 			t.Errorf("%s: got %v, want %v", tt.name, err, tt.want)
 		}
 	}

@@ -18,6 +18,7 @@ type operation struct {
 	prefers  []string                // preferences that it knows
 	produces string                  // the media type of its answer, or empty if it has no body of one
 	records  bool                    // it answers with records, in whichever of the representations is accepted
+	slow     bool                    // how long it takes is the client's matter: it has deadlines of its own
 	open     bool                    // it answers all alike: neither query nor credentials are read
 }
 
@@ -84,6 +85,12 @@ func (s *server) resources() []*resource {
 		}},
 		{template: s.base + collection + "/$delete", methods: map[string]operation{
 			http.MethodPost: {serve: s.deleteMany, prefers: []string{preferMaxAffected, preferTx}, produces: producesJSON},
+		}},
+		{template: s.base + collection + "/$import", methods: map[string]operation{
+			http.MethodPost: {serve: s.importAll, prefers: []string{preferAsync}, produces: producesJSON, slow: true},
+		}},
+		{template: s.base + "/jobs" + id, methods: map[string]operation{ // before records: no collection is called jobs
+			http.MethodGet: {serve: s.job, produces: producesJSON},
 		}},
 		{template: s.base + collection + id, methods: map[string]operation{
 			http.MethodGet:    {serve: s.get, options: []string{"$select", "$expand"}, produces: producesJSON},
