@@ -70,6 +70,13 @@ type Service struct {
 	// How many octets the body of an ordinary request may have. The default is
 	// 4194304.
 	MaxBody int64 `yaml:"max_body" jsonschema:"minimum=1024"`
+	// How many octets an import over HTTP may have, decompressed. The default is
+	// 1073741824.
+	MaxImport int64 `yaml:"max_import" jsonschema:"minimum=1024"`
+	// The directory where imports over HTTP are kept until they are done; with the
+	// same one a later process goes on with them. No two stores may share it. The
+	// default is that of the database's file, with .imports behind its name.
+	Spool string `yaml:"spool"`
 	// How many connections are open at once; more wait. The default is 4096.
 	MaxConnections int `yaml:"max_connections" jsonschema:"minimum=1"`
 	// The proxies whose X-Forwarded-For is believed, as ranges of addresses.
@@ -90,7 +97,7 @@ func (s *Service) setDefaults() {
 		Listen: ":8080", Admin: "127.0.0.1:9090", Base: "/v1", Docs: "public", Log: "json", LogLevel: "info",
 		DrainDelay: 2 * time.Second, HeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 		RequestTimeout: 25 * time.Second, IdleTimeout: time.Minute,
-		MaxHeader: 16 << 10, MaxBody: 4 << 20, MaxConnections: 4096,
+		MaxHeader: 16 << 10, MaxBody: 4 << 20, MaxImport: 1 << 30, MaxConnections: 4096,
 	}
 }
 

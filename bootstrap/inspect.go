@@ -21,17 +21,23 @@ type indexer interface {
 	Unserved(ctx context.Context, c *schema.Collection) ([]schema.Index, error)
 }
 
+// A located store keeps everything in one file: Path returns its absolute path,
+// empty if there is none.
+type located interface{ Path() string }
+
 // An inspector asks a store about its tables. A store without tables fits every
 // collection.
 type inspector struct {
 	checker checker // nil if the store is none
 	indexer indexer // likewise
+	located located // likewise
 }
 
 func inspectorOf(store repository.Store) inspector {
 	var i inspector
 	i.checker, _ = store.(checker)
 	i.indexer, _ = store.(indexer)
+	i.located, _ = store.(located)
 	return i
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/portolan-io/portolan/adapters/httpapi"
 	"github.com/portolan-io/portolan/adapters/otel"
+	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/fault"
 )
 
@@ -41,9 +42,10 @@ type endpoint struct {
 	listener net.Listener
 }
 
-func newServer(s *served, w *watching, log *slog.Logger) (*server, error) {
+func newServer(s *served, uploads *core.Uploads, w *watching, log *slog.Logger) (*server, error) {
 	srv := &server{settings: s.settings, log: log, failed: make(chan error, 2)}
 	config := s.httpConfig(w, log)
+	config.Uploads, config.Stall = uploads, s.settings.Service.ReadTimeout
 	config.Ready = func(ctx context.Context) error {
 		if err := srv.accepting(ctx); err != nil {
 			return err

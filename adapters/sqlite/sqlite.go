@@ -90,6 +90,14 @@ func (s *Store) Ping(ctx context.Context) error {
 	return nil
 }
 
+// Path returns the absolute path of the database's file, empty if it is in memory.
+func (s *Store) Path() string {
+	if s.engine.file == nil {
+		return ""
+	}
+	return s.engine.file.path
+}
+
 // Capabilities returns that the store serves every query, and is durable unless
 // it is in memory.
 func (s *Store) Capabilities() repository.Capabilities {
