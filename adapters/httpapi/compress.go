@@ -178,11 +178,11 @@ func (x *exchange) coding(mediaType string, size int) coding {
 // noStore is the Cache-Control of what nobody may keep.
 const noStore = "no-store"
 
-// compressible reports whether bodies of the type shrink.
+// compressible reports whether bodies of the type shrink: those of text, and of
+// JSON by whatever name.
 func compressible(mediaType string) bool {
 	mediaType, _, _ = strings.Cut(mediaType, ";")
-	return mediaType == typeJSON || mediaType == typeNDJSON ||
-		strings.HasPrefix(mediaType, "text/") || strings.HasSuffix(mediaType, "+json")
+	return strings.HasPrefix(mediaType, "text/") || strings.Contains(mediaType, "json")
 }
 
 // codedTag returns the tag of a body in the coding. Different octets have
