@@ -2,9 +2,11 @@ package core
 
 import (
 	"bytes"
+	"context"
 
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/ingest"
+	"github.com/portolan-io/portolan/core/policy"
 	"github.com/portolan-io/portolan/core/record"
 )
 
@@ -48,4 +50,16 @@ func lines(rows []record.Row) []byte {
 		joined = append(append(joined, row.JSON...), '\n')
 	}
 	return joined
+}
+
+// Objects returns the rows of a CSV text as the JSON objects that Create takes of
+// this caller: a header with the names of fields that it may see, then at most
+// MaxCreate rows. A cell that is empty without quotes leaves its field out. See
+// ingest.Objects for the errors.
+func (a *API) Objects(_ context.Context, who policy.Principal, collection string, text []byte) ([]ingest.Object, error) {
+	c, right, err := a.gate(who, collection, policy.Create)
+	if err != nil {
+		return nil, err
+	}
+	return ingest.Objects(text, c.Collection, right.Hidden, MaxCreate)
 }

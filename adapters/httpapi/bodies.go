@@ -95,7 +95,7 @@ func (s *server) tooLarge() error {
 }
 
 // mediaTypeOf returns which of the allowed types the Content-Type is, exactly;
-// the one parameter that may be there is charset=utf-8.
+// the parameter that may be there is charset=utf-8.
 func mediaTypeOf(lines, allowed []string) (string, error) {
 	wrong := func(detail string) error {
 		return fault.New(fault.Invalid, "httpapi.mediaTypeOf", "%s", detail).Coded(codeMediaType).
@@ -113,6 +113,9 @@ func mediaTypeOf(lines, allowed []string) (string, error) {
 		return "", wrong("a body of this Content-Type is not read here")
 	}
 	for name, value := range params {
+		if mediaType == typeCSV && name == "header" && value == "present" {
+			continue // RFC 4180: there is no other way here
+		}
 		if name != "charset" || !strings.EqualFold(value, "utf-8") {
 			return "", wrong("Content-Type takes no parameter but charset=utf-8")
 		}

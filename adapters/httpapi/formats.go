@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/portolan-io/portolan/core"
@@ -63,4 +65,50 @@ func (x *exchange) represented(req *core.ListRequest) error {
 		return err.Hinting("ask for it with Accept: %s, and $first=1 if nothing else is wanted", producesJSON)
 	}
 	return nil
+}
+
+// typesCreated are the media types that records are created from.
+var typesCreated = append([]string{typeJSON, typeCSV}, typesNDJSON...)
+
+// records returns the JSON texts of the records in a body, and whether there is
+// just one outside any list. Of CSV it also returns the line of each.
+func (s *server) records(x *exchange, mediaType string, body []byte) (records [][]byte, lines []int64, single bool, err error) {
+	switch {
+	case mediaType == typeCSV:
+		objects, err := s.api.Objects(x.r.Context(), x.who, x.vars["collection"], body)
+		for _, object := range objects {
+			records, lines = append(records, object.JSON), append(lines, object.Line)
+		}
+		return records, lines, false, err
+	case slices.Contains(typesNDJSON, mediaType):
+		mediaType = typeNDJSON
+	}
+	records, single, err = splitRecords(mediaType, body)
+	return records, nil, single, err
+}
+
+// inLines returns the error with the places of records named by the lines of CSV
+// that these come from: "line 3, price" instead of "/1/price".
+func inLines(err error, lines []int64) error {
+	if err == nil || lines == nil || len(fault.Of(err).Places) == 0 {
+		return err
+	}
+	told := *fault.Of(err)
+	told.Places = slices.Clone(told.Places)
+	for i := range told.Places {
+		place := &told.Places[i]
+		row, field := 0, strings.TrimPrefix(place.Pointer, "/")
+		if len(lines) > 1 {
+			var position string
+			position, field, _ = strings.Cut(field, "/")
+			if row, _ = strconv.Atoi(position); row >= len(lines) {
+				continue
+			}
+		}
+		place.Pointer = "line " + strconv.FormatInt(lines[row], 10)
+		if field != "" {
+			place.Pointer += ", " + field
+		}
+	}
+	return &told
 }

@@ -44,11 +44,11 @@ func matches(r *http.Request, result core.Result) error {
 // create answers POST of a collection with the new record, with all of them, or
 // with a report of what became of each.
 func (s *server) create(x *exchange) error {
-	mediaType, body, err := s.body(x, policy.Create, typeJSON, typeNDJSON)
+	mediaType, body, err := s.body(x, policy.Create, typesCreated...)
 	if err != nil {
 		return err
 	}
-	bodies, single, err := splitRecords(mediaType, body)
+	bodies, lines, single, err := s.records(x, mediaType, body)
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,8 @@ func (s *server) create(x *exchange) error {
 	how := x.how(core.Condition{})
 	how.Each = how.Each && !single // one record has no others to go on with
 	return x.write(how, once, func(how core.How) (core.Written, error) {
-		return s.api.Create(x.r.Context(), x.who, x.vars["collection"], bodies, how)
+		written, err := s.api.Create(x.r.Context(), x.who, x.vars["collection"], bodies, how)
+		return written, inLines(err, lines)
 	}, func(w core.Written) reply {
 		switch {
 		case how.Each:

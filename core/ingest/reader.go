@@ -165,23 +165,29 @@ func (r *Reader) fill(cells []cell, fields []record.Value) fault.Place {
 			continue
 		}
 		field := &r.target.Collection.Fields[position]
-		text := cells[i].text
-		textual := field.Type == record.StringType || field.Type == record.BytesType
-		if !textual || !r.exact || !cells[i].quoted {
-			if text = trimmed(text); text == "" {
-				continue
-			}
-		}
-		if textual && text != "" && text[0] == '\'' {
-			text = unescape(text)
-		}
-		v, err := field.FromText(text)
+		v, err := cells[i].value(field, r.exact)
 		if err != nil {
 			return placed(err, field.Name)
 		}
 		fields[position] = v
 	}
 	return fault.Place{}
+}
+
+// value returns what the cell says of the field. Exact says that quotes mean
+// something.
+func (c *cell) value(field *schema.Field, exact bool) (record.Value, error) {
+	text := c.text
+	textual := field.Type == record.StringType || field.Type == record.BytesType
+	if !textual || !exact || !c.quoted {
+		if text = trimmed(text); text == "" {
+			return record.Null, nil
+		}
+	}
+	if textual && text != "" && text[0] == '\'' {
+		text = unescape(text)
+	}
+	return field.FromText(text)
 }
 
 // trimmed is strings.TrimSpace, which most cells need not be given to.
