@@ -195,7 +195,7 @@ func newCore(ctx context.Context, s *settings, store repository.Store, tables in
 		return nil, err
 	}
 	for i, authenticator := range authenticators {
-		authenticators[i] = layer.TraceAuth(authenticator, w)
+		authenticators[i] = layer.Remember(layer.TraceAuth(authenticator, w), nil) // so that metrics count what is verified
 	}
 	return &served{settings: s, store: store, tables: tables, api: api, identity: core.NewIdentity(config, authenticators)}, nil
 }
