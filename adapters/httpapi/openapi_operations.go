@@ -40,6 +40,9 @@ func (c *documented) operation(method, verb, summary string, actions []policy.Ac
 		{"summary", summary},
 	}
 	operation = append(operation, more...)
+	if c.deprecated != nil {
+		operation = operation.with("deprecated", true)
+	}
 	return object{{method, operation.with("security", c.security(actions...))}}
 }
 
@@ -134,7 +137,7 @@ func (c *documented) getOperation() object {
 		{"description", "Answers the record. One that you may not read does not exist."},
 		{"parameters", array{c.selectParameter(), c.ifNoneMatch(), c.ifMatch()}},
 		{"responses", c.answers(object{
-			{"200", c.recordAnswer("The record.", "ETag")},
+			{"200", c.recordAnswer("The record.", "ETag", "Cache-Status")},
 			{"304", c.unchangedAnswer("ETag")},
 		}, http.StatusNotAcceptable, http.StatusPreconditionFailed)},
 	})

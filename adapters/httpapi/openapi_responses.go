@@ -112,7 +112,7 @@ func (c *documented) pageAnswer(more object) object {
 	example = object{{"value", array{record}}, {"nextLink", c.base + "/" + c.Name + "?$after=opaque"}, {"count", 248}}
 	return object{
 		{"description", "A page of records."},
-		{"headers", append(c.headersOf("Link"), more...)},
+		{"headers", append(c.headersOf("Link", "Cache-Status"), more...)},
 		{"content", object{{typeJSON, object{{"schema", c.pageSchema()}, {"example", example}}}}},
 	}
 }
@@ -184,11 +184,25 @@ func (c *documented) unshownAnswer(done string, headers ...string) object {
 }
 
 // unchangedAnswer returns the response to who has the current state already.
-func (d *documenter) unchangedAnswer(tag string) object {
+func (c *documented) unchangedAnswer(tag string) object {
 	return object{
 		{"description", "What If-None-Match names is still as it is."},
-		{"headers", d.headersOf().with("ETag", d.header(tag))},
+		{"headers", c.headersOf("Cache-Status").with("ETag", c.header(tag))},
 	}
+}
+
+// headersOf returns the given response headers, those that every answer has, and
+// what an answer about a collection that is to go says of that.
+func (c *documented) headersOf(names ...string) object {
+	headers := c.documenter.headersOf(names...)
+	if c.deprecated == nil {
+		return headers
+	}
+	headers = headers.with("Deprecation", c.header("Deprecation"))
+	if !c.deprecated.Sunset.IsZero() {
+		headers = headers.with("Sunset", c.header("Sunset"))
+	}
+	return headers
 }
 
 // headersOf returns the given response headers, and those that every answer has.
@@ -221,6 +235,10 @@ var responseHeaders = map[string]object{
 	"Link":               responseHeader(`The address of the next page, with rel="next" (RFC 8288), unless this is the last.`, `</v1/things?$after=opaque>; rel="next"`),
 	"Location":           responseHeader("The address of the record that was created.", "/v1/things/7"),
 	"Preference-Applied": responseHeader("The preferences that were followed (RFC 7240), if any.", "return=minimal"),
-	"Retry-After":        responseHeader("After how many seconds to try again.", "1"),
-	"WWW-Authenticate":   responseHeader("How to say who asks.", `Bearer realm="portolan"`),
+	"Cache-Status": responseHeader("What the cache of the server had to do with the answer (RFC 9211): whether it was a hit, and if not, why. "+
+		"The detail is how old answers of the collection may be.", "Portolan; hit; detail=strict"),
+	"Deprecation":      responseHeader("Since when the collection is deprecated, or from when on (RFC 9745): @ and seconds since 1970.", "@1769817600"),
+	"Sunset":           responseHeader("When the collection may be gone (RFC 8594).", "Tue, 30 Jun 2026 10:00:00 GMT"),
+	"Retry-After":      responseHeader("After how many seconds to try again.", "1"),
+	"WWW-Authenticate": responseHeader("How to say who asks.", `Bearer realm="portolan"`),
 }

@@ -23,11 +23,12 @@ const maxExactDigits = 15
 type documented struct {
 	*documenter
 	*schema.Collection
-	rights [len(policy.Actions)]*policy.Right
+	rights     [len(policy.Actions)]*policy.Right
+	deprecated *core.Deprecation // nil: it is there to stay
 }
 
 func (d *documenter) collection(description *core.Description) *documented {
-	return &documented{documenter: d, Collection: description.Collection, rights: description.Rights}
+	return &documented{documenter: d, Collection: description.Collection, rights: description.Rights, deprecated: description.Deprecated}
 }
 
 // may reports whether the caller may do the action at all. To create it must

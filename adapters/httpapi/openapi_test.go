@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -18,6 +19,12 @@ import (
 	"github.com/portolan-io/portolan/core/policy"
 	"github.com/portolan-io/portolan/core/schema"
 )
+
+// outgoing is the collection when it is to go.
+func outgoing(c core.Collection) core.Collection {
+	c.Deprecated = &core.Deprecation{Since: time.Unix(1769817600, 0), Sunset: time.Unix(1782813600, 0)}
+	return c
+}
 
 // gadgets has a field of every type, with every rule.
 func gadgets(t *testing.T) core.Collection {
@@ -63,7 +70,7 @@ func documentOf(t *testing.T, role string, served ...core.Collection) []byte {
 	describe := func(who policy.Principal) []core.Description {
 		var all []core.Description
 		for _, c := range served {
-			d := core.Description{Collection: c.Schema}
+			d := core.Description{Collection: c.Schema, Deprecated: c.Deprecated}
 			some := false
 			for _, action := range policy.Actions {
 				if right, ok := c.Access.For(who, c.Schema, action); ok {
@@ -92,7 +99,7 @@ func TestDocumentGolden(t *testing.T) {
 	for role, served := range map[string][]core.Collection{
 		policy.Anonymous: collections(t),
 		"seller":         collections(t)[1:2],
-		"maker":          {gadgets(t)},
+		"maker":          {outgoing(gadgets(t))},
 	} {
 		t.Run(role, func(t *testing.T) {
 			var pretty bytes.Buffer
