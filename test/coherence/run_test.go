@@ -1,0 +1,201 @@
+package coherence_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+)
+
+// A workload says what clients do. Its weights are of the kinds of operations.
+type workload struct {
+	clients int
+	each    int // operations of each client
+	keys    int
+	weights map[kind]int
+}
+
+// ordinary has everything that clients do, and few records, so that they meet.
+var ordinary = workload{clients: 32, each: 1500, keys: 8, weights: map[kind]int{
+	create: 4, put: 4, patch: 4, move: 4, remove: 2, removeBy: 2, load: 1,
+	get: 120, getOwn: 20, listShelf: 40, listAll: 10, listOwn: 10, countAll: 5, countShelf: 10, aggregate: 10,
+}}
+
+// A verdict is what became of a run.
+type verdict struct {
+	seed      uint64
+	done      map[kind]int // operations, by what they asked
+	writes    int          // that were stored
+	unknown   int          // writes of whose outcome nobody knows
+	refused   int
+	hits      float64 // of all Looks
+	stale     map[kind]int
+	samples   []string // of what is stale, or wrong otherwise
+	wrong     int
+	histories porcupine.CheckResult
+	took      time.Duration
+}
+
+// killed returns what is wrong, by the verdicts that say so, or nothing.
+func (v *verdict) killed() string {
+	var by []string
+	for what, n := range v.stale {
+		by = append(by, fmt.Sprintf("%d × %s", n, what))
+	}
+	slices.Sort(by)
+	if len(by) > 0 {
+		by = []string{"stale: " + strings.Join(by, ", ")}
+	}
+	if v.histories == porcupine.Illegal {
+		by = append(by, "not linearizable")
+	}
+	return strings.Join(by, "; ")
+}
+
+func (v *verdict) String() string {
+	total := 0
+	for _, n := range v.done {
+		total += n
+	}
+	return fmt.Sprintf("seed %d: %d operations, %d writes stored, %d refused, %d unknown, %.0f %% of Looks hit, stale %v, histories %s, in %s",
+		v.seed, total, v.writes, v.refused, v.unknown, 100*v.hits, v.stale, v.histories, v.took.Round(time.Millisecond))
+}
+
+// A run proves something with this many writes, 20 operations of each kind by its
+// weight, and one hit in ten Looks. The race detector leaves time for a quarter.
+const (
+	leastWrites = 1000 / slower
+	leastHits   = 0.1
+)
+
+// void returns why the run proves nothing: a cache that is never used is always
+// right, and so is one that nobody writes behind.
+func (v *verdict) void(w workload) string {
+	var reasons []string
+	for what, weight := range w.weights {
+		if least := 20 * weight / slower; v.done[what] < least {
+			reasons = append(reasons, fmt.Sprintf("%d operations of %s are fewer than %d", v.done[what], what, least))
+		}
+	}
+	if v.writes < leastWrites {
+		reasons = append(reasons, fmt.Sprintf("%d writes are fewer than %d", v.writes, leastWrites))
+	}
+	if v.hits < leastHits {
+		reasons = append(reasons, fmt.Sprintf("%.1f %% of hits are fewer than %.0f", 100*v.hits, 100*leastHits))
+	}
+	if v.histories == porcupine.Unknown {
+		reasons = append(reasons, "the checker did not come to an end")
+	}
+	slices.Sort(reasons)
+	return strings.Join(reasons, "; ")
+}
+
+// crowded runs the test with more threads than there are processors, so that the
+// system stops clients at moments at which they would not yield.
+func crowded(t *testing.T) {
+	before := runtime.GOMAXPROCS(4 * max(2, runtime.NumCPU()))
+	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
+}
+
+// run has the clients of the workload do their operations over a server of the
+// parts, and judges the answers. What the seed decides is what is asked, not in
+// which order it happens.
+func run(t *testing.T, p parts, w workload, seed uint64) *verdict {
+	t.Helper()
+	begun := time.Now()
+	s := &session{server: newServer(t, p), keys: w.keys, begun: begun}
+	clients := make([]*client, w.clients)
+	var all sync.WaitGroup
+	for i := range clients {
+		c := &client{session: s, dice: rand.New(rand.NewPCG(seed, uint64(i))), known: make(map[int]etagged)}
+		clients[i] = c
+		all.Go(func() {
+			for range w.each {
+				c.do(w.choose(c.dice))
+			}
+		})
+	}
+	all.Wait()
+	v := judge(clients, w.keys)
+	v.seed, v.hits, v.took = seed, s.looks.rate(), time.Since(begun)
+	return v
+}
+
+// choose returns the kind of the next operation.
+func (w workload) choose(dice *rand.Rand) kind {
+	kinds := make([]kind, 0, len(w.weights))
+	total := 0
+	for what, weight := range w.weights {
+		kinds = append(kinds, what)
+		total += weight
+	}
+	slices.Sort(kinds)
+	n := dice.IntN(total)
+	for _, what := range kinds {
+		if n -= w.weights[what]; n < 0 {
+			return what
+		}
+	}
+	panic("the weights do not add up")
+}
+
+// do does one operation of the kind.
+func (c *client) do(what kind) {
+	switch what {
+	case create, put, patch, move, remove, removeBy:
+		c.write(what)
+	case load:
+		c.load()
+	case get, getOwn:
+		c.read(what)
+	case aggregate:
+		c.measure()
+	default:
+		c.list(what)
+	}
+}
+
+// judge returns the verdicts on what the clients saw.
+func judge(clients []*client, keys int) *verdict {
+	v := &verdict{done: make(map[kind]int), stale: make(map[kind]int)}
+	var operations []porcupine.Operation
+	for _, c := range clients {
+		operations = append(operations, c.ops...)
+		v.wrong += len(c.wrong)
+		v.samples = append(v.samples, c.wrong...)
+	}
+	for _, op := range operations {
+		in, out := op.Input.(asked), op.Output.(answered)
+		if in.n == 0 {
+			continue
+		}
+		v.done[in.kind]++
+		switch out.outcome {
+		case done:
+			v.writes++
+		case refused:
+			v.refused++
+		case unknown:
+			v.unknown++
+		}
+	}
+	book := newLedger(keys, operations)
+	for _, c := range clients {
+		for _, p := range c.pages {
+			v.done[p.kind]++
+			if contradiction := book.contradiction(p); contradiction != "" {
+				v.stale[p.kind]++
+				v.samples = append(v.samples, fmt.Sprintf("%s from %d to %d: %s", p.kind, p.call, p.end, contradiction))
+			}
+		}
+	}
+	v.samples = v.samples[:min(len(v.samples), 10)]
+	v.histories = linearizable(operations, 20*time.Second)
+	return v
+}

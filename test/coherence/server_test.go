@@ -1,0 +1,156 @@
+package coherence_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"testing"
+
+	"github.com/portolan-io/portolan/adapters/bigcache"
+	"github.com/portolan-io/portolan/adapters/httpapi"
+	"github.com/portolan-io/portolan/adapters/layer"
+	"github.com/portolan-io/portolan/adapters/memory"
+	"github.com/portolan-io/portolan/adapters/sqlite"
+	"github.com/portolan-io/portolan/core"
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/policy"
+	"github.com/portolan-io/portolan/core/schema"
+	"github.com/portolan-io/portolan/ports/auth"
+	"github.com/portolan-io/portolan/ports/cache"
+	"github.com/portolan-io/portolan/ports/repository"
+)
+
+// parts are what a server under test is made of.
+type parts struct {
+	store    func(t *testing.T) repository.Store
+	cache    func(t *testing.T) cache.Cache
+	coherent func(c cache.Coherent, store repository.Store) cache.Coherent // what breaks the cache; nil breaks nothing
+	layer    func(repository.Store) repository.Store                       // what disturbs the store; nil disturbs nothing
+	schemas  func(t *testing.T) []core.Collection                          // nil is items
+}
+
+// A server is the whole service in this process, without sockets.
+type server struct {
+	http.Handler
+	api   *core.API
+	store repository.Store // without the layer
+	looks *looks
+}
+
+// operator is the process itself, which seeds.
+var operator = policy.Principal{Local: true}
+
+// identify takes whatever token there is for a subject: "admin", or who owns records.
+func identify(_ context.Context, c auth.Credential) (policy.Principal, error) {
+	if c.Token == "" {
+		return policy.Principal{}, fault.New(fault.Unauthenticated, "test.identify", "the credential is not valid")
+	}
+	role := "owner"
+	if c.Token == "admin" {
+		role = "admin"
+	}
+	return policy.Principal{Issuer: "test", Subject: c.Token, Roles: []string{role}}, nil
+}
+
+func newServer(t *testing.T, p parts) *server {
+	t.Helper()
+	s := &server{store: p.store(t), looks: &looks{}}
+	store := s.store
+	if p.layer != nil {
+		store = p.layer(store)
+	}
+	var coherent cache.Coherent = layer.Coherent(p.cache(t))
+	if p.coherent != nil {
+		coherent = p.coherent(coherent, s.store)
+	}
+	s.looks.Coherent = coherent
+	if p.schemas == nil {
+		p.schemas = items
+	}
+	var err error
+	s.api, err = core.New(core.Config{Store: store, Collections: p.schemas(t), Cache: s.looks, CursorKey: []byte("a key for the tests alone")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.store.Ensure(t.Context(), s.api.Schemas()); err != nil {
+		t.Fatal(err)
+	}
+	s.Handler, err = httpapi.New(httpapi.Config{
+		API: s.api, Identify: identify, Base: "/v1", Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// items are what the clients write: each has a number that is written once only,
+// and that says where it stands and whose it is.
+func items(t *testing.T) []core.Collection {
+	everything, own := &policy.RuleSpec{}, &policy.RuleSpec{Where: "owner eq @claims.sub"}
+	c := collection(t, schema.Spec{Name: "items", ID: "id", Fields: []schema.FieldSpec{
+		{Name: "id", Type: "string", Max: "16"},
+		{Name: "n", Type: "int", Required: true},
+		{Name: "shelf", Type: "int", Required: true},
+		{Name: "owner", Type: "string", Required: true, Max: "16"},
+	}},
+		policy.GrantSpec{Role: "admin", Read: everything, Create: everything, Update: everything, Delete: everything},
+		policy.GrantSpec{Role: "owner", Read: own})
+	shelf, _ := c.Schema.Position("shelf")
+	c.Cache = core.Caching{Class: core.Strict, Scopes: []int{shelf}}
+	return []core.Collection{c}
+}
+
+func collection(t *testing.T, spec schema.Spec, grants ...policy.GrantSpec) core.Collection {
+	t.Helper()
+	c, err := schema.New(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	access, err := policy.Compile(c, grants)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return core.Collection{Schema: c, Access: access}
+}
+
+func inMemory(t *testing.T) repository.Store {
+	t.Helper()
+	s, err := memory.Open(t.Context(), memory.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func inSQLite(t *testing.T) repository.Store {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), sqlite.Config{Path: t.TempDir() + "/items.db", Synchronous: "normal"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func cachedInMemory(t *testing.T) cache.Cache {
+	t.Helper()
+	c, err := memory.OpenCache(t.Context(), memory.CacheConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+func cachedInBigcache(t *testing.T) cache.Cache {
+	t.Helper()
+	c, err := bigcache.Open(t.Context(), bigcache.Config{MaxMB: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
