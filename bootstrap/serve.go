@@ -53,6 +53,7 @@ func (p *program) serve(ctx context.Context) (err error) {
 	if err := app.Start(ctx); err != nil {
 		return err
 	}
+	defer sweeping(ctx, running.api, sweepEvery, running.log)()
 	p.announce(ctx, running.served, running.server, developing)
 	running.log.Info("serving", "api", running.server.public.url(), "admin", running.server.admin.url(), "configuration", doc.name)
 	return running.server.untilStopped(ctx, running.log, app.Stop)
