@@ -3,7 +3,6 @@ package bootstrap
 import (
 	"reflect"
 	"strconv"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -23,8 +22,11 @@ type Collection struct {
 	// The table that holds the records, if it is not one of the collection's name
 	// made by Portolan.
 	Table *Table `yaml:"table"`
-	// How pages are to be cached. It is checked, and kept for the cache.
-	Cache *Cache `yaml:"cache"`
+	// Others write the table too, past this server. What they change is seen late
+	// if it is cached.
+	ExternalWriters bool `yaml:"external_writers"`
+	// How answers are cached, if there is a cache.
+	Cache *Caching `yaml:"cache"`
 	// The collection is to go: answers and the API's document say so.
 	Deprecated *Deprecated `yaml:"deprecated"`
 	// What each role may do. The roles anonymous (everybody) and authenticated
@@ -87,19 +89,6 @@ type Table struct {
 }
 
 func (t *Table) setDefaults() { t.Managed = true }
-
-// A Cache is how the pages of a collection are to be cached.
-type Cache struct {
-	// How old an answer may be: strict is never older than the last write, bounded
-	// at most ttl, none is not cached.
-	Class string `yaml:"class" jsonschema:"enum=strict,enum=bounded,enum=none"`
-	// How long an answer is kept.
-	TTL time.Duration `yaml:"ttl"`
-	// The fields by whose value pages are dropped together.
-	Scopes []string `yaml:"scopes"`
-}
-
-func (c *Cache) setDefaults() { c.Class = "strict" }
 
 // A Grant is what one role may do. A more exact key wins over write, and write
 // over all.

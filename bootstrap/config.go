@@ -15,6 +15,9 @@ type Config struct {
 	Service Service `yaml:"service"`
 	// Where records are kept. The driver's own section holds its settings.
 	Repository Choice `yaml:"repository" jsonschema:"required" port:"repository"`
+	// Where answers are kept for a while. Without it every answer is read from the
+	// repository.
+	Cache Choice `yaml:"cache" port:"cache"`
 	// Where secrets are kept. It is opened first, so that every other section may
 	// refer to a secret as secret://name.
 	Secrets Choice `yaml:"secrets" port:"secrets"`
@@ -33,7 +36,7 @@ type Config struct {
 }
 
 func (*Config) announced() []string {
-	return []string{"cache", "events", "limit", "keys", "files", "mail", "gateway"}
+	return []string{"events", "limit", "keys", "files", "mail", "gateway"}
 }
 
 // A Service is how the server listens, and what it allows.
@@ -87,6 +90,9 @@ type Service struct {
 	// What cursors are signed with, 32 octets or more, the same for all instances,
 	// best as secret://name. Without it cursors end with the process.
 	CursorKey secrets.Value `yaml:"cursor_key"`
+	// How many processes serve the repository: one, which is the default. With many,
+	// which are not available in this version, caches would have to agree.
+	Instances string `yaml:"instances" jsonschema:"enum=one,enum=many"`
 	// Which pages of other origins may read answers in a browser. Without it none
 	// may.
 	CORS *CORS `yaml:"cors"`
@@ -97,11 +103,9 @@ func (s *Service) setDefaults() {
 		Listen: ":8080", Admin: "127.0.0.1:9090", Base: "/v1", Docs: "public", Log: "json", LogLevel: "info",
 		DrainDelay: 2 * time.Second, HeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 		RequestTimeout: 25 * time.Second, IdleTimeout: time.Minute,
-		MaxHeader: 16 << 10, MaxBody: 4 << 20, MaxImport: 1 << 30, MaxConnections: 4096,
+		MaxHeader: 16 << 10, MaxBody: 4 << 20, MaxImport: 1 << 30, MaxConnections: 4096, Instances: "one",
 	}
 }
-
-func (*Service) announced() []string { return []string{"instances"} }
 
 // Development is for a laptop: with any of it the server prints where everything
 // is and what to try.

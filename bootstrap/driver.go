@@ -10,6 +10,7 @@ import (
 
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/ports/auth"
+	"github.com/portolan-io/portolan/ports/cache"
 	"github.com/portolan-io/portolan/ports/repository"
 	"github.com/portolan-io/portolan/ports/secrets"
 	"github.com/portolan-io/portolan/ports/telemetry"
@@ -17,7 +18,7 @@ import (
 
 // A Driver is an adapter that is not opened yet: a name by which configurations
 // choose it for a port, the type of its settings, and how it is opened. Make one
-// with [Repository], [Secrets], [Auth] or [Telemetry].
+// with [Repository], [Cache], [Secrets], [Auth] or [Telemetry].
 //
 // The settings are a struct whose yaml tags are the keys. A field of type
 // secrets.Value is a secret that may rotate; a string may refer to a secret too
@@ -33,6 +34,11 @@ type Driver struct {
 // Repository returns the driver of a place to keep records.
 func Repository[C any, S repository.Store](name string, open func(context.Context, C) (S, error)) Driver {
 	return newDriver("repository", name, open)
+}
+
+// Cache returns the driver of a place to keep answers for a while.
+func Cache[C any, A cache.Cache](name string, open func(context.Context, C) (A, error)) Driver {
+	return newDriver("cache", name, open)
 }
 
 // Secrets returns the driver of a place to keep secrets.

@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"github.com/portolan-io/portolan/adapters/bigcache"
 	"github.com/portolan-io/portolan/adapters/env"
 	"github.com/portolan-io/portolan/adapters/file"
 	"github.com/portolan-io/portolan/adapters/local"
@@ -16,6 +17,8 @@ func builtin() []Driver {
 	return []Driver{
 		Repository("memory", memory.Open),
 		Repository("sqlite", sqlite.Open),
+		Cache("bigcache", bigcache.Open),
+		Cache("memory", memory.OpenCache),
 		Secrets("env", env.Open),
 		Secrets("file", file.Open),
 		Auth("local", local.Open),

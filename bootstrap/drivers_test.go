@@ -22,11 +22,11 @@ func TestDriversTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := make(map[string][]string)
-	for _, port := range []string{"repository", "secrets", "auth", "telemetry"} {
+	for _, port := range []string{"repository", "cache", "secrets", "auth", "telemetry"} {
 		got[port] = namesOf(builtin(), port)
 	}
 	want := map[string][]string{
-		"repository": {"memory", "sqlite"}, "secrets": {"env", "file"}, "auth": {"local"}, "telemetry": {"otlp", "prometheus"},
+		"repository": {"memory", "sqlite"}, "cache": {"bigcache", "memory"}, "secrets": {"env", "file"}, "auth": {"local"}, "telemetry": {"otlp", "prometheus"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("drivers (-want +got):\n%s", diff)

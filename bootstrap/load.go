@@ -39,6 +39,7 @@ type settings struct {
 
 	document   *document
 	repository Driver
+	cache      Driver
 	secrets    Driver
 	auth       []Driver
 	telemetry  []Driver
@@ -182,6 +183,9 @@ func (doc *document) read(drivers []Driver, env environment, secret binding) (*s
 		d.decode(file.root, "", reflect.ValueOf(&more).Elem(), "")
 		s.Collections = append(s.Collections, more.Collections...)
 	}
+	for i := range s.Collections {
+		s.Collections[i].Value.completeCaching()
+	}
 	s.choose(drivers, d)
 	return s, found.err()
 }
@@ -194,6 +198,9 @@ type included struct {
 // choose picks the drivers of all ports.
 func (s *settings) choose(drivers []Driver, d *decoder) {
 	s.repository, _ = s.Repository.pick(drivers, "repository", d)
+	if s.Cache.given() || s.Cache.sections != nil {
+		s.cache, _ = s.Cache.pick(drivers, "cache", d)
+	}
 	if s.Secrets.given() || s.Secrets.sections != nil {
 		// A secret cannot be kept by what is not open yet.
 		first := *d

@@ -65,6 +65,7 @@ func (s *settings) effective() *yaml.Node {
 		drivers []Driver
 	}{
 		{"repository", []Choice{s.Repository}, []Driver{s.repository}},
+		{"cache", []Choice{s.Cache}, []Driver{s.cache}},
 		{"secrets", []Choice{s.Secrets}, []Driver{s.secrets}},
 		{"auth", s.Auth, s.auth},
 		{"telemetry", s.Telemetry, s.telemetry},

@@ -49,9 +49,8 @@ func (s *settings) collections() ([]core.Collection, error) {
 		if _, err := derive.Compile(c); err != nil {
 			addFault(&found, entry.file, entry.node, path, err)
 		}
-		checkCache(entry, c, &found)
 		served = append(served, core.Collection{
-			Schema: c, Access: compileAccess(entry, c, &found), Deprecated: deprecation(entry, &found),
+			Schema: c, Access: compileAccess(entry, c, &found), Cache: caching(entry, c, &found), Deprecated: deprecation(entry, &found),
 		})
 	}
 	for _, entry := range s.Collections {
@@ -139,6 +138,9 @@ func (s *settings) checkService(found *mistakes) {
 	}
 	if !basePath.MatchString(s.Service.Base) {
 		note("base", "%s is no path to begin with; write one like /v1", quoted(s.Service.Base))
+	}
+	if s.Service.Instances == "many" {
+		note("instances", "many are not available in this version; write one, and let one process serve the repository")
 	}
 	s.checkCORS(found)
 	if s.Service.DrainDelay > maxDrainDelay {

@@ -29,7 +29,7 @@ const minSecretBytes = 32
 func graph(ctx context.Context, doc *document, drivers []Driver, env environment, opened *closers) fx.Option {
 	options := []fx.Option{
 		fx.Supply(doc, env, opened, fx.Annotate(ctx, fx.As(new(context.Context)))),
-		fx.Provide(openSettings, openTelemetry, openRepository, openAuth, newCore, newLog, openUploads, newServer),
+		fx.Provide(openSettings, openTelemetry, openRepository, openCache, openAuth, newCore, newLog, openUploads, newServer),
 	}
 	for _, driver := range drivers {
 		options = append(options, fx.Supply(fx.Annotate(driver, fx.ResultTags(`group:"drivers"`))))
@@ -83,6 +83,7 @@ type watching struct {
 	telemetry.Observer
 	metrics  http.Handler  // what the admin listener shows, or nil
 	counters []poolCounter // who takes the figures of connection pools
+	caches   []cacheCounter
 }
 
 // A poolCounter is an observer that takes the figures of connection pools.
@@ -137,6 +138,9 @@ func openTelemetry(ctx context.Context, s *settings, log *slog.Logger, opened *c
 		if counting, ok := observer.(poolCounter); ok {
 			w.counters = append(w.counters, counting)
 		}
+		if counting, ok := observer.(cacheCounter); ok {
+			w.caches = append(w.caches, counting)
+		}
 	}
 	w.Observer = layer.Observers(observers...)
 	return w, nil
@@ -174,16 +178,17 @@ type served struct {
 	settings *settings
 	store    repository.Store
 	tables   inspector
+	cache    caches
 	api      *core.API
 	identity *core.Identity
 }
 
-func newCore(ctx context.Context, s *settings, store repository.Store, tables inspector, authenticators []auth.Authenticator, w *watching) (*served, error) {
+func newCore(ctx context.Context, s *settings, store repository.Store, tables inspector, kept caches, authenticators []auth.Authenticator, w *watching) (*served, error) {
 	collections, err := s.collections()
 	if err != nil {
 		return nil, err
 	}
-	config := core.Config{Store: store, Collections: collections, Pepper: s.pepper()}
+	config := core.Config{Store: store, Cache: kept.coherent, Collections: collections, Pepper: s.pepper()}
 	if config.CursorKey, err = keyOf(ctx, "service.cursor_key", s.Service.CursorKey); err != nil {
 		return nil, err
 	}
@@ -197,7 +202,7 @@ func newCore(ctx context.Context, s *settings, store repository.Store, tables in
 	for i, authenticator := range authenticators {
 		authenticators[i] = layer.Remember(layer.TraceAuth(authenticator, w), nil) // so that metrics count what is verified
 	}
-	return &served{settings: s, store: store, tables: tables, api: api, identity: core.NewIdentity(config, authenticators)}, nil
+	return &served{settings: s, store: store, tables: tables, cache: kept, api: api, identity: core.NewIdentity(config, authenticators)}, nil
 }
 
 // pepper returns what keys the hashes of API keys. Where a key is made at every

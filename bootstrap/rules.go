@@ -36,28 +36,6 @@ func compileAccess(entry *Entry[Collection], c *schema.Collection, found *mistak
 	return access
 }
 
-// checkCache notes what cannot be promised of cached pages.
-func checkCache(entry *Entry[Collection], c *schema.Collection, found *mistakes) {
-	cache, path := entry.Value.Cache, "collections."+entry.Name+".cache"
-	if cache == nil {
-		return
-	}
-	note := func(key, format string, args ...any) {
-		found.add(entry.file, within(entry.node, []string{"cache", key}), path+"."+key, format, args...)
-	}
-	if cache.Class == "bounded" && cache.TTL == 0 {
-		note("class", "bounded needs a ttl, the age that an answer may have")
-	}
-	if cache.Class == "strict" && entry.Value.unmanaged() {
-		note("class", "strict cannot be promised of a table that others write; write bounded with a ttl, or none")
-	}
-	for _, name := range cache.Scopes {
-		if _, ok := c.Position(name); !ok {
-			note("scopes", "there is no field called %s%s", name, unknown(name, "the fields", c.Names(c.All())))
-		}
-	}
-}
-
 // checkReferences notes references to collections that are not there, or whose
 // ids are of another type.
 func checkReferences(entry Entry[Collection], compiled map[string]*schema.Collection, names []string, found *mistakes) {

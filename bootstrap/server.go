@@ -62,6 +62,7 @@ func newServer(s *served, uploads *core.Uploads, w *watching, log *slog.Logger) 
 	}
 	admin, err := httpapi.NewAdmin(httpapi.AdminConfig{
 		Ports:    []httpapi.Port{{Name: "repository", Driver: s.settings.Repository.Driver, Ping: s.store.Ping}},
+		Optional: s.optional(),
 		Ready:    srv.accepting,
 		Log:      log,
 		Site:     config,
@@ -73,6 +74,14 @@ func newServer(s *served, uploads *core.Uploads, w *watching, log *slog.Logger) 
 	srv.admin.Server = srv.newHTTP(admin)
 	srv.admin.WriteTimeout = 0 // a profile takes as long as it was asked to
 	return srv, nil
+}
+
+// optional returns the ports without which requests are answered all the same.
+func (s *served) optional() []httpapi.Port {
+	if s.cache.ping == nil {
+		return nil
+	}
+	return []httpapi.Port{{Name: "cache", Driver: s.settings.Cache.Driver, Ping: s.cache.ping}}
 }
 
 // httpConfig returns the configuration of the public handler.

@@ -15,7 +15,12 @@ import (
 
 // AdminConfig is what the handler of the admin listener is made from.
 type AdminConfig struct {
-	Ports []Port                          // what /readyz asks, in this order
+	Ports []Port // what /readyz asks, in this order
+
+	// Optional are ports that /readyz asks after those and tells of, but without
+	// which the server is ready: what they do is done in another way then.
+	Optional []Port
+
 	Ready func(ctx context.Context) error // further reasons not to be ready, a drain for one; may be nil
 	Log   *slog.Logger                    // nil is slog.Default
 
@@ -109,17 +114,18 @@ type readyStatus struct {
 	Ports  []portStatus `json:"ports"`
 }
 
-// readiness answers how each port is: 200 if all are well, else 503.
+// readiness answers how each port is: 200 if all that are needed are well, else 503.
 func (cfg AdminConfig) readiness(x *exchange) error {
 	ctx, cancel := context.WithTimeout(x.r.Context(), pingTimeout)
 	defer cancel()
-	answer := readyStatus{Status: "ok", Ports: make([]portStatus, len(cfg.Ports))}
+	asked := slices.Concat(cfg.Ports, cfg.Optional)
+	answer := readyStatus{Status: "ok", Ports: make([]portStatus, len(asked))}
 	var pings sync.WaitGroup
-	for i, port := range cfg.Ports {
+	for i, port := range asked {
 		pings.Go(func() { answer.Ports[i] = port.status(ctx) })
 	}
 	pings.Wait()
-	for _, port := range answer.Ports {
+	for _, port := range answer.Ports[:len(cfg.Ports)] {
 		if port.Error != "" {
 			answer.Status = "failing"
 		}

@@ -62,6 +62,9 @@ const (
 	Fenced              // something that the key depends on is being written: read, and do not fill
 )
 
+// String returns the name of the state, as metrics have it.
+func (s State) String() string { return [...]string{"off", "hit", "miss", "fenced"}[s] }
+
 // A Lease is the permission to fill a key with what is read from now on. Leases
 // of one key are equal only if none of its tags was fenced between them, so
 // whoever holds an equal one may share what the other reads. An empty Lease

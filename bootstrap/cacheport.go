@@ -1,0 +1,52 @@
+package bootstrap
+
+import (
+	"context"
+
+	"github.com/portolan-io/portolan/adapters/layer"
+	"github.com/portolan-io/portolan/ports/cache"
+)
+
+// A caches is the cache that the core uses, without any of it if the
+// configuration names none.
+type caches struct {
+	coherent cache.Coherent
+	ping     func(context.Context) error
+}
+
+// openCache opens the cache and makes it coherent. What can be asked of an adapter
+// beyond the contract is asked before it is wrapped, because layers do not pass
+// that on.
+func openCache(ctx context.Context, s *settings, w *watching, opened *closers) (caches, error) {
+	if !s.Cache.given() {
+		return caches{}, nil
+	}
+	kept, err := open[cache.Cache](ctx, s.cache)
+	if err != nil {
+		return caches{}, err
+	}
+	opened.addClose(kept.Close)
+	traced := layer.TraceCache(kept, w)
+	looks := layer.CountLooks(layer.Coherent(traced))
+	return caches{coherent: looks, ping: traced.Ping}, w.watchCache(looks, kept)
+}
+
+// A cacheCounter is an observer that takes the figures of the cache.
+type cacheCounter interface {
+	Cache(looks func(yield func(collection, state string, n uint64) bool), held func() (items, octets int)) error
+}
+
+// watchCache gives the figures of the cache to whoever takes them: what was
+// found, and what is held if the adapter can tell.
+func (w *watching) watchCache(looks *layer.Looks, kept cache.Cache) error {
+	var held func() (items, octets int)
+	if telling, ok := kept.(interface{ Held() (items, octets int) }); ok {
+		held = telling.Held
+	}
+	for _, counter := range w.caches {
+		if err := counter.Cache(looks.All, held); err != nil {
+			return err
+		}
+	}
+	return nil
+}
