@@ -61,8 +61,8 @@ func (b *batch) tags() []string {
 	return slices.Compact(tags)
 }
 
-// everything returns the tags of a write that cannot say which records it changes.
-func everything() []string { return []string{wholeTag, bulkTag} }
+// everything returns the tag of a write that cannot say which records it changes.
+func everything() []string { return []string{bulkTag} }
 
 // fenced does a write of the collection behind a fence of the tags, if anything
 // of it may be cached.
