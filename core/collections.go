@@ -12,6 +12,7 @@ import (
 type Description struct {
 	Collection *schema.Collection
 	Rights     [len(policy.Actions)]*policy.Right // by action; nil if it may not
+	Imports    bool                               // whether it may import there
 	Deprecated *Deprecation                       // nil: it is there to stay
 }
 
@@ -28,6 +29,8 @@ func (a *API) Collections(_ context.Context, who policy.Principal) []Description
 				allowed = true
 			}
 		}
+		_, forbidden := a.importGate(who, c.Name)
+		d.Imports = forbidden == nil
 		if allowed {
 			descriptions = append(descriptions, d)
 		}

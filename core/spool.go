@@ -45,14 +45,33 @@ func (s spool) path(id record.ID) string { return filepath.Join(s.dir, spoolPref
 // create makes the file of a job, locked, for its owner alone: rows may be
 // personal data.
 func (s spool) create(id record.ID) (*os.File, error) {
-	file, err := os.OpenFile(s.path(id), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	for {
+		file, err := os.OpenFile(s.path(id), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return nil, unspooled(err)
+		}
+		ok, err := lock(file)
+		switch {
+		case err != nil: // a file system without locks
+			return nil, errors.Join(unspooled(err), discard(file))
+		case ok && inPlace(file):
+			return file, nil
+		}
+		_ = file.Close() // another process took it for left behind before it was locked, and removes it
+		if err := os.Remove(s.path(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, unspooled(err)
+		}
+	}
+}
+
+// inPlace reports whether the file is still what its name leads to.
+func inPlace(file *os.File) bool {
+	opened, err := file.Stat()
 	if err != nil {
-		return nil, unspooled(err)
+		return false
 	}
-	if ok, err := lock(file); err != nil || !ok { // a file system without locks
-		return nil, errors.Join(unspooled(err), discard(file))
-	}
-	return file, nil
+	named, err := os.Stat(file.Name())
+	return err == nil && os.SameFile(opened, named)
 }
 
 // take opens and locks the file of a job. It returns nil if another process has
@@ -64,9 +83,10 @@ func (s spool) take(id record.ID) (*os.File, error) {
 	}
 	ok, err := lock(file)
 	if err == nil && ok {
-		if _, err = os.Stat(file.Name()); err == nil { // else whoever had it has removed it meanwhile
+		if inPlace(file) {
 			return file, nil
 		}
+		err = fs.ErrNotExist // whoever had it has removed it meanwhile
 	}
 	return nil, errors.Join(err, file.Close())
 }

@@ -103,7 +103,8 @@ func (u *Uploads) sweep(ctx context.Context, left []record.ID) error {
 func (u *Uploads) has(id record.ID) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.held[id] != nil
+	_, held := u.held[id]
+	return held
 }
 
 // resume hands over the jobs that were left as soon as their files are free: the

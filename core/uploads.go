@@ -30,7 +30,7 @@ type Uploads struct {
 	broken func(job string, err error)
 
 	mu   sync.Mutex
-	held map[record.ID]*os.File // the locked files of what is received, waits or is imported
+	held map[record.ID]*os.File // the locked files of what is received, waits or is imported; nil while one is made
 }
 
 // UploadsConfig is what Uploads are made from.
@@ -88,6 +88,9 @@ func (u *Uploads) Close() error {
 	defer u.mu.Unlock()
 	var errs []error
 	for id, file := range u.held {
+		if file == nil {
+			continue
+		}
 		if u.a.store.Capabilities().Durable && !u.spool.own {
 			errs = append(errs, file.Close()) // which unlocks it
 		} else {
@@ -126,8 +129,10 @@ func (u *Uploads) Receive(_ context.Context, who policy.Principal, collection st
 	}
 	now := u.a.now().UTC().Truncate(time.Microsecond) // as it is stored
 	id := record.NewUUID(now)
+	u.hold(id, nil) // before anybody can find the file
 	file, err := u.spool.create(id)
 	if err != nil {
+		u.release(id)
 		<-u.places
 		return nil, err
 	}

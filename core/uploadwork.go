@@ -18,7 +18,7 @@ const uploadAttempts = 5
 
 // uploadRows is how many rows are stored at once: fewer than the command line
 // stores, as the memory is shared with all that is asked meanwhile.
-const uploadRows = 1000
+const uploadRows = 500
 
 // Work imports what is uploaded until ctx is done, at most two sources at once,
 // and begins with what earlier processes left. What is under way when ctx is done
@@ -137,6 +137,6 @@ func (u *Uploads) release(id record.ID) {
 	defer u.mu.Unlock()
 	if file := u.held[id]; file != nil {
 		_ = discard(file) // what stays is swept up by the next start
-		delete(u.held, id)
 	}
+	delete(u.held, id)
 }

@@ -107,9 +107,13 @@ func newFixture(t testing.TB, change func(*Config), layers ...func(repository.St
 	if err := store.Ensure(t.Context(), api.Schemas()); err != nil {
 		t.Fatal(err)
 	}
+	uploads, err := core.NewUploads(core.UploadsConfig{API: api, Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
 	f := fixture{log: &lockedBuffer{}}
 	cfg := Config{
-		API: api, Identify: identify, Base: "/v1", Docs: DocsPublic,
+		API: api, Uploads: uploads, Identify: identify, Base: "/v1", Docs: DocsPublic,
 		Log: slog.New(slog.NewJSONHandler(f.log, nil)), LogKey: []byte("pseudonyms"),
 	}
 	if change != nil {

@@ -13,6 +13,11 @@ func (s *server) openapi(x *exchange) error {
 	ctx := x.r.Context()
 	allowed := s.api.Collections(ctx, x.who)
 	public := s.api.Collections(ctx, policy.Principal{Address: x.who.Address})
+	if s.uploads == nil {
+		for i := range allowed {
+			allowed[i].Imports = false
+		}
+	}
 	body, err := Document(allowed, public, s.base)
 	if err != nil {
 		return err
@@ -45,6 +50,7 @@ func Document(allowed, public []core.Description, base string) ([]byte, error) {
 		c.describe()
 		tags = append(tags, object{{"name", c.Name}, {"description", "Records of the collection " + c.Name + "."}})
 	}
+	tags = append(tags, d.describeJobs()...)
 	document := object{
 		{"openapi", "3.1.0"},
 		{"info", information},

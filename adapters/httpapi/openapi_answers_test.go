@@ -22,6 +22,8 @@ type documentedRequest struct {
 // that leaves each what it needs.
 func documentedRequests() []documentedRequest {
 	const one, list, byBody, deletes = "/v1/products/{id}", "/v1/products", "/v1/products/$query", "/v1/products/$delete"
+	const aggregates = "/v1/products/$aggregate"
+	const imports, jobs = "/v1/products/$import", "/v1/jobs/{id}"
 	asJSON := []string{"Content-Type", typeJSON}
 	with := func(header ...string) []string { return append(header, asJSON...) }
 	return []documentedRequest{
@@ -29,6 +31,15 @@ func documentedRequests() []documentedRequest {
 		{"list of some fields", "ada", "GET", list, list + "?$select=asin,cost&$filter=price%20gt%2010", "", nil, 200},
 		{"list of what is hidden", "", "GET", list, list + "?$filter=cost%20gt%2010", "", nil, 400},
 		{"list not acceptable", "", "GET", list, list, "", []string{"Accept", "image/png"}, 406},
+		{"list with related records", "", "GET", list, list + "?$expand=category&$select=asin", "", nil, 200},
+		{"list as CSV", "", "GET", list, list, "", []string{"Accept", typeCSV}, 200},
+		{"list as lines", "", "GET", list, list + "?$first=1", "", []string{"Accept", typeNDJSON}, 200},
+		{"aggregate", "", "GET", aggregates, aggregates + "?$apply=groupby((category_id),aggregate(price%20with%20max%20as%20most))", "", nil, 200},
+		{"aggregate as lines", "", "GET", aggregates, aggregates + "?$apply=aggregate($count%20as%20n)", "", []string{"Accept", "application/jsonl"}, 200},
+		{"aggregate nothing", "", "GET", aggregates, aggregates, "", nil, 400},
+		{"query with related records", "", "POST", byBody, byBody, `{"expand":"category"}`, asJSON, 200},
+		{"get with related records", "", "GET", one, list + "/B001?$expand=category", "", nil, 200},
+		{"create rows", "ada", "POST", list, list, "asin,title,category_id\nB016,New,1\n", []string{"Content-Type", typeCSV}, 201},
 		{"wrong credential", "eve", "GET", list, list, "", nil, 401},
 		{"query", "", "POST", byBody, byBody, `{"filter":"price gt 10","first":1,"count":true,"ids":["B001","B002"]}`, asJSON, 200},
 		{"query of nonsense", "", "POST", byBody, byBody, `{"filtre":"price gt 10"}`, asJSON, 400},
@@ -59,6 +70,12 @@ func documentedRequests() []documentedRequest {
 		{"delete many", "ada", "POST", deletes, deletes, `{"filter":"title eq 'New'"}`, with("Prefer", "max-affected=10"), 200},
 		{"delete", "ada", "DELETE", one, list + "/B010", "", nil, 204},
 		{"delete nothing", "ada", "DELETE", one, list + "/B010", "", nil, 404},
+		{"import", "ada", "POST", imports, imports, "asin,title,category_id\nB030,New,1\n", []string{"Content-Type", typeCSV, "Prefer", "respond-async"}, 202},
+		{"import nothing", "ada", "POST", imports, imports, "", []string{"Content-Type", typeCSV}, 400},
+		{"import JSON", "ada", "POST", imports, imports, `[]`, asJSON, 415},
+		{"import with a key", "ada", "POST", imports, imports, "{}\n", []string{"Content-Type", typeNDJSON, "Idempotency-Key", "k"}, 202},
+		{"import other rows with it", "ada", "POST", imports, imports, "{} \n", []string{"Content-Type", typeNDJSON, "Idempotency-Key", "k"}, 422},
+		{"a job that is not there", "ada", "GET", jobs, "/v1/jobs/6f1e0c5e-54b1-7a00-8000-000000000000", "", nil, 404},
 		{"delete what is referred to", "ada", "DELETE", "/v1/categories/{id}", "/v1/categories/2", "", nil, 409},
 	}
 }
@@ -86,7 +103,7 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 			d := parse(t, f.document(t, reader))
 			operation := pointer("paths", tt.template, strings.ToLower(tt.method))
 			d.compare(t, operation, w)
-			if mediaType := mediaTypeIn(header); w.Code < 300 && mediaType != typeNDJSON && tt.body != "" {
+			if mediaType := mediaTypeIn(header); w.Code < 300 && mediaType != typeNDJSON && mediaType != typeCSV && tt.body != "" {
 				d.validate(t, operation+pointer("requestBody", "content", mediaType, "schema"), []byte(tt.body))
 			}
 			exercised[operation] = true
@@ -149,7 +166,9 @@ func (d *parsedDocument) compare(t *testing.T, operation string, w *httptest.Res
 	if target, ok := d.at(operation + pointer("responses")).(map[string]any)[strconv.Itoa(w.Code)].(map[string]any)["$ref"].(string); ok {
 		at = strings.TrimPrefix(target, "#")
 	}
-	d.validate(t, at+pointer("content", mediaType, "schema"), w.Body.Bytes())
+	if strings.HasSuffix(mediaType, "json") && mediaType != typeNDJSON {
+		d.validate(t, at+pointer("content", mediaType, "schema"), w.Body.Bytes())
+	}
 }
 
 // validate validates a body against the schema at the JSON pointer.

@@ -13,7 +13,9 @@ func (c *documented) describe() {
 	at := c.base + "/" + c.Name
 	c.path(at, object{}, c.listOperation(), c.createOperation())
 	c.path(at+"/$query", object{}, c.queryOperation())
+	c.path(at+"/$aggregate", object{}, c.aggregateOperation())
 	c.path(at+"/$delete", object{}, c.deleteManyOperation())
+	c.path(at+"/$import", object{}, c.importOperation())
 	c.path(at+"/{id}", object{{"parameters", array{c.idParameter()}}},
 		c.getOperation(), c.replaceOperation(), c.patchOperation(), c.deleteOperation())
 }
@@ -52,7 +54,7 @@ func (c *documented) listOperation() object {
 	}
 	return c.operation("get", "list", "List records of "+c.Name, []policy.Action{policy.Read}, object{
 		{"description", "Answers one page of the records that match and that you may read."},
-		{"parameters", c.listParameters()},
+		{"parameters", c.withExpand(c.listParameters())},
 		{"responses", c.answers(object{
 			{"200", c.pageAnswer(object{{"ETag", c.header("WeakETag")}})},
 			{"304", c.unchangedAnswer("WeakETag")},
@@ -74,6 +76,7 @@ func (c *documented) queryOperation() object {
 		{"count", object{{"type", "boolean"}, {"default", false}}},
 		{"ids", c.idsSchema()},
 	}
+	options = c.withExpandMember(options)
 	return c.operation("post", "query", "List records of "+c.Name+", with the options in the body", []policy.Action{policy.Read}, object{
 		{"description", "The options of a list, for long filters and for lists of ids. The same body is sent to the nextLink."},
 		{"parameters", array{object{
@@ -135,7 +138,7 @@ func (c *documented) getOperation() object {
 	}
 	return c.operation("get", "get", "Read one record of "+c.Name, []policy.Action{policy.Read}, object{
 		{"description", "Answers the record. One that you may not read does not exist."},
-		{"parameters", array{c.selectParameter(), c.ifNoneMatch(), c.ifMatch()}},
+		{"parameters", c.withExpand(array{c.selectParameter(), c.ifNoneMatch(), c.ifMatch()})},
 		{"responses", c.answers(object{
 			{"200", c.recordAnswer("The record.", "ETag", "Cache-Status")},
 			{"304", c.unchangedAnswer("ETag")},
@@ -150,23 +153,16 @@ func (c *documented) createOperation() object {
 	input := c.inputSchema("create", policy.Create, "A new record of "+c.Name+".")
 	list := object{{"type", "array"}, {"items", input}, {"minItems", 1}, {"maxItems", core.MaxCreate}}
 	one := c.example(func(i int) bool { return c.writes(policy.Create, i) })
-	line, err := plainJSON(one)
-	if err != nil {
-		line = []byte("{}")
-	}
+	csv, line := c.recordLines(func(i int) bool { return c.writes(policy.Create, i) })
 	return c.operation("post", "create", "Create records of "+c.Name, []policy.Action{policy.Create}, object{
-		{"description", "Stores one record, or all of an array or of lines of NDJSON, or none of them."},
+		{"description", "Stores one record, or all of an array, of lines of NDJSON or of rows of CSV, or none of them."},
 		{"parameters", array{c.preferReturnParameter()}},
-		{"requestBody", object{{"required", true}, {"content", object{
+		{"requestBody", object{{"required", true}, {"content", inLinesToo(object{
 			{typeJSON, object{
 				{"schema", object{{"oneOf", array{input, list}}}},
 				{"examples", object{{"one", object{{"value", one}}}, {"several", object{{"value", array{one}}}}}},
 			}},
-			{typeNDJSON, object{
-				{"schema", object{{"type", "string"}, {"minLength", 2}, {"description", "One record a line, each as in application/json."}}},
-				{"example", string(line) + "\n"},
-			}},
-		}}}},
+		}, csv, line)}}},
 		{"responses", c.answers(c.createdAnswers(), append(bodyStatuses, http.StatusConflict)...)},
 	})
 }

@@ -140,5 +140,14 @@ func (d *documenter) preferMostParameter() object {
 	})
 }
 
+// idempotencyParameter returns the key under which a write has one effect.
+func (d *documenter) idempotencyParameter() object {
+	return d.parameter("IdempotencyKey", object{
+		{"name", headerIdempotencyKey}, {"in", "header"},
+		{"description", "What you call this request. Repeated with the same key within a day it does nothing, and answers what it answered first; another request with the same key is answered 422."},
+		{"schema", object{{"type", "string"}, {"minLength", 1}, {"maxLength", maxIdempotencyKey + 2}}}, // with its quotes
+	})
+}
+
 // exampleTag is the entity tag of a record.
 const exampleTag = `"01j9zq3v.1k3f9x2"`

@@ -24,11 +24,12 @@ type documented struct {
 	*documenter
 	*schema.Collection
 	rights     [len(policy.Actions)]*policy.Right
+	imports    bool
 	deprecated *core.Deprecation // nil: it is there to stay
 }
 
 func (d *documenter) collection(description *core.Description) *documented {
-	return &documented{documenter: d, Collection: description.Collection, rights: description.Rights, deprecated: description.Deprecated}
+	return &documented{documenter: d, Collection: description.Collection, rights: description.Rights, imports: description.Imports, deprecated: description.Deprecated}
 }
 
 // may reports whether the caller may do the action at all. To create it must
@@ -89,6 +90,7 @@ func (c *documented) recordSchema() object {
 			}
 			properties = properties.with(f.Name, property)
 		}
+		properties = c.withRelated(properties)
 		return object{
 			{"type", "object"},
 			{"description", "A record of " + c.Name + ". Every property is there, unless $select asks for some."},
