@@ -9,6 +9,9 @@ import (
 
 // A Collection is one named, typed set of records and who may do what with it.
 type Collection struct {
+	// The collection of which this is a view: the same records, with the fields that
+	// are named here alone, and rights of its own. A view is only read.
+	ViewOf string `yaml:"view_of"`
 	// The field that is the id, of type string or int. Left out, records get a
 	// UUID made by the server, in a field called id.
 	ID string `yaml:"id"`
@@ -36,13 +39,13 @@ type Collection struct {
 }
 
 func (*Collection) announced() []string {
-	return []string{"view_of", "consent", "external_writers"}
+	return []string{"consent"}
 }
 
 // A Field is one typed part of a record, with the rules for its values.
 type Field struct {
 	// The type of its values.
-	Type string `yaml:"type" jsonschema:"required,enum=string,enum=int,enum=float,enum=decimal,enum=bool,enum=time,enum=json,enum=list,enum=bytes"`
+	Type string `yaml:"type" jsonschema:"enum=string,enum=int,enum=float,enum=decimal,enum=bool,enum=time,enum=json,enum=list,enum=bytes"`
 	// The type of a list's items.
 	Items string `yaml:"items" jsonschema:"enum=string,enum=int,enum=float,enum=decimal,enum=bool,enum=time,enum=bytes"`
 	// Null, or nothing, is refused.
@@ -68,6 +71,12 @@ type Field struct {
 	References string `yaml:"references"`
 	// The reference is checked on each write, and what it names cannot be deleted.
 	Enforce bool `yaml:"enforce"`
+	// What the record that it refers to is called in $expand and in answers. The
+	// default is the name of the field without _id or Id at its end.
+	Expand string `yaml:"expand"`
+	// Of a view: the field of the collection that it shows. The default is the one of
+	// the same name.
+	From string `yaml:"from"`
 }
 
 func (*Field) announced() []string {

@@ -68,16 +68,16 @@ func TestBrokenConfigs(t *testing.T) {
 		{"unknown key of service", "{listen:", "{lisen:",
 			`c.yaml:1: service: there is no key lisen here; did you mean listen? The keys are listen, admin, base, docs, log, log_level, drain_delay, header_timeout, read_timeout, request_timeout, idle_timeout, max_header, max_body, max_import, spool, max_connections, trusted_proxies, key_pepper, cursor_key, instances and cors`},
 		{"unknown key of field", "max: 10", "lenght: 10",
-			`c.yaml:8: collections.things.fields.name: there is no key lenght here; ` + keys + `type, items, required, read_only, min, max, format, enum, precision, scale, derive, references and enforce`},
+			`c.yaml:8: collections.things.fields.name: there is no key lenght here; ` + keys + `type, items, required, read_only, min, max, format, enum, precision, scale, derive, references, enforce, expand and from`},
 		{"unknown key of rule", "read: true", "read: {were: x}",
 			"c.yaml:11: collections.things.access.anonymous.read: there is no key were here; did you mean where? The only one is where\n" +
 				"c.yaml:11: collections.things.access.anonymous.read: where is missing"},
 		{"key twice", "    id: id", "    id: id\n    id: name",
 			`c.yaml:6: collections.things: the key id is given twice; it was first given in line 5`},
-		{"later key", "repository:", "cache: {driver: bigcache}\nrepository:",
-			`c.yaml:2: cache is not available in this version; leave it out`},
-		{"later key of collection", "    id: id", "    id: id\n    view_of: stuff",
-			`c.yaml:6: collections.things: view_of is not available in this version; leave it out`},
+		{"later key", "repository:", "events: {driver: memory}\nrepository:",
+			`c.yaml:2: events is not available in this version; leave it out`},
+		{"later key of collection", "    id: id", "    id: id\n    consent: {}",
+			`c.yaml:6: collections.things: consent is not available in this version; leave it out`},
 		{"later key of field", "max: 10", "personal: true",
 			`c.yaml:8: collections.things.fields.name: personal is not available in this version; leave it out`},
 		{"no repository", "repository: {driver: memory}", "include: []",
@@ -157,7 +157,7 @@ func TestBrokenConfigs(t *testing.T) {
 		{"two documents", "    access: {anonymous: {read: true}}", "---\na: b",
 			`c.yaml:11: a file holds one document; leave out what follows ---`},
 		{"several at once", "name: {type: string, max: 10}", "name: {tipe: string}\n      other: {type: strin}",
-			"c.yaml:8: collections.things.fields.name: there is no key tipe here; did you mean type? The keys are type, items, required, read_only, min, max, format, enum, precision, scale, derive, references and enforce\n" +
+			"c.yaml:8: collections.things.fields.name: there is no key tipe here; did you mean type? The keys are type, items, required, read_only, min, max, format, enum, precision, scale, derive, references, enforce, expand and from\n" +
 				"c.yaml:8: collections.things.fields.name: type is missing\n" +
 				`c.yaml:9: collections.things.fields.other.type: "strin" is not allowed; did you mean string? The allowed values are string, int, float, decimal, bool, time, json, list and bytes`},
 	} {

@@ -186,6 +186,7 @@ func (doc *document) read(drivers []Driver, env environment, secret binding) (*s
 	for i := range s.Collections {
 		s.Collections[i].Value.completeCaching()
 	}
+	s.checkTypes(&found)
 	s.choose(drivers, d)
 	return s, found.err()
 }

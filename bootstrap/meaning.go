@@ -35,6 +35,9 @@ func (s *settings) collections() ([]core.Collection, error) {
 	var served []core.Collection
 	for i := range s.Collections {
 		entry := &s.Collections[i]
+		if entry.Value.ViewOf != "" {
+			continue
+		}
 		path := "collections." + entry.Name
 		if _, twice := compiled[entry.Name]; twice {
 			found.add(entry.file, entry.key, path, "another file has a collection called %s already", entry.Name)
@@ -53,6 +56,7 @@ func (s *settings) collections() ([]core.Collection, error) {
 			Schema: c, Access: compileAccess(entry, c, &found), Cache: caching(entry, c, &found), Deprecated: deprecation(entry, &found),
 		})
 	}
+	served = s.views(served, compiled, &found)
 	for _, entry := range s.Collections {
 		checkReferences(entry, compiled, s.Collections.names(), &found)
 	}
@@ -85,7 +89,7 @@ func (c *Collection) spec(name string) schema.Spec {
 		spec.Fields = append(spec.Fields, schema.FieldSpec{
 			Name: entry.Name, Type: f.Type, Items: f.Items, Required: f.Required, ReadOnly: f.ReadOnly,
 			Min: string(f.Min), Max: string(f.Max), Format: f.Format, Enum: f.Enum, Precision: f.Precision, Scale: f.Scale,
-			Derive: f.Derive, References: f.References, Enforce: f.Enforce,
+			Derive: f.Derive, References: f.References, Enforce: f.Enforce, Expand: f.Expand,
 		})
 	}
 	return spec

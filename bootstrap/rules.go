@@ -51,6 +51,10 @@ func checkReferences(entry Entry[Collection], compiled map[string]*schema.Collec
 			continue
 		}
 		c := compiled[target]
+		if c != nil && c.Base != nil {
+			found.add(entry.file, node, path, "%s is a view, whose records are those of %s; write that", target, c.Base.Name)
+			continue
+		}
 		if c != nil && c.IDField().Type.String() != field.Value.Type {
 			found.add(entry.file, node, path, "the field is of type %s, but the id of %s is of type %s",
 				field.Value.Type, target, c.IDField().Type)
