@@ -138,7 +138,7 @@ var changing = []struct {
 	kind    string
 	pattern *regexp.Regexp
 }{
-	{"rev", regexp.MustCompile(`Etag: "([^".]+)\.`)},
+	{"rev", regexp.MustCompile(`(?:Etag: |"etag":"\\)"([^".]+)\.`)},
 	{"list", regexp.MustCompile(`Etag: (W/"[^"]+")`)},
 	{"cursor", regexp.MustCompile(`\$after=([\w-]+)`)},
 	{"id", regexp.MustCompile(`([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12})`)},

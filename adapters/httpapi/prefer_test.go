@@ -30,6 +30,15 @@ func TestParsePrefer(t *testing.T) {
 		{"guard that is no number", []string{"max-affected=many"}, false, 0, "", "bad-preference"},
 		{"guard below nothing", []string{"max-affected=-1"}, false, 0, "", "bad-preference"},
 		{"a trial that would not be one", []string{"return=minimal, tx=rollback"}, false, -1, "", "unknown-preference"},
+		{"a trial that would not be one, behind its opposite", []string{"tx=commit, tx=rollback"}, false, -1, "", "unknown-preference"},
+		{"to do it, where that goes without saying", []string{"tx=commit"}, false, -1, "", "ok"},
+		{"the same twice, strictly", []string{"handling=strict, return=minimal", "return=minimal"}, true, -1, "handling=strict return=minimal", "ok"},
+		{"contradicting, strictly", []string{"return=minimal, return=representation, handling=strict"}, false, -1, "", "contradicting-preferences"},
+		{"contradicting, leniently", []string{"handling=lenient, return=representation, return=minimal"}, false, -1, "return=representation", "ok"},
+		{"contradicting in a guard, strictly", []string{"handling=strict, max-affected=1, max-affected=2"}, false, -1, "", "contradicting-preferences"},
+		{"strict and lenient", []string{"handling=strict, handling=lenient"}, false, -1, "", "contradicting-preferences"},
+		{"a handling that is none", []string{"handling=rough"}, false, -1, "", "bad-preference"},
+		{"too many", []string{strings.Repeat("a,", 50)}, false, -1, "", "bad-preference"},
 		{"return of something else", []string{"return=all"}, false, -1, "", "bad-preference"},
 	}
 	for _, tt := range tests {
@@ -43,6 +52,42 @@ func TestParsePrefer(t *testing.T) {
 			}
 			if got.minimal != tt.minimal || got.maxAffected != tt.most || strings.Join(got.applied, " ") != tt.applied {
 				t.Errorf("got %+v, want minimal %v, most %d, applied %q", got, tt.minimal, tt.most, tt.applied)
+			}
+		})
+	}
+}
+
+// What only some operations know.
+func TestParsePreferOfWrites(t *testing.T) {
+	for _, tt := range []struct {
+		line               string
+		each, async, trial bool
+		applied, code      string
+	}{
+		{"continue-on-error", true, false, false, "continue-on-error", "ok"},
+		{"continue-on-error=true", true, false, false, "continue-on-error=true", "ok"},
+		{"continue-on-error=false", false, false, false, "continue-on-error=false", "ok"},
+		{"continue-on-error=1", false, false, false, "", "bad-preference"},
+		{"continue-on-error, continue-on-error=false, handling=strict", false, false, false, "", "contradicting-preferences"},
+		{"respond-async", false, true, false, "respond-async", "ok"},
+		{"respond-async=soon", false, false, false, "", "bad-preference"},
+		{"tx=rollback", false, false, true, "tx=rollback", "ok"},
+		{"tx=commit", false, false, false, "tx=commit", "ok"},
+		{"tx=maybe", false, false, false, "", "bad-preference"},
+		{"tx=rollback, tx=commit", false, false, false, "", "contradicting-preferences"},
+		{"tx=commit, tx=rollback", false, false, false, "", "contradicting-preferences"},
+		{"tx=commit, tx=commit", false, false, false, "tx=commit", "ok"},
+	} {
+		t.Run(tt.line, func(t *testing.T) {
+			got, err := parsePrefer([]string{tt.line}, []string{preferContinue, preferAsync, preferTx})
+			if codeOf(err) != tt.code {
+				t.Fatalf("got %v, want %s", err, tt.code)
+			}
+			if err != nil {
+				return
+			}
+			if got.each != tt.each || got.async != tt.async || got.trial != tt.trial || strings.Join(got.applied, " ") != tt.applied {
+				t.Errorf("got %+v", got)
 			}
 		})
 	}
