@@ -52,6 +52,13 @@ func TestAdminReadiness(t *testing.T) {
 			}},
 		},
 		{
+			"what is optional is ill", AdminConfig{Ports: []Port{{"repository", "memory", well}}, Optional: []Port{{"cache", "redis", ill}}}, 200,
+			readyStatus{"ok", []portStatus{
+				{Name: "repository", Driver: "memory", Status: "ok"},
+				{Name: "cache", Driver: "redis", Status: "failing", Error: fault.Unavailable},
+			}},
+		},
+		{
 			"draining", AdminConfig{Ports: []Port{{"repository", "memory", well}}, Ready: ill}, 503,
 			readyStatus{"not ready", []portStatus{{Name: "repository", Driver: "memory", Status: "ok"}}},
 		},

@@ -150,3 +150,35 @@ func TestPool(t *testing.T) {
 		}
 	}
 }
+
+func TestCache(t *testing.T) {
+	o := open(t)
+	looks := func(yield func(collection, state string, n uint64) bool) {
+		_ = yield("products", "hit", 7) && yield("products", "miss", 2) && yield("categories", "fenced", 1)
+	}
+	if err := o.Cache(looks, func() (items, octets int) { return 3, 4096 }); err != nil {
+		t.Fatal(err)
+	}
+	got := samples(t, o)
+	for name, want := range map[string]float64{
+		`portolan_cache_looks_total{collection="products",state="hit"}`:      7,
+		`portolan_cache_looks_total{collection="products",state="miss"}`:     2,
+		`portolan_cache_looks_total{collection="categories",state="fenced"}`: 1,
+		`portolan_cache_items`:  3,
+		`portolan_cache_octets`: 4096,
+	} {
+		if value, ok := got[name]; !ok || value != want {
+			t.Errorf("%s is %v, %t; want %v", name, value, ok, want)
+		}
+	}
+	if err := o.Cache(looks, nil); !errors.Is(err, fault.Invalid) {
+		t.Errorf("a second cache = %v, want a %s", err, fault.Invalid)
+	}
+	other := open(t)
+	if err := other.Cache(looks, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, there := samples(t, other)["portolan_cache_items"]; there {
+		t.Errorf("what is held is told of a cache that does not say")
+	}
+}
