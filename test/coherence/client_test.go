@@ -119,13 +119,16 @@ func (c *client) written(in asked, call int64, w *httptest.ResponseRecorder) {
 	}
 }
 
-// write does one write of the kind.
+// write does one write of the kind, of a number that nobody has written.
 func (c *client) write(what kind) {
-	key := c.dice.IntN(c.keys)
-	in := asked{kind: what, key: key, n: c.number(c.dice.Int64N(shelves), c.dice.Int64N(owners))}
+	c.writeOne(asked{kind: what, key: c.dice.IntN(c.keys), n: c.number(c.dice.Int64N(shelves), c.dice.Int64N(owners))})
+}
+
+func (c *client) writeOne(in asked) {
+	key := in.key
 	target, body := "/v1/items/"+keyName(key), whole(key, in.n)
 	call := c.now()
-	switch what {
+	switch in.kind {
 	case create:
 		c.written(in, call, c.send("admin", http.MethodPost, "/v1/items", body))
 	case put:
@@ -190,7 +193,12 @@ func (c *client) read(what kind) {
 		in.owner = c.dice.Int64N(owners)
 		subject = ownerName(in.owner)
 	}
-	projection := projections[c.dice.IntN(len(projections))]
+	c.readOne(in, subject, projections[c.dice.IntN(len(projections))])
+}
+
+// readOne gets the record as the subject sees it.
+func (c *client) readOne(in asked, subject, projection string) {
+	what := in.kind
 	var header []string
 	met, conditional := c.known[in.key]
 	if conditional = conditional && projection == "" && what == get && c.dice.IntN(3) == 0; conditional {

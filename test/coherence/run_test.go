@@ -19,10 +19,11 @@ type workload struct {
 	each    int // operations of each client
 	keys    int
 	weights map[kind]int
+	check   time.Duration // of one record's history, after which it is not known to be right
 }
 
 // ordinary has everything that clients do, and few records, so that they meet.
-var ordinary = workload{clients: 32, each: 1500, keys: 8, weights: map[kind]int{
+var ordinary = workload{clients: 32, each: 1500, keys: 8, check: 20 * time.Second, weights: map[kind]int{
 	create: 4, put: 4, patch: 4, move: 4, remove: 2, removeBy: 2, load: 1,
 	get: 120, getOwn: 20, listShelf: 40, listAll: 10, listOwn: 10, countAll: 5, countShelf: 10, aggregate: 10,
 }}
@@ -113,7 +114,7 @@ func run(t *testing.T, p parts, w workload, seed uint64) *verdict {
 	clients := make([]*client, w.clients)
 	var all sync.WaitGroup
 	for i := range clients {
-		c := &client{session: s, dice: rand.New(rand.NewPCG(seed, uint64(i))), known: make(map[int]etagged)}
+		c := s.client(seed, i)
 		clients[i] = c
 		all.Go(func() {
 			for range w.each {
@@ -122,9 +123,14 @@ func run(t *testing.T, p parts, w workload, seed uint64) *verdict {
 		})
 	}
 	all.Wait()
-	v := judge(clients, w.keys)
+	v := judge(clients, w)
 	v.seed, v.hits, v.took = seed, s.looks.rate(), time.Since(begun)
 	return v
+}
+
+// client returns a new client, the i-th of those with the seed.
+func (s *session) client(seed uint64, i int) *client {
+	return &client{session: s, dice: rand.New(rand.NewPCG(seed, uint64(i))), known: make(map[int]etagged)}
 }
 
 // choose returns the kind of the next operation.
@@ -162,7 +168,7 @@ func (c *client) do(what kind) {
 }
 
 // judge returns the verdicts on what the clients saw.
-func judge(clients []*client, keys int) *verdict {
+func judge(clients []*client, w workload) *verdict {
 	v := &verdict{done: make(map[kind]int), stale: make(map[kind]int)}
 	var operations []porcupine.Operation
 	for _, c := range clients {
@@ -185,7 +191,7 @@ func judge(clients []*client, keys int) *verdict {
 			v.unknown++
 		}
 	}
-	book := newLedger(keys, operations)
+	book := newLedger(w.keys, operations)
 	for _, c := range clients {
 		for _, p := range c.pages {
 			v.done[p.kind]++
@@ -196,6 +202,6 @@ func judge(clients []*client, keys int) *verdict {
 		}
 	}
 	v.samples = v.samples[:min(len(v.samples), 10)]
-	v.histories = linearizable(operations, 20*time.Second)
+	v.histories = linearizable(operations, w.check)
 	return v
 }

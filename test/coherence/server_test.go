@@ -85,20 +85,23 @@ func newServer(t *testing.T, p parts) *server {
 	return s
 }
 
+var itemsSpec = schema.Spec{Name: "items", ID: "id", Fields: []schema.FieldSpec{
+	{Name: "id", Type: "string", Max: "16"},
+	{Name: "n", Type: "int", Required: true},
+	{Name: "shelf", Type: "int", Required: true},
+	{Name: "owner", Type: "string", Required: true, Max: "16"},
+}}
+
+const shelfField = 2 // its position
+
 // items are what the clients write: each has a number that is written once only,
 // and that says where it stands and whose it is.
 func items(t *testing.T) []core.Collection {
 	everything, own := &policy.RuleSpec{}, &policy.RuleSpec{Where: "owner eq @claims.sub"}
-	c := collection(t, schema.Spec{Name: "items", ID: "id", Fields: []schema.FieldSpec{
-		{Name: "id", Type: "string", Max: "16"},
-		{Name: "n", Type: "int", Required: true},
-		{Name: "shelf", Type: "int", Required: true},
-		{Name: "owner", Type: "string", Required: true, Max: "16"},
-	}},
+	c := collection(t, itemsSpec,
 		policy.GrantSpec{Role: "admin", Read: everything, Create: everything, Update: everything, Delete: everything},
 		policy.GrantSpec{Role: "owner", Read: own})
-	shelf, _ := c.Schema.Position("shelf")
-	c.Cache = core.Caching{Class: core.Strict, Scopes: []int{shelf}}
+	c.Cache = core.Caching{Class: core.Strict, Scopes: []int{shelfField}}
 	return []core.Collection{c}
 }
 
