@@ -25,14 +25,19 @@ func (l *looks) Look(ctx context.Context, key cache.Key) cache.Found {
 	return found
 }
 
-// rate returns which part of the Looks were hits.
-func (l *looks) rate() float64 {
-	var all int64
+// all returns how many Looks there were.
+func (l *looks) all() (n int64) {
 	for i := range l.states {
-		all += l.states[i].Load()
+		n += l.states[i].Load()
 	}
-	return float64(l.states[cache.Hit].Load()) / float64(max(all, 1))
+	return n
 }
+
+// hits returns how many of them were hits.
+func (l *looks) hits() int64 { return l.states[cache.Hit].Load() }
+
+// rate returns which part of them were hits.
+func (l *looks) rate() float64 { return float64(l.hits()) / float64(max(l.all(), 1)) }
 
 // A slow store takes its time before and after it reads and writes, a different
 // one each time, so that whatever may happen in between does.

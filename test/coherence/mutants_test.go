@@ -42,6 +42,8 @@ var (
 	}}
 )
 
+// mutants are what must die here. One more, which takes what is unsettled for
+// settled, dies in [TestUnsettled].
 var mutants = []mutant{
 	{name: "nothing is fenced", cache: unfenced, under: fewRecords, dies: byStale},
 	{name: "the fence begins after the commit", cache: fencedLate, under: fewRecords, dies: byHistory},

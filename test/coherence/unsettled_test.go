@@ -1,6 +1,7 @@
 package coherence_test
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -49,5 +50,24 @@ func TestUnsettled(t *testing.T) {
 				t.Errorf("the history is %s, want %s", v.histories, tt.want)
 			}
 		})
+	}
+}
+
+// losingAnswers is for a store that loses answers to writes of one of the records.
+var losingAnswers = workload{clients: 12, each: 400, keys: 4, check: 20 * time.Second, weights: map[kind]int{put: 2, get: 30}}
+
+// TestLostAnswers has clients whose writes are done, done late, or not at all,
+// while they are told that nobody knows.
+func TestLostAnswers(t *testing.T) {
+	crowded(t)
+	v := run(t, parts{store: inMemory, cache: cachedInMemory, layer: func(s repository.Store) repository.Store {
+		return slow{newLosing(s), 200 * time.Microsecond}
+	}}, losingAnswers, rand.Uint64())
+	t.Log(v)
+	if by := v.killed(); by != "" || v.wrong > 0 {
+		t.Errorf("%s; %d wrong answers: %q", by, v.wrong, v.samples)
+	}
+	if v.unknown < 4 || v.hits < leastHits || v.histories != porcupine.Ok {
+		t.Errorf("the run proves nothing")
 	}
 }

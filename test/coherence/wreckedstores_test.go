@@ -2,7 +2,9 @@ package coherence_test
 
 import (
 	"context"
+	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/portolan-io/portolan/core/fault"
@@ -119,4 +121,30 @@ func (l leaving) Apply(ctx context.Context, batch []repository.Mutation) ([]repo
 	ctx = context.WithoutCancel(ctx)
 	*l.owed = append(*l.owed, func() { _, _ = l.Store.Apply(ctx, batch) })
 	return nil, fault.New(fault.Unavailable, "test.Apply", "the store does not answer")
+}
+
+// A losing store loses some of its answers to writes of the record k0, a few times
+// in all: the write was done, is done a little later, or never.
+type losing struct {
+	repository.Store
+	left *atomic.Int64
+}
+
+func newLosing(s repository.Store) repository.Store {
+	l := losing{s, &atomic.Int64{}}
+	l.left.Store(8) // each makes the checker's work much longer
+	return l
+}
+
+func (l losing) Apply(ctx context.Context, batch []repository.Mutation) ([]repository.Outcome, error) {
+	if len(batch) == 0 || batch[0].ID != record.ID(keyName(0)) || rand.IntN(4) > 0 || l.left.Add(-1) < 0 {
+		return l.Store.Apply(ctx, batch)
+	}
+	switch rand.IntN(4) {
+	case 0:
+		_, _ = l.Store.Apply(ctx, batch)
+	case 1, 2:
+		time.AfterFunc(rand.N(5*lag), func() { _, _ = l.Store.Apply(context.WithoutCancel(ctx), batch) })
+	}
+	return nil, fault.New(fault.Unavailable, "test.Apply", "the answer of the store was lost")
 }
