@@ -35,7 +35,7 @@ func all(role, where string, hide ...string) policy.GrantSpec {
 // catalogue is the catalogue of the documentation: what everybody may read but
 // for two fields, what sellers may write of their own, and one collection that
 // is visible row by row.
-func catalogue(t *testing.T) []core.Collection {
+func catalogue(t testing.TB) []core.Collection {
 	t.Helper()
 	everything, own := &policy.RuleSpec{}, &policy.RuleSpec{Where: "seller eq @claims.sub"}
 	return []core.Collection{
@@ -75,7 +75,7 @@ func catalogue(t *testing.T) []core.Collection {
 	}
 }
 
-func collection(t *testing.T, spec schema.Spec, grants ...policy.GrantSpec) core.Collection {
+func collection(t testing.TB, spec schema.Spec, grants ...policy.GrantSpec) core.Collection {
 	t.Helper()
 	c, err := schema.New(spec)
 	if err != nil {
@@ -89,7 +89,7 @@ func collection(t *testing.T, spec schema.Spec, grants ...policy.GrantSpec) core
 }
 
 // newAPI returns an API over the store with two categories and four products.
-func newAPI(t *testing.T, store repository.Store) *core.API {
+func newAPI(t testing.TB, store repository.Store) *core.API {
 	t.Helper()
 	api, err := core.New(core.Config{Store: store, Collections: catalogue(t), Pepper: secrets.Fixed("pepper"), Now: clock()})
 	if err != nil {
@@ -107,7 +107,7 @@ func newAPI(t *testing.T, store repository.Store) *core.API {
 	return api
 }
 
-func create(t *testing.T, api *core.API, collection string, bodies ...string) []core.Result {
+func create(t testing.TB, api *core.API, collection string, bodies ...string) []core.Result {
 	t.Helper()
 	raw := make([][]byte, len(bodies))
 	for i, body := range bodies {

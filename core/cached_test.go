@@ -34,7 +34,7 @@ func newCache(t testing.TB) cache.Coherent {
 
 // readingThrough returns an API over what the store holds, with the cache, whose
 // products are cached by their category.
-func readingThrough(t *testing.T, store repository.Store, c cache.Coherent, caching core.Caching, now func() time.Time) *core.API {
+func readingThrough(t testing.TB, store repository.Store, c cache.Coherent, caching core.Caching, now func() time.Time) *core.API {
 	t.Helper()
 	collections := catalogue(t)
 	caching.Scopes = []int{4}

@@ -105,7 +105,7 @@ func appendQuoted(dst []byte, text string) []byte {
 // same fields of the same records: collection, fields, and the canonical text
 // of the filter. Needs are no part of it.
 func (v View) Canonical() string {
-	return string(v.appendCanonical(nil, ""))
+	return string(v.appendCanonical(make([]byte, 0, canonicalRoom), nil))
 }
 
 // Names returns the names under which rows encode the view's Fields.
@@ -141,27 +141,33 @@ func (a Aggregation) Canonical() string {
 // no part of it, so that all pages of a query share it; nor are Needs, Keep
 // and Scan.
 func (q Query) Canonical() string {
-	order := "&$orderby="
-	for i, key := range q.Order {
-		if i > 0 {
-			order += ","
-		}
-		order += q.Collection.Fields[key.Field].Name
-		if key.Desc {
-			order += " desc"
-		}
-	}
-	return string(q.appendCanonical(nil, order))
+	return string(q.appendCanonical(make([]byte, 0, canonicalRoom), q.Order))
 }
+
+// canonicalRoom is as long as most canonical texts are at most.
+const canonicalRoom = 256
 
 // appendCanonical puts what may hold any character, the filter, last: names
 // hold none of the separators.
-func (v View) appendCanonical(dst []byte, order string) []byte {
-	dst = append(dst, v.Collection.Name+"?$select="...)
-	dst = append(dst, strings.Join(v.Collection.Names(v.Fields), ",")...)
+func (v View) appendCanonical(dst []byte, order []Key) []byte {
+	dst = append(append(dst, v.Collection.Name...), "?$select="...)
+	for i, position := range v.Fields {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, v.Collection.Fields[position].Name...)
+	}
 	if v.As != nil {
 		dst = append(dst, "&as="+strings.Join(v.As, ",")...)
 	}
-	dst = append(dst, order+"&$filter="...)
+	separator := "&$orderby="
+	for _, key := range order {
+		dst = append(append(dst, separator...), v.Collection.Fields[key.Field].Name...)
+		if key.Desc {
+			dst = append(dst, " desc"...)
+		}
+		separator = ","
+	}
+	dst = append(dst, "&$filter="...)
 	return appendExpr(dst, v.Filter.Normal(), v.Collection)
 }
