@@ -11,6 +11,7 @@ import (
 	"github.com/portolan-io/portolan/core/policy"
 	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/record"
+	"github.com/portolan-io/portolan/ports/cache"
 	"github.com/portolan-io/portolan/ports/repository"
 )
 
@@ -28,8 +29,9 @@ type relation struct {
 
 // An expansion is a relation as one caller asks for it.
 type expansion struct {
-	field int        // position of the reference in the collection that is stored
-	key   []byte     // what stands before the related record: ,"category":
+	field int    // position of the reference in the collection that is stored
+	key   []byte // what stands before the related record: ,"category":
+	to    *collection
 	view  query.View // of the related records, as far as the caller may read them
 	known map[record.ID][]byte
 }
@@ -56,7 +58,8 @@ func (c *collection) relatedFor(who policy.Principal, right policy.Right) (names
 		found = append(found, expansion{
 			field: c.position(r.field),
 			key:   append(record.AppendString([]byte{','}, name), ':'),
-			view:  r.to.shownAs(query.View{Collection: r.to.Collection, Filter: read.Where, Fields: r.to.visible(read)}),
+			to:    r.to,
+			view:  query.View{Collection: r.to.Collection, Filter: read.Where, Fields: r.to.visible(read)},
 		})
 	}
 	return names, found
@@ -184,7 +187,7 @@ func (a *API) expand(ctx context.Context, rows []record.Row, wanted []expansion)
 	return len(rows), nil
 }
 
-// relatedTo reads what the i-th reference of each row names, unless it is known.
+// relatedTo finds what the i-th reference of each row names, unless it is known.
 func (a *API) relatedTo(ctx context.Context, rows []record.Row, i int, e *expansion) error {
 	if e.known == nil {
 		e.known = make(map[record.ID][]byte, len(rows))
@@ -201,14 +204,69 @@ func (a *API) relatedTo(ctx context.Context, rows []record.Row, i int, e *expans
 			ids = append(ids, id)
 		}
 	}
-	if len(ids) == 0 {
+	return a.related(ctx, e, ids)
+}
+
+// A wanting is an id whose record has to be read, and where it is kept then.
+type wanting struct {
+	key   cache.Key
+	lease cache.Lease // empty: nowhere
+}
+
+// related makes the records with the ids known, those that the caller may read:
+// from their own entries in the cache, as far as these are right, and the others
+// from the store at once.
+func (a *API) related(ctx context.Context, e *expansion, ids []record.ID) error {
+	var missing []record.ID
+	var wanted []wanting
+	for _, id := range ids {
+		got, want, hit := a.lookRelated(ctx, e, id)
+		switch {
+		case hit && got.absent:
+			continue
+		case hit:
+			e.known[id] = got.body
+			continue
+		}
+		missing, wanted = append(missing, id), append(wanted, want)
+	}
+	if len(missing) == 0 {
 		return nil
 	}
-	found, err := a.store.Get(ctx, e.view, ids)
-	for _, row := range found {
-		e.known[row.ID] = row.JSON
+	began := a.now()
+	found, err := a.store.Get(ctx, e.view, missing)
+	if err != nil {
+		return err
 	}
-	return err
+	for i, id := range missing { // rows come in the order of ids
+		got := answer{absent: true}
+		if len(found) > 0 && found[0].ID == id {
+			row := found[0]
+			found = found[1:]
+			e.known[id] = row.JSON
+			got = answer{tag: string(row.Revision), more: variant(e.view.Names()), body: row.JSON}
+		}
+		if wanted[i].lease != "" {
+			a.keep(ctx, e.to, wanted[i].key, wanted[i].lease, got, began)
+		}
+	}
+	return nil
+}
+
+// lookRelated looks for one record in the cache, where Get keeps it too.
+func (a *API) lookRelated(ctx context.Context, e *expansion, id record.ID) (got answer, want wanting, hit bool) {
+	if a.cache == nil || e.to.caching.Class == Uncached {
+		return got, want, false
+	}
+	want.key = e.to.recordKey(e.view, id)
+	found := a.cache.Look(ctx, want.key)
+	switch found.State {
+	case cache.Hit:
+		got, hit = a.decode(e.to, found.Value)
+	case cache.Miss:
+		want.lease = found.Lease
+	}
+	return got, want, hit
 }
 
 // withRelated returns the JSON of the row with what it refers to behind its fields.

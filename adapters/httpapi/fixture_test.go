@@ -43,7 +43,7 @@ func collections(t testing.TB) []core.Collection {
 	own := &policy.RuleSpec{Where: "seller eq @claims.sub"}
 	owned := &policy.RuleSpec{Where: "owner eq @claims.sub"}
 	admin := policy.GrantSpec{Role: "admin", Read: everything, Create: everything, Update: everything, Delete: everything}
-	return []core.Collection{
+	all := []core.Collection{
 		collection(t, schema.Spec{Name: "categories", ID: "id", Fields: []schema.FieldSpec{
 			{Name: "id", Type: "int"},
 			{Name: "name", Type: "string", Required: true, Max: "200"},
@@ -68,6 +68,26 @@ func collections(t testing.TB) []core.Collection {
 			{Name: "name", Type: "string", Max: "64"},
 		}}, admin),
 	}
+	return append(all, wares(t, all[1].Schema))
+}
+
+// wares are the products in another shape, of which anybody sees the cheap ones.
+func wares(t testing.TB, products *schema.Collection) core.Collection {
+	t.Helper()
+	view, err := products.View(schema.ViewSpec{Name: "wares", Fields: []schema.ViewField{
+		{Name: "id", From: "asin"}, {Name: "name", From: "title"}, {Name: "price"}, {Name: "kind", From: "category_id", Expand: "category"}, {Name: "cost"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	access, err := policy.Compile(view, []policy.GrantSpec{
+		{Role: policy.Anonymous, Read: &policy.RuleSpec{Where: "price lt 20"}, Hide: []string{"cost"}},
+		{Role: "admin", Read: &policy.RuleSpec{}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return core.Collection{Schema: view, Access: access}
 }
 
 func collection(t testing.TB, spec schema.Spec, grants ...policy.GrantSpec) core.Collection {

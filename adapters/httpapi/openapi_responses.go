@@ -108,12 +108,14 @@ func (d *documenter) problemSchema() object {
 // pageAnswer returns the response of one page of a list.
 func (c *documented) pageAnswer(more object) object {
 	var example object
-	record := c.example(func(i int) bool { return c.sees(policy.Read, i) })
+	shown := func(i int) bool { return c.sees(policy.Read, i) }
+	record := c.example(shown)
+	csv, line := c.recordLines(shown)
 	example = object{{"value", array{record}}, {"nextLink", c.base + "/" + c.Name + "?$after=opaque"}, {"count", 248}}
 	return object{
 		{"description", "A page of records."},
 		{"headers", append(c.headersOf("Link", "Cache-Status"), more...)},
-		{"content", object{{typeJSON, object{{"schema", c.pageSchema()}, {"example", example}}}}},
+		{"content", withLines(object{{typeJSON, object{{"schema", c.pageSchema()}, {"example", example}}}}, "One record a line.", csv, line)},
 	}
 }
 

@@ -130,12 +130,12 @@ func TestDocumentTellsWhatTheCallerMayDo(t *testing.T) {
 		role string
 		want []string
 	}{
-		{policy.Anonymous, []string{"get", "list", "query"}},
-		{"maker", []string{"create", "get", "list", "query", "replace"}},
-		{"mender", []string{"get", "list", "patch", "query", "replace"}},
-		{"unfit", []string{"get", "list", "patch", "query", "replace"}},
-		{"unable", []string{"delete", "deleteMany", "get", "list", "query"}},
-		{"admin", []string{"create", "delete", "deleteMany", "get", "import", "list", "patch", "query", "replace"}},
+		{policy.Anonymous, []string{"aggregate", "get", "list", "query"}},
+		{"maker", []string{"aggregate", "create", "get", "list", "query", "replace"}},
+		{"mender", []string{"aggregate", "get", "list", "patch", "query", "replace"}},
+		{"unfit", []string{"aggregate", "get", "list", "patch", "query", "replace"}},
+		{"unable", []string{"aggregate", "delete", "deleteMany", "get", "list", "query"}},
+		{"admin", []string{"aggregate", "create", "delete", "deleteMany", "get", "import", "list", "patch", "query", "replace"}},
 	} {
 		t.Run(tt.role, func(t *testing.T) {
 			d := parse(t, documentOf(t, tt.role, gadgets(t)))
@@ -208,7 +208,7 @@ func TestDocumentProperties(t *testing.T) {
 func TestDocumentSecurity(t *testing.T) {
 	for _, op := range parse(t, documentOf(t, "admin", gadgets(t))).operations() {
 		open := slices.ContainsFunc(op.Security, func(needs map[string][]string) bool { return len(needs) == 0 })
-		want := slices.Contains([]string{"gadgets.list", "gadgets.get", "gadgets.query"}, op.ID)
+		want := slices.Contains([]string{"gadgets.list", "gadgets.get", "gadgets.query", "gadgets.aggregate"}, op.ID)
 		if open != want || len(op.Security) < 2 {
 			t.Errorf("%s has the security %v, want without a credential: %t", op.ID, op.Security, want)
 		}
