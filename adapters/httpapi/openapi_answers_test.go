@@ -57,7 +57,7 @@ func documentedRequests() []documentedRequest {
 		{"create what breaks rules", "ada", "POST", list, list, `{"asin":"B015","price":-1}`, asJSON, 400},
 		{"create another's", "acme", "POST", list, list, `{"asin":"B015","title":"New","category_id":1,"seller":"bolt"}`, asJSON, 403},
 		{"create too much", "ada", "POST", list, list, `[` + strings.Repeat(`{},`, 200) + `{}]`, asJSON, 413},
-		{"create what is right", "ada", "POST", list, list, `[{"asin":"B017","title":"New","category_id":1},{"asin":"B017"},{"asin":"B018","title":"x","category_id":999}]`,
+		{"create what is right", "ada", "POST", list, list, `[{"asin":"B017","title":"New","category_id":1},{"asin":"B017","title":"x","category_id":1},{"asin":"B018","title":"x","category_id":999}]`,
 			with("Prefer", "continue-on-error"), 207},
 		{"create what is right, silently", "ada", "POST", list, list, `[{"asin":"B019","title":"New","category_id":1},{"asin":"B010","title":"New","category_id":1}]`,
 			with("Prefer", "continue-on-error, return=minimal", "Idempotency-Key", "c"), 207},

@@ -34,13 +34,13 @@ func (c *documented) importOperation() object {
 			{typeCSV, rows("Rows of CSV (RFC 4180) behind a header with the names of fields.", c.IDField().Name+"\n1\n")},
 			{typeNDJSON, rows("One record a line, each as a JSON object.", string(line)+"\n")},
 		}}}},
-		{"responses", c.answers(object{
+		{"responses", c.answers(c.repeatable(object{
 			{"202", object{
 				{"description", "The rows are here, and will be imported."},
 				{"headers", c.headersOf("Location", "Preference-Applied")},
 				{"content", object{{typeJSON, object{{"schema", c.jobSchema()}}}}},
 			}},
-		}, append(bodyStatuses, http.StatusConflict, http.StatusUnprocessableEntity)...)},
+		}), append(bodyStatuses, http.StatusConflict, http.StatusUnprocessableEntity)...)},
 	})
 }
 

@@ -120,15 +120,15 @@ func (c *documented) deleteManyOperation() object {
 	}
 	return c.operation("post", "deleteMany", "Delete records of "+c.Name, []policy.Action{policy.Delete, policy.Read}, object{
 		{"description", "Deletes all records that match and that you may delete, or none of them."},
-		{"parameters", array{c.preferMostParameter()}},
+		{"parameters", array{c.idempotencyParameter(), c.preferMostParameter()}},
 		{"requestBody", jsonBody(body, object{{"filter", c.filterExample()}})},
-		{"responses", c.answers(object{
+		{"responses", c.answers(c.repeatable(object{
 			{"200", object{
 				{"description", "How many records were deleted."},
 				{"headers", c.headersOf("Preference-Applied")},
 				{"content", object{{typeJSON, object{{"schema", deleted}, {"example", object{{"deleted", 3}}}}}}},
 			}},
-		}, append(bodyStatuses, http.StatusConflict, http.StatusUnprocessableEntity)...)},
+		}), append(bodyStatuses, http.StatusConflict, http.StatusUnprocessableEntity)...)},
 	})
 }
 
@@ -156,14 +156,15 @@ func (c *documented) createOperation() object {
 	csv, line := c.recordLines(func(i int) bool { return c.writes(policy.Create, i) })
 	return c.operation("post", "create", "Create records of "+c.Name, []policy.Action{policy.Create}, object{
 		{"description", "Stores one record, or all of an array, of lines of NDJSON or of rows of CSV, or none of them."},
-		{"parameters", array{c.preferReturnParameter()}},
+		{"parameters", array{c.idempotencyParameter(), c.preferCreateParameter()}},
 		{"requestBody", object{{"required", true}, {"content", inLinesToo(object{
 			{typeJSON, object{
 				{"schema", object{{"oneOf", array{input, list}}}},
 				{"examples", object{{"one", object{{"value", one}}}, {"several", object{{"value", array{one}}}}}},
 			}},
 		}, csv, line)}}},
-		{"responses", c.answers(c.createdAnswers(), append(bodyStatuses, http.StatusConflict)...)},
+		{"responses", c.answers(c.repeatable(c.createdAnswers().with("207", c.reportAnswer())),
+			append(bodyStatuses, http.StatusConflict, http.StatusUnprocessableEntity)...)},
 	})
 }
 
@@ -198,9 +199,10 @@ func (c *documented) patchOperation() object {
 		"What is to change of a record of "+c.Name+" (RFC 7396): null removes a value, what is left out stays.")}}
 	return c.operation("patch", "patch", "Change one record of "+c.Name, []policy.Action{policy.Update}, object{
 		{"description", "Merges the patch into the record."},
-		{"parameters", array{c.ifMatch(), c.preferReturnParameter()}},
+		{"parameters", array{c.ifMatch(), c.idempotencyParameter(), c.preferReturnParameter()}},
 		{"requestBody", object{{"required", true}, {"content", object{{typePatch, input}, {typeJSON, input}}}}},
-		{"responses", c.answers(c.changedAnswers(), append(bodyStatuses, http.StatusConflict, http.StatusPreconditionFailed)...)},
+		{"responses", c.answers(c.repeatable(c.changedAnswers()),
+			append(bodyStatuses, http.StatusConflict, http.StatusPreconditionFailed, http.StatusUnprocessableEntity)...)},
 	})
 }
 
@@ -210,9 +212,9 @@ func (c *documented) deleteOperation() object {
 	}
 	return c.operation("delete", "delete", "Delete one record of "+c.Name, []policy.Action{policy.Delete}, object{
 		{"description", "Deletes the record. One that other records refer to stays, where the collection says so."},
-		{"parameters", array{c.ifMatch()}},
+		{"parameters", array{c.ifMatch(), c.preferTxParameter()}},
 		{"responses", c.answers(object{
-			{"204", object{{"description", "The record is gone."}, {"headers", c.headersOf()}}},
+			{"204", object{{"description", "The record is gone."}, {"headers", c.headersOf("Preference-Applied")}}},
 		}, http.StatusConflict, http.StatusPreconditionFailed)},
 	})
 }

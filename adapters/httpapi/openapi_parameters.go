@@ -122,32 +122,5 @@ func (c *documented) ifAbsent() object {
 	})
 }
 
-// preferReturnParameter returns the preference for what a write answers.
-func (d *documenter) preferReturnParameter() object {
-	return d.parameter("PreferReturn", object{
-		{"name", "Prefer"}, {"in", "header"},
-		{"description", "return=minimal answers without the record, return=representation (the default) with it. handling=strict refuses preferences that are not known (RFC 7240)."},
-		{"schema", object{{"type", "string"}}},
-	})
-}
-
-// preferMostParameter returns the preference that guards $delete.
-func (d *documenter) preferMostParameter() object {
-	return d.parameter("PreferMaxAffected", object{
-		{"name", "Prefer"}, {"in", "header"},
-		{"description", "max-affected=n deletes nothing if more than n records match; the answer is 422 then."},
-		{"schema", object{{"type", "string"}}},
-	})
-}
-
-// idempotencyParameter returns the key under which a write has one effect.
-func (d *documenter) idempotencyParameter() object {
-	return d.parameter("IdempotencyKey", object{
-		{"name", headerIdempotencyKey}, {"in", "header"},
-		{"description", "What you call this request. Repeated with the same key within a day it does nothing, and answers what it answered first; another request with the same key is answered 422."},
-		{"schema", object{{"type", "string"}, {"minLength", 1}, {"maxLength", maxIdempotencyKey + 2}}}, // with its quotes
-	})
-}
-
 // exampleTag is the entity tag of a record.
 const exampleTag = `"01j9zq3v.1k3f9x2"`

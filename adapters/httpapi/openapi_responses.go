@@ -58,7 +58,7 @@ func (d *documenter) problemAnswer(status int) object {
 		switch status {
 		case http.StatusUnauthorized:
 			headers = append(headers, "WWW-Authenticate")
-		case http.StatusServiceUnavailable:
+		case http.StatusConflict, http.StatusServiceUnavailable:
 			headers = append(headers, "Retry-After")
 		}
 		return object{
@@ -232,7 +232,7 @@ var responseHeaders = map[string]object{
 	"X-Request-Id":       responseHeader("Names the request in the log of the server; the one that was sent, if it was fit.", "3Q7ZKXV5BHW2M6TD4RJN8PYCAE"),
 	"Cache-Control":      responseHeader("Who may keep the answer.", "private, no-cache"),
 	"Vary":               responseHeader("What of the request the answer depends on.", vary),
-	"ETag":               responseHeader("The entity tag of the record: its revision, a dot, and what of it is shown. There is none without a record.", exampleTag),
+	"ETag":               responseHeader("The entity tag of the record: its revision, a dot, and what of it is shown. There is none without a record that is stored.", exampleTag),
 	"WeakETag":           responseHeader("The weak entity tag of the page.", `W/"mXk3Tn1v8eQ2aZ0b"`),
 	"Link":               responseHeader(`The address of the next page, with rel="next" (RFC 8288), unless this is the last.`, `</v1/things?$after=opaque>; rel="next"`),
 	"Location":           responseHeader("The address of the record that was created.", "/v1/things/7"),
@@ -241,6 +241,6 @@ var responseHeaders = map[string]object{
 		"The detail is how old answers of the collection may be.", "Portolan; hit; detail=strict"),
 	"Deprecation":      responseHeader("Since when the collection is deprecated, or from when on (RFC 9745): @ and seconds since 1970.", "@1769817600"),
 	"Sunset":           responseHeader("When the collection may be gone (RFC 8594).", "Tue, 30 Jun 2026 10:00:00 GMT"),
-	"Retry-After":      responseHeader("After how many seconds to try again.", "1"),
+	"Retry-After":      responseHeader("After how many seconds to try again, if that may help.", "1"),
 	"WWW-Authenticate": responseHeader("How to say who asks.", `Bearer realm="portolan"`),
 }
