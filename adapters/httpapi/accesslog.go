@@ -2,37 +2,34 @@ package httpapi
 
 import (
 	"context"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/hex"
 	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/portolan-io/portolan/core/fault"
-	"github.com/portolan-io/portolan/core/policy"
 )
 
 // An accessLog writes one record for each exchange. No record holds a query, a
 // header but the request's id, a body, an id of a record or a sentence of an
 // error: these are the caller's, and may be personal or secret.
 type accessLog struct {
-	log     *slog.Logger
-	key     []byte // of the pseudonyms
+	log     slog.Handler
+	names   *pseudonyms
 	traceID func(context.Context) string
 	level   slog.Level // of what went well
 }
 
 func newAccessLog(cfg Config) accessLog {
-	l := accessLog{log: cfg.Log, key: cfg.LogKey, traceID: cfg.TraceID}
-	if l.log == nil {
-		l.log = slog.Default()
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
 	}
-	if len(l.key) == 0 {
-		l.key = make([]byte, sha256.Size)
-		rand.Read(l.key) // never fails
+	if len(cfg.LogKey) == 0 {
+		cfg.LogKey = make([]byte, sha256.Size)
+		rand.Read(cfg.LogKey) // never fails
 	}
+	l := accessLog{log: cfg.Log.Handler(), names: newPseudonyms(cfg.LogKey), traceID: cfg.TraceID}
 	if l.traceID == nil {
 		l.traceID = func(context.Context) string { return "" }
 	}
@@ -46,22 +43,24 @@ func (l accessLog) write(x *exchange, err error) {
 	if !l.log.Enabled(ctx, level) {
 		return
 	}
-	attrs := append(make([]slog.Attr, 0, 12),
+	now := time.Now()
+	var room [12]slog.Attr
+	attrs := append(room[:0],
 		slog.String("method", methodLabel(x.r.Method)),
 		slog.String("route", x.template()),
 		slog.Int("status", x.status),
 		slog.Int64("bytes", x.bytes),
-		slog.Float64("duration_ms", float64(time.Since(x.begun).Microseconds())/1000),
+		slog.Float64("duration_ms", float64(now.Sub(x.begun).Microseconds())/1000),
 		slog.String("request_id", x.id),
 	)
-	if collection := x.op().Collection; collection != "" {
-		attrs = append(attrs, slog.String("collection", collection))
+	if x.site.collections[x.collection] {
+		attrs = append(attrs, slog.String("collection", x.collection))
 	}
 	if trace := l.traceID(ctx); trace != "" {
 		attrs = append(attrs, slog.String("trace_id", trace))
 	}
 	if x.who.Known() {
-		attrs = append(attrs, slog.Any("principal", principalName{l.key, x.who}))
+		attrs = append(attrs, slog.String("principal", l.names.of(x.who)))
 	}
 	if err != nil {
 		f := fault.Of(err)
@@ -73,7 +72,9 @@ func (l accessLog) write(x *exchange, err error) {
 			}
 		}
 	}
-	l.log.LogAttrs(ctx, level, "request", attrs...)
+	line := slog.NewRecord(now, level, "request", 0) // where in the source it was written says nothing
+	line.AddAttrs(attrs...)
+	_ = l.log.Handle(ctx, line) // a log that cannot be written must not end what it tells of
 }
 
 // levelOf returns how loud an answer is: what the operator must mend is an error,
@@ -90,20 +91,4 @@ func (l accessLog) levelOf(x *exchange) slog.Level {
 		return slog.LevelWarn
 	}
 	return l.level
-}
-
-// A principalName is what the log calls a principal: a pseudonym, the same for
-// all its requests, that names it only to who has the key and knows it.
-type principalName struct {
-	key []byte
-	who policy.Principal
-}
-
-// LogValue returns the pseudonym.
-func (n principalName) LogValue() slog.Value {
-	h := hmac.New(sha256.New, n.key)
-	h.Write([]byte(n.who.Issuer))
-	h.Write([]byte{0})
-	h.Write([]byte(n.who.Subject))
-	return slog.StringValue(hex.EncodeToString(h.Sum(nil)[:8]))
 }

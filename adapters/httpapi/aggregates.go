@@ -6,7 +6,7 @@ import "github.com/portolan-io/portolan/core"
 // on one page.
 func (s *server) aggregate(x *exchange) error {
 	apply, _ := x.query.get("$apply")
-	page, err := s.api.Aggregate(x.r.Context(), x.who, x.vars["collection"], core.AggregateRequest{Apply: apply, Format: x.as.format})
+	page, err := s.api.Aggregate(x.r.Context(), x.who, x.collection, core.AggregateRequest{Apply: apply, Format: x.as.format})
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ const (
 // nothing from who may not do that anyway, and never more than the limit.
 func (s *server) body(x *exchange, action policy.Action, types ...string) (mediaType string, body []byte, err error) {
 	const op = "httpapi.body"
-	if err := s.api.May(x.r.Context(), x.who, x.vars["collection"], action); err != nil {
+	if err := s.api.May(x.r.Context(), x.who, x.collection, action); err != nil {
 		return "", nil, err
 	}
 	mediaType, err = mediaTypeOf(x.r.Header["Content-Type"], types)

@@ -22,12 +22,13 @@ type exchange struct {
 	id    string
 	path  string // as it was sent, for the problem's instance
 
-	resource *resource         // nil if no resource has the path
-	vars     map[string]string // the variables of its template, decoded
-	query    options
-	prefer   preferences
-	who      policy.Principal
-	as       *representation // of records, in operations that answer with these
+	resource   *resource // nil if no resource has the path
+	collection string    // that the path names, decoded; empty if its template names none
+	key        string    // the {id} of the path, decoded; empty if its template has none
+	query      options
+	prefer     preferences
+	who        policy.Principal
+	as         *representation // of records, in operations that answer with these
 
 	manners   *manners   // of the collection, or nil
 	accepted  acceptance // see takes
@@ -37,10 +38,25 @@ type exchange struct {
 	status int // 0 until the answer begins
 	bytes  int64
 	torn   bool // the answer broke off
+
+	values [4][1]string // of the header, so that the usual ones need no memory of their own
+	used   int          // of values
 }
 
 // Header returns the header of the answer.
 func (x *exchange) Header() http.Header { return x.w.Header() }
+
+// set sets a field of the header, whose name is in its canonical form.
+func (x *exchange) set(name, value string) {
+	if x.used == len(x.values) {
+		x.Header()[name] = []string{value}
+		return
+	}
+	field := &x.values[x.used]
+	x.used++
+	field[0] = value
+	x.Header()[name] = field[:]
+}
 
 // WriteHeader begins the answer. A second one is ignored; informational ones
 // may come before.
@@ -74,10 +90,12 @@ func (x *exchange) Unwrap() http.ResponseWriter { return x.w }
 // whatever the request's path is.
 func (x *exchange) template() string {
 	if x.resource == nil {
-		return "unknown"
+		return unknownTemplate
 	}
 	return x.resource.template
 }
+
+const unknownTemplate = "unknown"
 
 // The media types of answers, as Accept knows them and as they are sent.
 const (
@@ -93,13 +111,12 @@ func (x *exchange) send(status int, mediaType string, body ...[]byte) {
 	for _, piece := range body {
 		size += len(piece)
 	}
-	h := x.Header()
-	h.Set("Content-Type", mediaType)
+	x.set("Content-Type", mediaType)
 	if c := x.coding(mediaType, size); c != identity {
 		x.sendCoded(c, status, body)
 		return
 	}
-	h.Set("Content-Length", strconv.Itoa(size))
+	x.set("Content-Length", strconv.Itoa(size))
 	x.WriteHeader(status)
 	for _, piece := range body {
 		if _, err := x.Write(piece); err != nil {
@@ -121,11 +138,11 @@ func (x *exchange) sendTagged(tag, mediaType string, body ...[]byte) error {
 		return err
 	}
 	if same {
-		x.Header().Set("ETag", coded)
+		x.set("Etag", coded)
 		x.sendEmpty(http.StatusNotModified)
 		return nil
 	}
-	x.Header().Set("ETag", tag)
+	x.set("Etag", tag)
 	x.send(http.StatusOK, mediaType, body...)
 	return nil
 }
@@ -183,7 +200,7 @@ const vary = "Accept, Accept-Encoding, Authorization, X-API-Key"
 func (x *exchange) guard() {
 	h := x.Header()
 	maps.Copy(h, guards)
-	h["X-Request-Id"] = []string{x.id}
+	x.set("X-Request-Id", x.id)
 	if x.site.trusted.secure(x.r) {
 		h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 	}

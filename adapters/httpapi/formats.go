@@ -75,7 +75,7 @@ var typesCreated = append([]string{typeJSON, typeCSV}, typesNDJSON...)
 func (s *server) records(x *exchange, mediaType string, body []byte) (records [][]byte, lines []int64, single bool, err error) {
 	switch {
 	case mediaType == typeCSV:
-		objects, err := s.api.Objects(x.r.Context(), x.who, x.vars["collection"], body)
+		objects, err := s.api.Objects(x.r.Context(), x.who, x.collection, body)
 		for _, object := range objects {
 			records, lines = append(records, object.JSON), append(lines, object.Line)
 		}

@@ -63,7 +63,7 @@ func (s *server) receive(x *exchange) (_ *core.Upload, mediaType string, err err
 	if _, err := idempotencyKey(x.r.Header[headerIdempotencyKey]); err != nil {
 		return nil, "", err
 	}
-	if err := s.api.MayImport(x.r.Context(), x.who, x.vars["collection"]); err != nil {
+	if err := s.api.MayImport(x.r.Context(), x.who, x.collection); err != nil {
 		return nil, "", err
 	}
 	mediaType, err = mediaTypeOf(x.r.Header["Content-Type"], []string{typeCSV, typeNDJSON})
@@ -80,7 +80,7 @@ func (s *server) receive(x *exchange) (_ *core.Upload, mediaType string, err err
 		s.readPast(x)
 		return nil, "", s.overlong()
 	}
-	up, err := s.uploads.Receive(x.r.Context(), x.who, x.vars["collection"], importFormats[mediaType])
+	up, err := s.uploads.Receive(x.r.Context(), x.who, x.collection, importFormats[mediaType])
 	if err != nil {
 		return nil, "", err
 	}

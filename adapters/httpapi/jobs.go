@@ -10,7 +10,7 @@ import (
 // job answers GET of a job with how far it is.
 func (s *server) job(x *exchange) error {
 	x.Header().Set("Cache-Control", noStore)
-	job, err := s.api.Job(x.r.Context(), x.who, x.vars["id"])
+	job, err := s.api.Job(x.r.Context(), x.who, x.key)
 	if err != nil {
 		return err
 	}

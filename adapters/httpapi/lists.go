@@ -18,7 +18,7 @@ func (s *server) list(x *exchange) error {
 	if err := x.represented(&req); err != nil {
 		return err
 	}
-	page, err := s.api.List(x.r.Context(), x.who, x.vars["collection"], req)
+	page, err := s.api.List(x.r.Context(), x.who, x.collection, req)
 	if err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func (s *server) listByBody(x *exchange) error {
 	if err := x.represented(&req); err != nil {
 		return err
 	}
-	page, err := s.api.List(x.r.Context(), x.who, x.vars["collection"], req)
+	page, err := s.api.List(x.r.Context(), x.who, x.collection, req)
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (s *server) deleteMany(x *exchange) error {
 		return err
 	}
 	return x.write(x.how(core.Condition{}), once, func(how core.How) (core.Written, error) {
-		return s.api.DeleteMany(x.r.Context(), x.who, x.vars["collection"], req, most, how)
+		return s.api.DeleteMany(x.r.Context(), x.who, x.collection, req, most, how)
 	}, func(w core.Written) reply {
 		deleted := append(strconv.AppendInt([]byte(`{"deleted":`), int64(w.Deleted), 10), '}')
 		return reply{status: http.StatusOK, applied: x.applied(), mediaType: sentJSON, body: [][]byte{deleted}}

@@ -15,7 +15,7 @@ import (
 func (s *server) get(x *exchange) error {
 	selection, _ := x.query.get("$select")
 	expansion, _ := x.query.get("$expand")
-	result, err := s.api.Get(x.r.Context(), x.who, x.vars["collection"], x.vars["id"], core.GetRequest{Select: selection, Expand: expansion})
+	result, err := s.api.Get(x.r.Context(), x.who, x.collection, x.key, core.GetRequest{Select: selection, Expand: expansion})
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (s *server) create(x *exchange) error {
 	how := x.how(core.Condition{})
 	how.Each = how.Each && !single // one record has no others to go on with
 	return x.write(how, once, func(how core.How) (core.Written, error) {
-		written, err := s.api.Create(x.r.Context(), x.who, x.vars["collection"], bodies, how)
+		written, err := s.api.Create(x.r.Context(), x.who, x.collection, bodies, how)
 		return written, inLines(err, lines)
 	}, func(w core.Written) reply {
 		switch {
@@ -120,7 +120,7 @@ func (s *server) replace(x *exchange) error {
 		return err
 	}
 	return x.write(x.how(cond), nil, func(how core.How) (core.Written, error) {
-		return s.api.Replace(x.r.Context(), x.who, x.vars["collection"], x.vars["id"], body, how)
+		return s.api.Replace(x.r.Context(), x.who, x.collection, x.key, body, how)
 	}, func(w core.Written) reply {
 		if !w.Created {
 			return x.changed(w.Result)
@@ -149,7 +149,7 @@ func (s *server) patch(x *exchange) error {
 		return err
 	}
 	return x.write(x.how(cond), once, func(how core.How) (core.Written, error) {
-		return s.api.Patch(x.r.Context(), x.who, x.vars["collection"], x.vars["id"], body, how)
+		return s.api.Patch(x.r.Context(), x.who, x.collection, x.key, body, how)
 	}, func(w core.Written) reply { return x.changed(w.Result) })
 }
 
@@ -160,7 +160,7 @@ func (s *server) remove(x *exchange) error {
 		return err
 	}
 	return x.write(x.how(cond), nil, func(how core.How) (core.Written, error) {
-		return core.Written{}, s.api.Delete(x.r.Context(), x.who, x.vars["collection"], x.vars["id"], how)
+		return core.Written{}, s.api.Delete(x.r.Context(), x.who, x.collection, x.key, how)
 	}, func(core.Written) reply { return reply{status: http.StatusNoContent, applied: x.applied()} })
 }
 

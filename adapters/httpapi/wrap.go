@@ -21,8 +21,12 @@ import (
 type site struct {
 	router      *mux.Router
 	resources   map[string]*resource
+	names       map[name]string // of operations
 	collections map[string]bool // the names that metrics may have as labels
 	base        string
+	below       string    // what the path of every collection begins with
+	listed      *resource // of the path of a collection
+	single      *resource // of the path of a record
 	identify    identifier
 	trusted     proxies
 	timeout     time.Duration
@@ -37,8 +41,8 @@ type site struct {
 func newSite(cfg Config, resources []*resource) (*site, error) {
 	s := &site{
 		router:    mux.NewRouter().SkipClean(true).UseEncodedPath(),
-		resources: make(map[string]*resource), collections: make(map[string]bool),
-		base: cfg.Base, identify: cfg.Identify, trusted: cfg.TrustedProxies, timeout: cfg.Timeout,
+		resources: make(map[string]*resource), names: names(resources), collections: make(map[string]bool),
+		base: cfg.Base, below: cfg.Base + "/", identify: cfg.Identify, trusted: cfg.TrustedProxies, timeout: cfg.Timeout,
 		observer: cfg.Observer, extract: cfg.Extract, log: newAccessLog(cfg),
 	}
 	if s.identify == nil {
@@ -75,6 +79,7 @@ func newSite(cfg Config, resources []*resource) (*site, error) {
 		}
 		s.resources[res.template] = res
 	}
+	s.listed, s.single = s.resources[s.below+"{collection}"], s.resources[s.below+"{collection}/{id}"]
 	return s, nil
 }
 
@@ -83,11 +88,11 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{w: w, r: r, site: s, begun: time.Now(), id: requestID(r), path: r.URL.EscapedPath()}
 	x.guard()
 	err := x.find()
-	x.manners = s.manners[x.vars["collection"]]
+	x.manners = s.manners[x.collection]
 	x.manners.announce(x.Header())
-	ctx, cancel := context.WithTimeout(s.extract(r.Context(), r.Header), x.timeout())
-	defer cancel()
-	ctx, end := s.observer.Start(ctx, x.op())
+	limited := &deadline{Context: s.extract(r.Context(), r.Header), at: x.begun.Add(x.timeout())}
+	defer limited.end()
+	ctx, end := s.observer.Start(limited, x.op())
 	x.r = x.r.WithContext(ctx)
 	switch preflight := x.crossOrigin(); {
 	case preflight:
@@ -208,11 +213,27 @@ const statusClientGone = 499
 // op is what metrics and traces call the exchange. Nothing of it is a caller's
 // text.
 func (x *exchange) op() telemetry.Op {
-	op := telemetry.Op{Port: "http", Name: methodLabel(x.r.Method) + " " + x.template()}
-	if name := x.vars["collection"]; x.site.collections[name] {
-		op.Collection = name
+	op := telemetry.Op{Port: "http", Name: x.site.names[name{methodLabel(x.r.Method), x.template()}]}
+	if x.site.collections[x.collection] {
+		op.Collection = x.collection
 	}
 	return op
+}
+
+// A name is that of an operation, in its two parts.
+type name struct{ method, template string }
+
+// names returns the names of all operations on the resources, and of what is done
+// with paths that lead nowhere.
+func names(resources []*resource) map[name]string {
+	all := make(map[name]string)
+	for _, method := range append(slices.Clone(methods), otherMethod) {
+		all[name{method, unknownTemplate}] = method + " " + unknownTemplate
+		for _, res := range resources {
+			all[name{method, res.template}] = method + " " + res.template
+		}
+	}
+	return all
 }
 
 // methods are those that have a name in metrics, logs and problems.
@@ -221,12 +242,14 @@ var methods = []string{
 	http.MethodOptions, http.MethodTrace, http.MethodConnect,
 }
 
+const otherMethod = "OTHER"
+
 // methodLabel returns the method, or OTHER for what is none of HTTP's.
 func methodLabel(method string) string {
 	if slices.Contains(methods, method) {
 		return method
 	}
-	return "OTHER"
+	return otherMethod
 }
 
 // unobserved is the observer of those who want none.
