@@ -21,8 +21,8 @@ var lifecycleCases = []Case{
 	{Name: "CloseTwice", Clause: "Calling it again does nothing.", Run: closeTwice},
 }
 
-// tooLong is a key that Set refuses.
-var tooLong = strings.Repeat("k", cache.MaxKey+1)
+// tooLong returns a key that Set refuses.
+func tooLong() string { return strings.Repeat("k", cache.MaxKey+1) }
 
 // methods call each method that may fail, as one that finds nothing wrong with
 // its arguments.
@@ -115,14 +115,14 @@ func closed(t T, c cache.Cache) {
 
 func order(t T, c cache.Cache) {
 	for want, ctx := range over(t) {
-		if got := c.Set(ctx, tooLong, nil, lasting); got != want { //nolint:errorlint // as it is, not wrapped
+		if got := c.Set(ctx, tooLong(), nil, lasting); got != want { //nolint:errorlint // as it is, not wrapped
 			t.Errorf("Set of a key that is too long with a done context = %v, want %v", got, want)
 		}
 	}
 	if err := c.Close(); err != nil {
 		t.Fatalf("Close = %v", err)
 	}
-	if err := c.Set(t.Context(), tooLong, nil, lasting); !errors.Is(err, fault.Unavailable) {
+	if err := c.Set(t.Context(), tooLong(), nil, lasting); !errors.Is(err, fault.Unavailable) {
 		t.Errorf("Set of a key that is too long after Close = %v, want a %s", err, fault.Unavailable)
 	}
 }
@@ -135,7 +135,7 @@ func kinds(t T, c cache.Cache) {
 			t.Errorf("%s = %v, of the kind %q; want one that says what is wrong", what, err, fault.KindOf(err))
 		}
 	}
-	check("Set of a key that is too long", c.Set(t.Context(), tooLong, nil, lasting))
+	check("Set of a key that is too long", c.Set(t.Context(), tooLong(), nil, lasting))
 	if err := c.Close(); err != nil {
 		check("Close", err)
 	}
