@@ -128,10 +128,16 @@ func (e *engine) take(ctx context.Context, pool chan *session) (*session, error)
 	if e.Closed() { // of two ways that are open, select takes either
 		return nil, gormstore.ErrClosed
 	}
+	var over <-chan time.Time
 	if len(pool) == 0 {
 		defer e.waiting(pool)()
+		patience := time.NewTimer(e.cfg.AcquireTimeout)
+		defer patience.Stop()
+		over = patience.C
 	}
 	select {
+	case <-over:
+		return nil, errExhausted
 	case <-e.done:
 		return nil, gormstore.ErrClosed
 	case <-ctx.Done():
@@ -212,10 +218,16 @@ func (e *engine) enter(ctx context.Context) error {
 	if e.Closed() {
 		return gormstore.ErrClosed
 	}
+	var over <-chan time.Time
 	if len(e.scans) == cap(e.scans) {
 		defer e.waiting(e.readers)()
+		patience := time.NewTimer(e.cfg.AcquireTimeout)
+		defer patience.Stop()
+		over = patience.C
 	}
 	select {
+	case <-over:
+		return errExhausted
 	case <-e.done:
 		return gormstore.ErrClosed
 	case <-ctx.Done():

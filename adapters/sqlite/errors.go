@@ -46,12 +46,18 @@ var primary = map[sqlite3.ErrorCode]class{
 	sqlite3.CONSTRAINT: {fault.Conflict, "constraint", "a constraint of the table forbids it", ""},
 }
 
+// errExhausted says that no connection became free in time.
+var errExhausted = errors.New("no connection became free within acquire_timeout")
+
 // classify returns the fault that an error of the driver is, by its result code.
 func classify(op string, err error) *fault.Error {
 	var failed *sqlite3.Error
 	var more sqlite3.ExtendedErrorCode
 	var code sqlite3.ErrorCode
 	switch {
+	case errors.Is(err, errExhausted):
+		return fault.New(fault.Unavailable, op, "all connections to the database are at work").
+			Coded("connections-exhausted").Hinting("repeat the request later").Because(err)
 	case errors.Is(err, errMoved):
 		return fault.New(fault.Unavailable, op, "the file of the database was moved or replaced").
 			Coded("file-moved").Hinting("restart the server").Because(err)

@@ -31,6 +31,10 @@ type Config struct {
 	// BusyTimeout is how long a write waits for another process, less what it
 	// waited for its turn in this one; 0 means 5s.
 	BusyTimeout time.Duration `yaml:"busy_timeout"`
+
+	// AcquireTimeout is how long a call waits for a connection while all are at
+	// work; 0 means 5s.
+	AcquireTimeout time.Duration `yaml:"acquire_timeout"`
 }
 
 // A Store is a repository.Store in one SQLite database.
@@ -57,6 +61,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.BusyTimeout == 0 {
 		cfg.BusyTimeout = 5 * time.Second
 	}
+	if cfg.AcquireTimeout == 0 {
+		cfg.AcquireTimeout = 5 * time.Second
+	}
 	switch {
 	case cfg.Path == "":
 		return nil, invalid("path must name the file of the database")
@@ -66,6 +73,8 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, invalid("synchronous is either full or normal")
 	case cfg.BusyTimeout < 0:
 		return nil, invalid("busy_timeout cannot be negative")
+	case cfg.AcquireTimeout < 0:
+		return nil, invalid("acquire_timeout cannot be negative")
 	}
 	engine, err := open(ctx, cfg)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/record"
 	"github.com/portolan-io/portolan/core/schema"
@@ -95,6 +96,45 @@ func TestPatience(t *testing.T) {
 		})
 		if err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// TestNoConnectionInTime holds every connection: who waits for one is told soon,
+// and served when one is free again.
+func TestNoConnectionInTime(t *testing.T) {
+	store, err := Open(t.Context(), Config{Path: testPath(t), MaxConns: 1, AcquireTimeout: 20 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	c, one := products(t), product(1)
+	if err := store.Ensure(t.Context(), []*schema.Collection{c}); err != nil {
+		t.Fatal(err)
+	}
+	everything := query.View{Collection: c, Fields: c.All()}
+	calls := map[string]func() error{
+		"Get": func() error {
+			_, err := store.Get(t.Context(), everything, []record.ID{one.ID})
+			return err
+		},
+		"Find": func() error {
+			_, err := store.Find(t.Context(), query.Query{View: everything, Order: []query.Key{{Field: c.ID}}, Limit: 1})
+			return err
+		},
+		"Apply": func() error { return apply(t, store, put(c, one.ID, one.Fields...)) },
+	}
+	reader, writer := <-store.engine.readers, <-store.engine.writer
+	for name, call := range calls {
+		if err := call(); fault.KindOf(err) != fault.Unavailable || fault.Of(err).Code != "connections-exhausted" {
+			t.Errorf("%s without a free connection: got %v", name, err)
+		}
+	}
+	store.engine.readers <- reader
+	store.engine.writer <- writer
+	for name, call := range calls {
+		if err := call(); err != nil {
+			t.Errorf("%s afterwards: %v", name, err)
 		}
 	}
 }
