@@ -52,7 +52,7 @@ type background struct {
 // importer is the background that imports what was sent.
 func importer(uploads *core.Uploads, log *slog.Logger) *background {
 	return &background{done: make(chan struct{}), work: func(ctx context.Context) {
-		if err := uploads.Work(ctx); err != nil && ctx.Err() == nil {
+		if err := uploads.Work(ctx); err != nil {
 			log.Error("imports of an earlier process are not gone on with; a restart tries again", "error", err)
 		}
 	}}

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -46,6 +47,9 @@ func (u *Uploads) Work(ctx context.Context) error {
 		})
 	}
 	all.Wait()
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil // that it was stopped is no failure
+	}
 	return err
 }
 
@@ -55,7 +59,7 @@ func (u *Uploads) finish(ctx context.Context, id record.ID) bool {
 	var err error
 	for attempt := range uploadAttempts {
 		err = u.importOne(ctx, id)
-		if ctx.Err() != nil {
+		if err != nil && ctx.Err() != nil {
 			return false
 		}
 		if fault.KindOf(err) != fault.Unavailable || !sleep(ctx, u.pause<<attempt) {
