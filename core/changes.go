@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 
@@ -27,6 +28,9 @@ func (a *API) Replace(ctx context.Context, who policy.Principal, collection, id 
 	if err != nil {
 		return Written{}, a.onlyCreates(who, collection, err)
 	}
+	if err := c.malformed(body, right); err != nil {
+		return Written{}, err
+	}
 	may := c.alongside(who, writes(how.If), right)
 	return a.change(ctx, id, change{
 		c: c, who: who, may: may, how: how,
@@ -39,6 +43,16 @@ func (a *API) Replace(ctx context.Context, who policy.Principal, collection, id 
 			return c.keep(right, may.read, current.Fields, fields), nil
 		},
 	})
+}
+
+// malformed returns what is wrong with a body that is no JSON at all, so that the
+// store is not asked for the sake of one.
+func (c *collection) malformed(body []byte, right policy.Right) error {
+	if json.Valid(body) {
+		return nil
+	}
+	_, err := c.Decode(body, right.Hidden, right.ReadOnly)
+	return err
 }
 
 // writes returns what a replacement under cond does: one that may only create
@@ -94,6 +108,9 @@ func isSet(flags []bool, i int) bool { return flags != nil && flags[i] }
 func (a *API) Patch(ctx context.Context, who policy.Principal, collection, id string, patch []byte, how How) (Written, error) {
 	c, right, err := a.gate(who, collection, policy.Update)
 	if err != nil {
+		return Written{}, err
+	}
+	if err := c.malformed(patch, right); err != nil {
 		return Written{}, err
 	}
 	may := c.alongside(who, policy.Update, right)

@@ -33,6 +33,7 @@ type watched struct {
 	mu    sync.Mutex
 	calls map[string]int
 	hold  atomic.Pointer[func(ctx context.Context, call string) error]
+	seen  atomic.Pointer[schema.Collection] // that was asked for last
 }
 
 func (w *watched) open(ctx context.Context, config sqlite.Config) (*watched, error) {
@@ -45,6 +46,7 @@ func (w *watched) called(ctx context.Context, call string, c *schema.Collection)
 	if c.System() {
 		return nil
 	}
+	w.seen.Store(c)
 	w.mu.Lock()
 	w.calls[call]++
 	w.mu.Unlock()

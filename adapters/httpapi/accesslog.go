@@ -15,6 +15,7 @@ import (
 // header but the request's id, a body, an id of a record or a sentence of an
 // error: these are the caller's, and may be personal or secret.
 type accessLog struct {
+	outages *outages
 	log     slog.Handler
 	names   *pseudonyms
 	traceID func(context.Context) string
@@ -29,7 +30,7 @@ func newAccessLog(cfg Config) accessLog {
 		cfg.LogKey = make([]byte, sha256.Size)
 		rand.Read(cfg.LogKey) // never fails
 	}
-	l := accessLog{log: cfg.Log.Handler(), names: newPseudonyms(cfg.LogKey), traceID: cfg.TraceID}
+	l := accessLog{outages: &outages{told: make(map[string]time.Time)}, log: cfg.Log.Handler(), names: newPseudonyms(cfg.LogKey), traceID: cfg.TraceID}
 	if l.traceID == nil {
 		l.traceID = func(context.Context) string { return "" }
 	}
@@ -39,7 +40,7 @@ func newAccessLog(cfg Config) accessLog {
 // write tells of an exchange that is over, and of the error that it ended with.
 func (l accessLog) write(x *exchange, err error) {
 	ctx := x.r.Context()
-	level := l.levelOf(x)
+	level := l.levelOf(x, err)
 	if !l.log.Enabled(ctx, level) {
 		return
 	}
@@ -79,11 +80,14 @@ func (l accessLog) write(x *exchange, err error) {
 
 // levelOf returns how loud an answer is: what the operator must mend is an error,
 // what may be an attack is a warning. A probe that is told not to send requests
-// now is neither.
-func (l accessLog) levelOf(x *exchange) slog.Level {
+// now is neither, and an outage is an error once a second: all that ends with the
+// same meanwhile is logged as what went well is.
+func (l accessLog) levelOf(x *exchange, err error) slog.Level {
 	status := x.status
 	switch {
 	case x.template() == readyPath:
+		return l.level
+	case status == http.StatusServiceUnavailable && err != nil && !l.outages.news(fault.Of(err).Code, time.Now()):
 		return l.level
 	case status >= http.StatusInternalServerError:
 		return slog.LevelError
