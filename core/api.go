@@ -4,6 +4,7 @@ package core
 
 import (
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/portolan-io/portolan/core/derive"
@@ -31,8 +32,9 @@ type API struct {
 	cache       cache.Coherent // nil caches nothing
 	cursors     sealer
 	pepper      secrets.Value
-	flights     flights // what is being read for the cache
-	running     running // what writes with Once are being done
+	flights     flights                // what is being read for the cache
+	writer      atomic.Pointer[writer] // while there is a hold; see Hold
+	running     running                // what writes with Once are being done
 	now         func() time.Time
 }
 
@@ -151,7 +153,7 @@ func (a *API) link() error {
 // Schemas returns the schemas of everything that the API stores, its own
 // system collections included: what Store.Ensure must be given. Views are none.
 func (a *API) Schemas() []*schema.Collection {
-	schemas := []*schema.Collection{keysSchema, jobsSchema, onceSchema}
+	schemas := []*schema.Collection{keysSchema, jobsSchema, onceSchema, modeSchema}
 	for _, c := range a.order {
 		if c.Base == nil {
 			schemas = append(schemas, c.Collection)

@@ -98,7 +98,7 @@ func (b *batch) apply(ctx context.Context, how How, written *Written) ([]reposit
 // store applies the mutations behind the fence of what they change.
 func (b *batch) store(ctx context.Context, mutations []repository.Mutation) (outcomes []repository.Outcome, err error) {
 	write := func() error {
-		outcomes, err = b.a.store.Apply(ctx, mutations)
+		outcomes, err = b.a.apply(ctx, mutations)
 		return err
 	}
 	if len(b.records) == 0 {

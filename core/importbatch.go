@@ -161,7 +161,7 @@ func (im *importing) load(ctx context.Context, b *importBatch) error {
 					return []repository.Mutation{impossible}
 				}
 				marked = next
-				return append(im.checks(b.rows[:n]), next.put(im.claim, im.a.now()))
+				return slices.Concat(im.checks(b.rows[:n]), []repository.Mutation{next.put(im.claim, im.a.now())}, im.a.witness())
 			},
 		}
 		var loaded repository.Loaded
@@ -174,7 +174,7 @@ func (im *importing) load(ctx context.Context, b *importBatch) error {
 			im.pass(b, marked, loaded.Done)
 		}
 		if err != nil {
-			return err
+			return im.a.stillHeld(ctx, err)
 		}
 	}
 	return nil

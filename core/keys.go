@@ -138,7 +138,7 @@ func (a *API) RevokeKey(ctx context.Context, who policy.Principal, id string) er
 // never wrong afterwards.
 func (a *API) writeKey(ctx context.Context, m repository.Mutation) error {
 	write := func() error {
-		_, err := a.store.Apply(ctx, []repository.Mutation{m})
+		_, err := a.apply(ctx, []repository.Mutation{m})
 		return err
 	}
 	if a.cache == nil {

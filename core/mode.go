@@ -1,0 +1,213 @@
+package core
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/query"
+	"github.com/portolan-io/portolan/core/record"
+	"github.com/portolan-io/portolan/core/schema"
+	"github.com/portolan-io/portolan/ports/repository"
+)
+
+// The mode says whether a process may answer from a cache: only while it alone
+// writes the store. It is one row, whose revision is the epoch; beside it each
+// process that writes has a row of its own, which it renews.
+//
+// A writer enters before it writes: it sets the mode off, and if it was not idle
+// waits until nobody can rely on an older reading of it. The one server with a
+// cache sets it on again, in a new epoch, when no other writer is left or alive.
+// So what a writer checks with each of its writes is that the epoch is still the
+// one that it entered: a server that gave it up for dead changed that.
+var modeSchema = system(schema.Spec{
+	Name: "_mode",
+	ID:   "id",
+	Fields: []schema.FieldSpec{
+		{Name: "id", Type: "string", Max: "64"},
+		{Name: "state", Type: "string", Required: true, Enum: []string{modeOn, modeOff, modeIdle, modeWriter}},
+		{Name: "until", Type: "time"}, // of a writer: when it is taken for dead
+	},
+})
+
+// Positions of modeSchema's fields.
+const (
+	modeID = iota
+	modeState
+	modeUntil
+)
+
+// The states of the mode, and that of a writer's row.
+const (
+	modeOn     = "on"   // the server that set it may rely on it
+	modeOff    = "off"  // a writer has ended it, and an older reading may still be relied on
+	modeIdle   = "idle" // nobody relies on anything
+	modeWriter = "writer"
+)
+
+// theMode is the id of the row that is the mode.
+const theMode record.ID = "cache"
+
+const (
+	pollEvery  = time.Second
+	reliedFor  = 2 * time.Second           // on a reading, counted from before it
+	drainFor   = reliedFor + time.Second/2 // until nobody relies on what a writer ended
+	writerFor  = time.Minute               // a writer that renews nothing for so long is dead
+	renewEvery = 15 * time.Second
+	leaveIn    = 2 * time.Second // what leaving may take
+)
+
+// mode is the row as it was read.
+type mode struct {
+	exists bool
+	state  string
+	epoch  record.Revision
+}
+
+func readMode(ctx context.Context, store repository.Store) (mode, error) {
+	rows, err := store.Get(ctx, query.View{Collection: modeSchema, Needs: []int{modeState}}, []record.ID{theMode})
+	if err != nil || len(rows) == 0 {
+		return mode{}, err
+	}
+	return mode{true, rows[0].Values[0].AsString(), rows[0].Revision}, nil
+}
+
+// put returns the mutation that replaces the mode as it was read.
+func (m mode) put(state string, epoch record.Revision) repository.Mutation {
+	precondition := repository.Absent
+	if m.exists {
+		precondition = repository.At(m.epoch)
+	}
+	return repository.Mutation{
+		Op: repository.Put, Collection: modeSchema, ID: theMode, If: precondition, Revision: epoch,
+		Fields: []record.Value{modeID: record.String(string(theMode)), modeState: record.String(state), modeUntil: record.Null},
+	}
+}
+
+// at returns the mutation that requires the epoch.
+func at(epoch record.Revision) repository.Mutation {
+	return repository.Mutation{Op: repository.Check, Collection: modeSchema, ID: theMode, If: repository.At(epoch)}
+}
+
+// A writer is a process that writes, as the others see it.
+type writer struct {
+	store repository.Store
+	id    record.ID       // of its row
+	epoch record.Revision // that it entered
+}
+
+func newWriter(store repository.Store) *writer {
+	return &writer{store: store, id: record.ID("writer-" + strings.ToLower(rand.Text()))}
+}
+
+// alive returns the mutation that says that the writer is alive.
+func (w *writer) alive() repository.Mutation {
+	now := time.Now()
+	return repository.Mutation{
+		Op: repository.Put, Collection: modeSchema, ID: w.id, Revision: record.NewRevision(now),
+		Fields: []record.Value{
+			modeID: record.String(string(w.id)), modeState: record.String(modeWriter), modeUntil: record.Time(now.Add(writerFor)),
+		},
+	}
+}
+
+// enter returns once no process answers from what it cached before: at once if
+// none could, and after drainFor else.
+func (w *writer) enter(ctx context.Context) error {
+	for range attempts {
+		now, err := readMode(ctx, w.store)
+		if err != nil {
+			return err
+		}
+		first := at(now.epoch)
+		w.epoch = now.epoch
+		switch {
+		case !now.exists:
+			w.epoch = record.NewRevision(time.Now())
+			first = now.put(modeIdle, w.epoch)
+		case now.state == modeOn:
+			w.epoch = record.NewRevision(time.Now())
+			first = now.put(modeOff, w.epoch)
+		}
+		_, err = w.store.Apply(ctx, []repository.Mutation{first, w.alive()})
+		if err == nil && now.exists && now.state != modeIdle {
+			err = w.drain(ctx)
+		}
+		if !overtaken(err) {
+			return err
+		}
+	}
+	return busy()
+}
+
+// drain waits until nobody relies on what was before, and says so.
+func (w *writer) drain(ctx context.Context) error {
+	select {
+	case <-time.After(drainFor):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	now := mode{exists: true, epoch: w.epoch}
+	_, err := w.store.Apply(ctx, []repository.Mutation{now.put(modeIdle, w.epoch)})
+	return err
+}
+
+// leave ends the writer's row.
+func (w *writer) leave(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveIn)
+	defer cancel()
+	_, err := w.store.Apply(ctx, []repository.Mutation{{Op: repository.Delete, Collection: modeSchema, ID: w.id}})
+	return err
+}
+
+// overtaken reports whether a change of the mode failed because it had changed.
+func overtaken(err error) bool {
+	var failed *repository.BatchError
+	return errors.As(err, &failed)
+}
+
+// others is the filter for the rows of other writers that live on after now, or
+// if dead for those that do not.
+func (w *writer) others(now time.Time, dead bool) query.Expr {
+	op := query.Gt
+	if dead {
+		op = query.Le
+	}
+	return query.AllOf(
+		query.Expr{Op: query.Ne, Field: modeID, Values: []record.Value{record.String(string(w.id))}},
+		query.Expr{Op: query.Eq, Field: modeState, Values: []record.Value{record.String(modeWriter)}},
+		query.Expr{Op: op, Field: modeUntil, Values: []record.Value{record.Time(now)}},
+	)
+}
+
+// arm sets the mode on, in a new epoch that it returns, if there is no other
+// writer alive. The dead are removed.
+func (w *writer) arm(ctx context.Context, was mode) (epoch record.Revision, err error) {
+	now := time.Now()
+	q := query.Query{
+		View:  query.View{Collection: modeSchema, Filter: w.others(now, true)},
+		Order: []query.Key{{Field: modeID}}, Limit: 100,
+	}
+	dead, err := w.store.Find(ctx, q)
+	if err != nil {
+		return "", err
+	}
+	alive := w.others(now, false)
+	epoch = record.NewRevision(now)
+	batch := []repository.Mutation{was.put(modeOn, epoch), w.alive(), {Op: repository.Check, Collection: modeSchema, NoneOf: &alive}}
+	for _, row := range dead.Rows {
+		batch = append(batch, repository.Mutation{Op: repository.Delete, Collection: modeSchema, ID: row.ID, If: repository.At(row.Revision)})
+	}
+	_, err = w.store.Apply(ctx, batch)
+	return epoch, err
+}
+
+// superseded is the error of a writer that was given up for dead. It has no
+// cause, whose kind would have it tried again.
+func superseded() error {
+	return fault.New(fault.Conflict, "core.Hold", "a server took this process for dead and uses its cache again, so this write was not done").
+		Coded("writer-superseded").Hinting("run it again; an import goes on with --resume")
+}
