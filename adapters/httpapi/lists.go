@@ -1,11 +1,7 @@
 package httpapi
 
 import (
-	"net/http"
-	"strconv"
-
 	"github.com/portolan-io/portolan/core"
-	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/policy"
 )
 
@@ -50,36 +46,6 @@ func (s *server) listByBody(x *exchange) error {
 		return err
 	}
 	return x.sendPage(page)
-}
-
-// deleteMany answers $delete with the number of records that it removed.
-func (s *server) deleteMany(x *exchange) error {
-	mediaType, body, err := s.body(x, policy.Delete, typeJSON)
-	if err != nil {
-		return err
-	}
-	req, err := parseQueryBody(body, deleteMembers)
-	if err != nil {
-		return err
-	}
-	if req.Filter == "" && req.IDs == nil {
-		return fault.New(fault.Invalid, "httpapi.deleteMany", "the body says neither by filter nor by ids what to delete").
-			Coded("nothing-named").Hinting("to delete everything, name a filter that matches everything")
-	}
-	most := core.MaxDelete
-	if x.prefer.maxAffected >= 0 {
-		most = x.prefer.maxAffected
-	}
-	once, err := x.once(mediaType, body)
-	if err != nil {
-		return err
-	}
-	return x.write(x.how(core.Condition{}), once, func(how core.How) (core.Written, error) {
-		return s.api.DeleteMany(x.r.Context(), x.who, x.collection, req, most, how)
-	}, func(w core.Written) reply {
-		deleted := append(strconv.AppendInt([]byte(`{"deleted":`), int64(w.Deleted), 10), '}')
-		return reply{status: http.StatusOK, applied: x.applied(), mediaType: sentJSON, body: [][]byte{deleted}}
-	})
 }
 
 // listRequest returns what the options of a URL ask for.

@@ -153,17 +153,6 @@ func (s *server) patch(x *exchange) error {
 	}, func(w core.Written) reply { return x.changed(w.Result) })
 }
 
-// remove answers DELETE of a record.
-func (s *server) remove(x *exchange) error {
-	cond, err := conditionOf(x.r)
-	if err != nil {
-		return err
-	}
-	return x.write(x.how(cond), nil, func(how core.How) (core.Written, error) {
-		return core.Written{}, s.api.Delete(x.r.Context(), x.who, x.collection, x.key, how)
-	}, func(core.Written) reply { return reply{status: http.StatusNoContent, applied: x.applied()} })
-}
-
 // made is the reply to a write that created the record.
 func (x *exchange) made(result core.Result, location string) reply {
 	r := x.shown(result, http.StatusCreated)
