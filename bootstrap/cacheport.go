@@ -12,6 +12,7 @@ import (
 type caches struct {
 	coherent cache.Coherent
 	ping     func(context.Context) error
+	held     func() (items, octets int) // nil if the adapter does not tell
 }
 
 // openCache opens the cache and makes it coherent. What can be asked of an adapter
@@ -28,7 +29,11 @@ func openCache(ctx context.Context, s *settings, w *watching, opened *closers) (
 	opened.addClose(kept.Close)
 	traced := layer.TraceCache(kept, w)
 	looks := layer.CountLooks(layer.Coherent(traced))
-	return caches{coherent: looks, ping: traced.Ping}, w.watchCache(looks, kept)
+	wired := caches{coherent: looks, ping: traced.Ping}
+	if telling, ok := kept.(interface{ Held() (items, octets int) }); ok {
+		wired.held = telling.Held
+	}
+	return wired, w.watchCache(looks, wired.held)
 }
 
 // A cacheCounter is an observer that takes the figures of the cache.
@@ -38,11 +43,7 @@ type cacheCounter interface {
 
 // watchCache gives the figures of the cache to whoever takes them: what was
 // found, and what is held if the adapter can tell.
-func (w *watching) watchCache(looks *layer.Looks, kept cache.Cache) error {
-	var held func() (items, octets int)
-	if telling, ok := kept.(interface{ Held() (items, octets int) }); ok {
-		held = telling.Held
-	}
+func (w *watching) watchCache(looks *layer.Looks, held func() (items, octets int)) error {
 	for _, counter := range w.caches {
 		if err := counter.Cache(looks.All, held); err != nil {
 			return err

@@ -54,6 +54,7 @@ func (p *program) serve(ctx context.Context) (err error) {
 		return err
 	}
 	defer sweeping(ctx, running.api, sweepEvery, running.log)()
+	defer sparing(ctx, running.cache.held, spareEvery, p.env)()
 	p.announce(ctx, running.served, running.server, developing)
 	running.log.Info("serving", "api", running.server.public.url(), "admin", running.server.admin.url(), "configuration", doc.name)
 	return running.server.untilStopped(ctx, running.log, app.Stop)

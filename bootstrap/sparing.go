@@ -1,0 +1,84 @@
+package bootstrap
+
+import (
+	"context"
+	"runtime/debug"
+	"runtime/metrics"
+	"time"
+)
+
+const (
+	// spareEvery is how often it is asked how much the cache holds.
+	spareEvery = time.Second
+
+	// usualGrowth is what Go lets a heap grow by before it collects, in percent of
+	// what is in use; leastGrowth keeps it from collecting all the time.
+	usualGrowth = 100
+	leastGrowth = 25
+
+	// sameGrowth is a difference that is not worth a change.
+	sameGrowth = 5
+)
+
+// sparing keeps the process from growing by as much as its cache holds. Before Go
+// collects garbage it lets the heap grow by a part of all that is in use. What a
+// cache holds is in use, but it is octets, which cost the collector nothing: so
+// only the rest gets its usual growth. It ends with ctx, or when the returned
+// function is called, which waits until it has and leaves all as it was. It does
+// nothing for a cache that does not say what it holds, nor if GOGC or GOMEMLIMIT
+// say what is wanted.
+func sparing(ctx context.Context, held func() (items, octets int), every time.Duration, env environment) (end func()) {
+	for _, name := range []string{"GOGC", "GOMEMLIMIT"} {
+		if value, _ := env(name); value != "" {
+			return func() {}
+		}
+	}
+	if held == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		now := usualGrowth
+		for {
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				debug.SetGCPercent(usualGrowth)
+				return
+			}
+			_, octets := held()
+			if want := growth(inUse(), octets); want > now+sameGrowth || want < now-sameGrowth {
+				debug.SetGCPercent(want)
+				now = want
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
+}
+
+// growth returns by how many percent of all that is in use the heap may grow, for
+// what is not held by the cache to grow as usual.
+func growth(inUse uint64, held int) int {
+	if inUse == 0 {
+		return usualGrowth
+	}
+	rest := max(int64(inUse)-int64(held), 0)
+	return max(int(usualGrowth*rest/int64(inUse)), leastGrowth)
+}
+
+// inUse returns the octets that the last collection left in use.
+func inUse() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(sample)
+	if sample[0].Value.Kind() != metrics.KindUint64 {
+		return 0
+	}
+	return sample[0].Value.Uint64()
+}
