@@ -74,6 +74,9 @@ type collection struct {
 	outbound []reference // enforced references from this collection
 	inbound  []reference // enforced references to this collection
 
+	lists memo[preparedList] // what requests come to
+	views memo[preparedView]
+
 	base      *collection // of a view: whose records it shows
 	relations []relation  // by which other records can be shown within these
 }

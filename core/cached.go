@@ -192,11 +192,14 @@ func (c *collection) keyText(kind string, last string, parts ...string) string {
 	return string(append(append(text, 0), last...))
 }
 
-// recordKey is the key of one record as the view shows it.
-func (c *collection) recordKey(view query.View, id record.ID) cache.Key {
+// recordText is the text of the keys of records as the view shows them, up to the id.
+func (c *collection) recordText(view query.View) string { return c.keyText("g", "", view.Canonical()) }
+
+// recordKey is the key of one record, by the text that recordText made.
+func (c *collection) recordKey(text string, id record.ID) cache.Key {
 	return cache.Key{
 		Collection: c.Name,
-		Text:       c.keyText("g", view.Canonical(), string(id)),
+		Text:       text + string(id),
 		Tags:       []string{recordTag(id), bulkTag},
 	}
 }

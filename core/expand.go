@@ -258,7 +258,7 @@ func (a *API) lookRelated(ctx context.Context, e *expansion, id record.ID) (got 
 	if a.cache == nil || e.to.caching.Class == Uncached {
 		return got, want, false
 	}
-	want.key = e.to.recordKey(e.view, id)
+	want.key = e.to.recordKey(e.to.recordText(e.view), id)
 	found := a.cache.Look(ctx, want.key)
 	switch found.State {
 	case cache.Hit:

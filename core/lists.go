@@ -36,7 +36,7 @@ func (a *API) List(ctx context.Context, who policy.Principal, collection string,
 	if err := checkFormat(req.Format); err != nil {
 		return Page{}, err
 	}
-	q, err := c.narrow(req, right)
+	prepared, err := c.prepareList(req, right)
 	if err != nil {
 		return Page{}, err
 	}
@@ -44,13 +44,13 @@ func (a *API) List(ctx context.Context, who policy.Principal, collection string,
 	if err != nil {
 		return Page{}, err
 	}
-	canonical := q.Canonical()
+	q, canonical := prepared.query, prepared.canonical
 	if q.After, err = a.cursors.open(canonical, req.After); err != nil {
 		return Page{}, err
 	}
 	switch {
 	case related == nil:
-		return a.page(ctx, c.stored(), q, canonical, req)
+		return a.page(ctx, c.stored(), prepared, q, req)
 	case req.Format == ingest.CSV:
 		return Page{}, fault.New(fault.Invalid, "core.List", "CSV has no place for related records, so $expand cannot be asked of it").
 			Coded("expand-csv").Hinting("ask for JSON or NDJSON")
@@ -58,11 +58,13 @@ func (a *API) List(ctx context.Context, who policy.Principal, collection string,
 	return a.expandedPage(ctx, c.stored(), q, canonical, req, related)
 }
 
-// page returns the page that the narrowed query asks for, whose canonical text is
-// given, in the form that the request asks for.
-func (a *API) page(ctx context.Context, c *collection, q query.Query, canonical string, req ListRequest) (Page, error) {
-	key := func() cache.Key { return c.pageKey(q, canonical, req) }
-	return a.pageThrough(ctx, c, key, func(ctx context.Context) (Page, error) { return a.readPage(ctx, c, q, canonical, req) })
+// page returns the page that the query asks for, which is the prepared one with a
+// beginning, in the form that the request asks for.
+func (a *API) page(ctx context.Context, c *collection, prepared *preparedList, q query.Query, req ListRequest) (Page, error) {
+	key := func() cache.Key { return prepared.key(c, q, req) }
+	return a.pageThrough(ctx, c, key, func(ctx context.Context) (Page, error) {
+		return a.readPage(ctx, c, q, prepared.canonical, req)
+	})
 }
 
 // readPage reads the page from the store.

@@ -72,7 +72,7 @@ func (a *API) Get(ctx context.Context, who policy.Principal, collection, id stri
 	if err != nil {
 		return Result{}, err
 	}
-	fields, err := query.ParseSelect(req.Select, query.Names{Collection: c.Collection, Hidden: right.Hidden})
+	view, err := c.prepareView(req, right)
 	if err != nil {
 		return Result{}, err
 	}
@@ -80,22 +80,21 @@ func (a *API) Get(ctx context.Context, who policy.Principal, collection, id stri
 	if err != nil {
 		return Result{}, err
 	}
-	view := c.shownAs(query.View{Collection: c.Collection, Filter: right.Where, Fields: fields})
 	if related != nil {
-		return a.expandedOne(ctx, view, key, related)
+		return a.expandedOne(ctx, view.View, key, related)
 	}
 	return a.one(ctx, c.stored(), view, key)
 }
 
 // one returns the record that has the id, if the view shows it.
-func (a *API) one(ctx context.Context, c *collection, view query.View, id record.ID) (Result, error) {
-	key := func() cache.Key { return c.recordKey(view, id) }
+func (a *API) one(ctx context.Context, c *collection, view *preparedView, id record.ID) (Result, error) {
+	key := func() cache.Key { return c.recordKey(view.text, id) }
 	got, cached, err := a.through(ctx, c, key, func(ctx context.Context) (answer, error) {
-		rows, err := a.store.Get(ctx, view, []record.ID{id})
+		rows, err := a.store.Get(ctx, view.View, []record.ID{id})
 		if err != nil || len(rows) == 0 {
 			return answer{absent: true}, err
 		}
-		return answer{tag: string(rows[0].Revision), more: variant(view.Names()), body: rows[0].JSON}, nil
+		return answer{tag: string(rows[0].Revision), more: view.variant, body: rows[0].JSON}, nil
 	})
 	if err != nil {
 		return Result{}, err

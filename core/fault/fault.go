@@ -103,11 +103,12 @@ func (e *Error) Unwrap() error { return e.Cause }
 // the empty kind for nil, Unavailable for a done context's error and Internal
 // for anything unclassified.
 func KindOf(err error) Kind {
+	if err == nil { // which is usual, and needs no memory
+		return ""
+	}
 	var classified *Error
 	var kind Kind
 	switch {
-	case err == nil:
-		return ""
 	case errors.As(err, &classified):
 		return classified.Kind
 	case errors.As(err, &kind):

@@ -27,12 +27,12 @@ import (
 // not valid is this process, and every grant is valid from there.
 func (a Access) For(p Principal, c *schema.Collection, action Action) (Right, bool) {
 	if p.Local {
-		none := make([]bool, len(c.Fields))
+		none := noneOf(c)
 		return Right{Hidden: none, ReadOnly: none}, true
 	}
 	var everywhere, somewhere Right // of the grants without and with a row filter
 	var unfiltered, filtered int
-	none := make([]bool, len(c.Fields))
+	none := noneOf(c)
 	for i := range a {
 		g := &a[i]
 		if g.Where[action] == nil || !p.Has(g.Role) || !g.validFrom(p.Address) {
@@ -76,6 +76,18 @@ func (g *Grant) validFrom(address netip.Addr) bool {
 	return false
 }
 
+// nothing says of each of as many fields as collections usually have that it is
+// not meant.
+var nothing = [...]bool{255: false}
+
+// noneOf returns, by field, that it is not meant. Nobody changes it.
+func noneOf(c *schema.Collection) []bool {
+	if n := len(c.Fields); n <= len(nothing) {
+		return nothing[:n:n]
+	}
+	return make([]bool, len(c.Fields))
+}
+
 func both(a, b bool) bool   { return a && b }
 func either(a, b bool) bool { return a || b }
 
@@ -85,7 +97,7 @@ func join(soFar, more, none []bool, of func(a, b bool) bool) []bool {
 	if more == nil {
 		more = none
 	}
-	if soFar == nil {
+	if soFar == nil || len(more) > 0 && &soFar[0] == &more[0] {
 		return more
 	}
 	joined := make([]bool, len(more))
