@@ -4,13 +4,16 @@ import (
 	"context"
 
 	"github.com/portolan-io/portolan/adapters/layer"
+	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/ports/cache"
+	"github.com/portolan-io/portolan/ports/repository"
 )
 
 // A caches is the cache that the core uses, without any of it if the
 // configuration names none.
 type caches struct {
 	coherent cache.Coherent
+	modal    *core.Modal // what coherent is of a store that other processes may write too, else nil
 	ping     func(context.Context) error
 	held     func() (items, octets int) // nil if the adapter does not tell
 }
@@ -18,7 +21,7 @@ type caches struct {
 // openCache opens the cache and makes it coherent. What can be asked of an adapter
 // beyond the contract is asked before it is wrapped, because layers do not pass
 // that on.
-func openCache(ctx context.Context, s *settings, w *watching, opened *closers) (caches, error) {
+func openCache(ctx context.Context, s *settings, store repository.Store, w *watching, opened *closers) (caches, error) {
 	if !s.Cache.given() {
 		return caches{}, nil
 	}
@@ -28,8 +31,13 @@ func openCache(ctx context.Context, s *settings, w *watching, opened *closers) (
 	}
 	opened.addClose(kept.Close)
 	traced := layer.TraceCache(kept, w)
-	looks := layer.CountLooks(layer.Coherent(traced))
-	wired := caches{coherent: looks, ping: traced.Ping}
+	wired := caches{coherent: layer.Coherent(traced), ping: traced.Ping}
+	if store.Capabilities().Durable {
+		wired.modal = core.NewModal(store, wired.coherent)
+		wired.coherent = wired.modal
+	}
+	looks := layer.CountLooks(wired.coherent)
+	wired.coherent = looks
 	if telling, ok := kept.(interface{ Held() (items, octets int) }); ok {
 		wired.held = telling.Held
 	}

@@ -97,7 +97,16 @@ func (p *program) importFile(ctx context.Context, path string, o importOptions) 
 		if rejects.file != nil {
 			request.Rejects = rejects.file // a nil *os.File would be an interface that is not nil
 		}
-		summary, err := s.api.Import(ctx, operator(), request)
+		var summary ingest.Summary
+		load := func() (err error) {
+			summary, err = s.api.Import(ctx, operator(), request)
+			return err
+		}
+		if o.dryRun {
+			err = load()
+		} else {
+			err = s.alone(ctx, load)
+		}
 		progress.end()
 		if closing := rejects.close(); err == nil {
 			err = closing

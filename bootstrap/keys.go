@@ -120,7 +120,8 @@ func (p *program) keysRevokeCommand() *cobra.Command {
 		Args:  exactly("ID"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return p.with(c.Context(), func(ctx context.Context, s *served) error {
-				if err := s.api.RevokeKey(ctx, operator(), args[0]); err != nil {
+				revoke := func() error { return s.api.RevokeKey(ctx, operator(), args[0]) }
+				if err := s.alone(ctx, revoke); err != nil {
 					return err
 				}
 				fmt.Fprintf(p.err, "the key %s is revoked\n", args[0])

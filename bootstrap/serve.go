@@ -46,6 +46,11 @@ func (p *program) serve(ctx context.Context) (err error) {
 	if err := running.store.Ensure(ctx, running.api.Schemas()); err != nil {
 		return err
 	}
+	unfollow, err := running.cache.follow(ctx, opened)
+	if err != nil {
+		return err
+	}
+	defer unfollow()
 	developing, err := running.develop(ctx, running.log)
 	if err != nil {
 		return err

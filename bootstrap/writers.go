@@ -1,0 +1,44 @@
+package bootstrap
+
+import (
+	"context"
+)
+
+// alone does task while no server that runs beside this process answers from its
+// cache what the task changes.
+func (s *served) alone(ctx context.Context, task func() error) (err error) {
+	release, err := s.api.Hold(ctx, operator())
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if failed := release(ctx); failed != nil && err == nil {
+			err = failed
+		}
+	}()
+	return task()
+}
+
+// follow makes this process known as one that writes the store, before its first
+// write, and has the cache used whenever no other one does. It ends with ctx, or
+// when the returned function is called; with the ports the others are told that
+// this process is gone.
+func (c caches) follow(ctx context.Context, opened *closers) (end func(), err error) {
+	if c.modal == nil {
+		return func() {}, nil
+	}
+	if err := c.modal.Enter(ctx); err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		c.modal.Run(ctx)
+	}()
+	opened.add(c.modal.Close)
+	return func() {
+		stop()
+		<-ended
+	}, nil
+}
