@@ -79,6 +79,8 @@ func calls() []call {
 		{"categories.replace", "PUT", "/v1/categories/13", "", `{"name":"Pots"}`, 200},
 		{"categories.patch", "PATCH", "/v1/categories/13", "", `{"name":"Lids"}`, 200},
 		{"categories.query", "POST", "/v1/categories/$query", "", `{"filter":"id gt 1","first":1,"count":true}`, 200},
+		{"categories.aggregate", "GET", "/v1/categories/$aggregate?$apply=aggregate($count%20as%20n)", "", "", 200},
+		{"categories.aggregate", "GET", "/v1/categories/$aggregate?$apply=aggregate(name%20with%20sum%20as%20n)", "", "", 400},
 		{"categories.deleteMany", "POST", "/v1/categories/$delete", "Prefer: max-affected=1", `{"ids":["13"]}`, 200},
 		{"categories.delete", "DELETE", "/v1/categories/13", "", "", 404},
 		{"products.create", "POST", "/v1/products", "", one, 201},
@@ -94,8 +96,19 @@ func calls() []call {
 		{"products.patch", "PATCH", "/v1/products/X6", "Idempotency-Key: k-2", `{"price":1}`, 200},
 		{"products.deleteMany", "POST", "/v1/products/$delete", "Idempotency-Key: k-3", `{"ids":["X5"]}`, 200},
 		{"products.delete", "DELETE", "/v1/products/X6", "Prefer: tx=rollback", "", 204},
+		{"categories.import", "POST", "/v1/categories/$import", "Content-Type: text/csv", "id,name\n13,Lids\nx,Bad\n", 202},
+		{"jobs.get", "GET", "/v1/jobs/{job}", "", "", 200},
+		{"jobs.get", "GET", "/v1/jobs/6f1e0c5e-54b1-7a00-8000-000000000000", "", "", 404},
+		{"categories.import", "POST", "/v1/categories/$import", "Content-Type: application/x-ndjson", "{\"id\":13,\"name\":\"Lids\"}\n", 202},
+		{"products.import", "POST", "/v1/products/$import", "Content-Type: text/csv", "asin,title\nX9,Without a category\n", 202},
 		{"products.list", "GET", "/v1/products?$filter=category_id%20eq%2012&$select=asin,price&$first=2", "", "", 200},
 		{"products.list", "GET", "/v1/products?$filter=price%20lt%20x", "", "", 400},
+		{"products.list", "GET", "/v1/products?$expand=category&$first=1", "", "", 200},
+		{"products.list", "GET", "/v1/products?$first=2", "Accept: text/csv", "", 200},
+		{"products.list", "GET", "/v1/products?$first=2", "Accept: application/x-ndjson", "", 200},
+		{"products.create", "POST", "/v1/products", "Content-Type: text/csv", "asin,title,category_id\nX8,A pan,12\n", 201},
+		{"products.aggregate", "GET", "/v1/products/$aggregate?$apply=groupby((category_id),aggregate(price%20with%20average%20as%20mean))", "", "", 200},
+		{"products.get", "GET", "/v1/products/X1?$select=title&$expand=category", "", "", 200},
 		{"products.get", "GET", "/v1/products/X1?$select=title", "", "", 200},
 		{"products.replace", "PUT", "/v1/products/X1", "If-Match: *", fmt.Sprintf(product, "X1"), 200},
 		{"products.patch", "PATCH", "/v1/products/X1", "", `{"price":18.50,"seller":null}`, 200},
@@ -119,10 +132,14 @@ func TestOpenAPITellsTheTruth(t *testing.T) {
 	upstream := serve(t, dir, "portolan.yaml")
 	proxy := startProxy(t, bin, document, upstream)
 
-	called := make(map[string]bool)
+	called, job := make(map[string]bool), "" // the last that was begun
 	for _, c := range calls() {
 		called[c.operation] = true
+		c.path = strings.Replace(c.path, "{job}", job, 1)
 		status, header, body := send(t, proxy, key, c)
+		if id, begun := strings.CutPrefix(header.Get("Location"), "/v1/jobs/"); begun {
+			job = id
+		}
 		if status != c.status {
 			t.Errorf("%s %s: got %d, want %d: %s", c.method, c.path, status, c.status, body)
 		}
