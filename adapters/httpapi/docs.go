@@ -32,6 +32,10 @@ func (s *server) docResources() []*resource {
 const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
 	"connect-src 'self'; font-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
+// docsPermissions are none of what browsers give away: the page shows and sends
+// requests.
+const docsPermissions = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
+
 //go:embed docs
 var ownDocs embed.FS
 
@@ -68,7 +72,10 @@ func docs(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	x.Header().Set("Content-Security-Policy", docsPolicy)
+	h := x.Header()
+	h.Set("Content-Security-Policy", docsPolicy)
+	h.Set("Cross-Origin-Opener-Policy", "same-origin") // the page may hold a key: who opened it gets no hold of it
+	h.Set("Permissions-Policy", docsPermissions)
 	return x.sendTagged(docsTag(name, text), file.mediaType, text)
 }
 

@@ -26,8 +26,10 @@ import (
 
 // paths has one path for each of the routes, and some that lead nowhere.
 var paths = []string{
-	"/livez", "/readyz", "/docs", "/docs/", "/openapi.json", "/v1/categories", "/v1/categories/1", "/v1/categories/$query",
-	"/v1/categories/$delete", "/v1/categories/$nothing", "/v1/nothing", "/v1/vault/x", "/", "/v1", "/v1/a/b/c", "//", "/v1/../x", "/v1/%zz",
+	"/livez", "/readyz", "/docs", "/docs/", "/openapi.json", "/v1/categories", "/v1/categories/1",
+	"/v1/categories/$query", "/v1/categories/$aggregate", "/v1/categories/$import", "/v1/jobs/x", "/docs/none",
+	"/docs/initializer.js", "/v1/categories/$delete", "/v1/categories/$nothing", "/v1/nothing", "/v1/vault/x", "/",
+	"/v1", "/v1/a/b/c", "//", "/v1/../x", "/v1/%zz",
 }
 
 // TestWalk sends every method to every path: each answer is a proper one or a
