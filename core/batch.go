@@ -81,7 +81,7 @@ func (b *batch) apply(ctx context.Context, how How, written *Written) ([]reposit
 	if err := b.unseen(ctx); err != nil {
 		return nil, err
 	}
-	outcomes, err := b.store(ctx, mutations)
+	outcomes, err := b.store(ctx, how, mutations)
 	err = how.claim.explain(err)
 	var failed *repository.BatchError
 	switch {
@@ -95,16 +95,17 @@ func (b *batch) apply(ctx context.Context, how How, written *Written) ([]reposit
 	return nil, b.explain(failed)
 }
 
-// store applies the mutations behind the fence of what they change.
-func (b *batch) store(ctx context.Context, mutations []repository.Mutation) (outcomes []repository.Outcome, err error) {
+// store applies the mutations behind the fence of what they change, if anything.
+func (b *batch) store(ctx context.Context, how How, mutations []repository.Mutation) (outcomes []repository.Outcome, err error) {
 	write := func() error {
 		outcomes, err = b.a.apply(ctx, mutations)
 		return err
 	}
-	if len(b.records) == 0 {
-		return outcomes, write()
+	if how.DryRun || len(b.records) == 0 {
+		err = write()
+	} else {
+		err = b.a.fenced(ctx, b.c, b.tags, write)
 	}
-	err = b.a.fenced(ctx, b.c, b.tags, write)
 	return outcomes, err
 }
 
