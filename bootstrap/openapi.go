@@ -50,8 +50,12 @@ func (p *program) openapi(ctx context.Context, roles []string) error {
 	if err != nil {
 		return err
 	}
+	uploads, err := core.NewUploads(core.UploadsConfig{API: api}) // which says that there are some, and does nothing
+	if err != nil {
+		return err
+	}
 	handler, err := httpapi.New(httpapi.Config{
-		API: api, Base: s.Service.Base, Docs: httpapi.DocsPublic, Log: slog.New(slog.DiscardHandler),
+		API: api, Uploads: uploads, Base: s.Service.Base, Docs: httpapi.DocsPublic, Log: slog.New(slog.DiscardHandler),
 		Identify: func(context.Context, auth.Credential) (policy.Principal, error) {
 			return policy.Principal{Issuer: "cli", Subject: "somebody", Roles: roles}, nil
 		},

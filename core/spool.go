@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/record"
@@ -16,35 +17,59 @@ import (
 // process, so that several processes may share the directory: what is not locked
 // was left behind.
 type spool struct {
-	dir string
-	own bool // the directory was made for this process alone
+	own bool // the directory is for this process alone, and made when it is needed
+
+	mu  sync.Mutex
+	dir string // empty until it is made
 }
 
 // spoolPrefix begins the names of all files of a spool; others are never touched.
 const spoolPrefix = "portolan-import-"
 
 // openSpool makes the directory if it is not there. An empty name is a new one
-// among the temporary files of the system.
-func openSpool(dir string) (spool, error) {
-	var err error
-	s := spool{own: dir == ""}
-	if s.own {
-		s.dir, err = os.MkdirTemp("", "portolan-spool-")
-	} else if s.dir, err = filepath.Abs(dir); err == nil {
-		err = os.MkdirAll(s.dir, 0o700)
+// among the temporary files of the system, which is made with its first file.
+func openSpool(dir string) (*spool, error) {
+	if dir == "" {
+		return &spool{own: true}, nil
+	}
+	dir, err := filepath.Abs(dir)
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
 	}
 	if err != nil {
-		return spool{}, fault.New(fault.Unavailable, "core.openSpool", "the directory for imports cannot be made").
+		return nil, fault.New(fault.Unavailable, "core.openSpool", "the directory for imports cannot be made").
 			Coded("spool-unusable").Hinting("name another with service.spool").Because(err)
 	}
-	return s, nil
+	return &spool{dir: dir}, nil
 }
 
-func (s spool) path(id record.ID) string { return filepath.Join(s.dir, spoolPrefix+string(id)) }
+// ready makes the directory if it is still to be made.
+func (s *spool) ready() (err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.dir == "" {
+		if s.dir, err = os.MkdirTemp("", "portolan-spool-"); err != nil {
+			return unspooled(err)
+		}
+	}
+	return nil
+}
+
+// folder returns the directory, empty if it is still to be made.
+func (s *spool) folder() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.dir
+}
+
+func (s *spool) path(id record.ID) string { return filepath.Join(s.folder(), spoolPrefix+string(id)) }
 
 // create makes the file of a job, locked, for its owner alone: rows may be
 // personal data.
-func (s spool) create(id record.ID) (*os.File, error) {
+func (s *spool) create(id record.ID) (*os.File, error) {
+	if err := s.ready(); err != nil {
+		return nil, err
+	}
 	for {
 		file, err := os.OpenFile(s.path(id), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil {
@@ -76,7 +101,7 @@ func inPlace(file *os.File) bool {
 
 // take opens and locks the file of a job. It returns nil if another process has
 // it, and fs.ErrNotExist if it is gone.
-func (s spool) take(id record.ID) (*os.File, error) {
+func (s *spool) take(id record.ID) (*os.File, error) {
 	file, err := os.Open(s.path(id))
 	if err != nil {
 		return nil, err
@@ -92,8 +117,12 @@ func (s spool) take(id record.ID) (*os.File, error) {
 }
 
 // ids returns the jobs that there are files of.
-func (s spool) ids() ([]record.ID, error) {
-	entries, err := os.ReadDir(s.dir)
+func (s *spool) ids() ([]record.ID, error) {
+	dir := s.folder()
+	if dir == "" {
+		return nil, nil
+	}
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, unspooled(err)
 	}
@@ -107,19 +136,20 @@ func (s spool) ids() ([]record.ID, error) {
 }
 
 // sync makes the names of the files durable, where the system can.
-func (s spool) sync() {
-	if dir, err := os.Open(s.dir); err == nil {
+func (s *spool) sync() {
+	if dir, err := os.Open(s.folder()); err == nil {
 		_ = dir.Sync() // not every system syncs directories, and a lost file fails its job clearly
 		_ = dir.Close()
 	}
 }
 
 // close removes the directory if it was made for this process.
-func (s spool) close() error {
-	if s.own {
-		return os.RemoveAll(s.dir)
+func (s *spool) close() error {
+	dir := s.folder()
+	if !s.own || dir == "" {
+		return nil
 	}
-	return nil
+	return os.RemoveAll(dir)
 }
 
 // discard closes and removes a file of the spool.

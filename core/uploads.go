@@ -23,7 +23,7 @@ import (
 type Uploads struct {
 	a      *API
 	most   int64
-	spool  spool
+	spool  *spool
 	places chan struct{}  // holds one for each upload that is received, waits or is imported
 	queue  chan record.ID // what was received; there is room for every place
 	pause  time.Duration  // before what failed for want of the store is tried again
@@ -39,7 +39,8 @@ type UploadsConfig struct {
 
 	// Dir is where the files are; it is made if it is not there. Only with the same
 	// Dir does a later process go on with what an earlier one accepted. Empty is a
-	// new directory among the temporary files, which Close removes.
+	// new directory among the temporary files, which is made when it is needed, and
+	// removed by Close.
 	Dir string
 
 	MaxOctets int64 // of one source; 0 is DefaultMaxUpload
