@@ -37,8 +37,11 @@ func (s *tabled) Check(_ context.Context, collections []*schema.Collection) erro
 		At(fault.Place{Pointer: "things/price", Code: "column-missing", Detail: "there is no column price"})
 }
 
-// Unserved returns every declared index.
+// Unserved returns every index declared in the configuration.
 func (s *tabled) Unserved(_ context.Context, c *schema.Collection) ([]schema.Index, error) {
+	if c.System() { // whose tables are managed
+		return nil, nil
+	}
 	return c.Indexes, nil
 }
 
