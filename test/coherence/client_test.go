@@ -45,6 +45,7 @@ type client struct {
 	ops   []porcupine.Operation
 	pages []*page
 	wrong []string // answers that no server may give
+	did   map[kind]int
 }
 
 // etagged is a number with the tag that the answer had.
@@ -134,12 +135,13 @@ func (c *client) writeOne(in asked) {
 	case put:
 		c.written(in, call, c.send("admin", http.MethodPut, target, body))
 	case patch:
+		delete(c.known, key)
+		c.readOne(asked{kind: get, key: key}, "admin", "")
 		met, ok := c.known[key]
 		if !ok {
-			c.read(get)
 			return
 		}
-		in.expect = met.n
+		in.expect, call = met.n, c.now()
 		c.written(in, call, c.send("admin", http.MethodPatch, target, body, "If-Match", met.tag))
 	case move:
 		c.written(in, call, c.send("admin", http.MethodPatch, target, body))
@@ -236,7 +238,7 @@ func (c *client) list(what kind) {
 	p := &page{kind: what, count: -1, shelf: -1, owner: -1, only: -1}
 	target, subject := "/v1/items?$first=1000", "admin"
 	switch what {
-	case listShelf, countShelf:
+	case listShelf, countShelf, queryShelf:
 		p.shelf = c.dice.Int64N(shelves)
 		target += "&$filter=shelf%20eq%20" + strconv.FormatInt(p.shelf, 10)
 	case listOwn:
@@ -246,8 +248,12 @@ func (c *client) list(what kind) {
 	if what == countShelf || what == countAll {
 		target += "&$count=true"
 	}
+	method, body := http.MethodGet, ""
+	if what == queryShelf {
+		method, target, body = http.MethodPost, "/v1/items/$query", fmt.Sprintf(`{"filter":"shelf eq %d"}`, p.shelf)
+	}
 	p.call = c.now()
-	w := c.send(subject, http.MethodGet, target, "")
+	w := c.send(subject, method, target, body)
 	p.end = c.now()
 	var envelope struct {
 		Value []row  `json:"value"`
@@ -266,7 +272,10 @@ func (c *client) list(what kind) {
 		}
 		p.shown[key] = r.N
 	}
-	if envelope.Count != nil {
+	if counted := what == countShelf || what == countAll; counted != (envelope.Count != nil) {
+		c.unexpected(what, w)
+		return
+	} else if counted {
 		p.count = *envelope.Count
 	}
 	c.pages = append(c.pages, p)

@@ -34,15 +34,14 @@ func TestReadAfterWrite(t *testing.T) {
 		name  string
 		store func(*testing.T) repository.Store
 		cache func(*testing.T) cache.Cache
-		each  int
 	}{
-		{"memory store, memory cache", inMemory, cachedInMemory, 1500},
-		{"memory store, bigcache", inMemory, cachedInBigcache, 1500},
-		{"SQLite, bigcache", inSQLite, cachedInBigcache, 1000},
+		{"memory store, memory cache", inMemory, cachedInMemory},
+		{"memory store, bigcache", inMemory, cachedInBigcache},
+		{"SQLite, bigcache", inSQLite, cachedInBigcache},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := ordinary
-			w.each = tt.each / slower
+			w.each /= slower
 			for begun := time.Now(); ; {
 				v := run(t, parts{store: tt.store, cache: tt.cache, layer: slowly(300 * time.Microsecond)}, w, rand.Uint64())
 				t.Log(v)

@@ -30,16 +30,25 @@ const (
 	removeBy kind = "delete by query"
 	load     kind = "import"
 
+	createAll  kind = "create of several"
+	createEach kind = "create of whatever can be"
+	moveOnce   kind = "move that is sent twice"
+	trial      kind = "trial"
+
 	get    kind = "get"
 	getOwn kind = "get under a policy"
 
 	listShelf  kind = "list of a shelf"
+	queryShelf kind = "query of a shelf"
 	listAll    kind = "list of everything"
 	listOwn    kind = "list under a policy"
 	countAll   kind = "count of everything"
 	countShelf kind = "count of a shelf"
 	aggregate  kind = "aggregate"
 )
+
+// writing are the kinds that store something.
+var writing = []kind{create, put, patch, move, remove, removeBy, load, createAll, createEach, moveOnce}
 
 // An outcome is what a write is known to have done.
 type outcome uint8
@@ -94,11 +103,11 @@ var register = porcupine.Model{
 // changes returns what a write makes of the record, and whether it may.
 func (in asked) changes(now int64) (holds bool, next int64) {
 	switch in.kind {
-	case create:
+	case create, createAll, createEach:
 		return now == 0, in.n
 	case patch:
 		return now == in.expect, in.n
-	case move:
+	case move, moveOnce:
 		return now != 0, in.n
 	case remove, removeBy:
 		return now != 0, 0

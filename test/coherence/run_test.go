@@ -23,16 +23,18 @@ type workload struct {
 }
 
 // ordinary has everything that clients do, and few records, so that they meet.
-var ordinary = workload{clients: 32, each: 1500, keys: 8, check: 20 * time.Second, weights: map[kind]int{
-	create: 4, put: 4, patch: 4, move: 4, remove: 2, removeBy: 2, load: 1,
-	get: 120, getOwn: 20, listShelf: 40, listAll: 10, listOwn: 10, countAll: 5, countShelf: 10, aggregate: 10,
+var ordinary = workload{clients: 32, each: 1000, keys: 12, check: 30 * time.Second, weights: map[kind]int{
+	create: 3, put: 3, patch: 4, move: 4, remove: 5, removeBy: 3, load: 1,
+	createAll: 2, createEach: 1, moveOnce: 2, trial: 2,
+	get: 200, getOwn: 20, listShelf: 60, queryShelf: 10, listAll: 10, listOwn: 10, countAll: 5, countShelf: 10, aggregate: 10,
 }}
 
 // A verdict is what became of a run.
 type verdict struct {
 	seed      uint64
 	done      map[kind]int // operations, by what they asked
-	writes    int          // that were stored
+	stored    map[kind]int // writes, of these
+	writes    int          // all that were stored
 	unknown   int          // writes of whose outcome nobody knows
 	refused   int
 	hits      float64 // of all Looks
@@ -40,7 +42,8 @@ type verdict struct {
 	samples   []string // of what is stale, or wrong otherwise
 	wrong     int
 	histories porcupine.CheckResult
-	took      time.Duration
+	took      time.Duration // all of it
+	checked   time.Duration // of that, the histories
 }
 
 // killed returns what is wrong, by the verdicts that say so, or nothing.
@@ -64,14 +67,16 @@ func (v *verdict) String() string {
 	for _, n := range v.done {
 		total += n
 	}
-	return fmt.Sprintf("seed %d: %d operations, %d writes stored, %d refused, %d unknown, %.0f %% of Looks hit, stale %v, histories %s, in %s",
-		v.seed, total, v.writes, v.refused, v.unknown, 100*v.hits, v.stale, v.histories, v.took.Round(time.Millisecond))
+	return fmt.Sprintf("seed %d: %d operations, %d writes stored, %d refused, %d unknown, %.0f %% of Looks hit, stale %v, histories %s, in %s and %s",
+		v.seed, total, v.writes, v.refused, v.unknown, 100*v.hits, v.stale, v.histories, (v.took - v.checked).Round(time.Millisecond), v.checked.Round(time.Millisecond))
 }
 
-// A run proves something with this many writes, 20 operations of each kind by its
-// weight, and one hit in ten Looks. The race detector leaves time for a quarter.
+// A run proves something with so many writes, with so many operations of each kind
+// by its weight and half as many of them stored, and with one hit in ten Looks. The
+// race detector leaves time for a quarter.
 const (
 	leastWrites = 1000 / slower
+	leastEach   = 20 / slower
 	leastHits   = 0.1
 )
 
@@ -80,8 +85,11 @@ const (
 func (v *verdict) void(w workload) string {
 	var reasons []string
 	for what, weight := range w.weights {
-		if least := 20 * weight / slower; v.done[what] < least {
+		if least := leastEach * weight; v.done[what] < least {
 			reasons = append(reasons, fmt.Sprintf("%d operations of %s are fewer than %d", v.done[what], what, least))
+		}
+		if slices.Contains(writing, what) && v.stored[what] < leastEach/2 {
+			reasons = append(reasons, fmt.Sprintf("%d times %s is less than %d", v.stored[what], what, leastEach/2))
 		}
 	}
 	if v.writes < leastWrites {
@@ -130,7 +138,7 @@ func run(t *testing.T, p parts, w workload, seed uint64) *verdict {
 
 // client returns a new client, the i-th of those with the seed.
 func (s *session) client(seed uint64, i int) *client {
-	return &client{session: s, dice: rand.New(rand.NewPCG(seed, uint64(i))), known: make(map[int]etagged)}
+	return &client{session: s, dice: rand.New(rand.NewPCG(seed, uint64(i))), known: make(map[int]etagged), did: make(map[kind]int)}
 }
 
 // choose returns the kind of the next operation.
@@ -153,11 +161,20 @@ func (w workload) choose(dice *rand.Rand) kind {
 
 // do does one operation of the kind.
 func (c *client) do(what kind) {
+	c.did[what]++
 	switch what {
 	case create, put, patch, move, remove, removeBy:
 		c.write(what)
 	case load:
 		c.load()
+	case createAll:
+		c.createAll()
+	case createEach:
+		c.createEach()
+	case moveOnce:
+		c.moveOnce()
+	case trial:
+		c.trial()
 	case get, getOwn:
 		c.read(what)
 	case aggregate:
@@ -169,11 +186,14 @@ func (c *client) do(what kind) {
 
 // judge returns the verdicts on what the clients saw.
 func judge(clients []*client, w workload) *verdict {
-	v := &verdict{done: make(map[kind]int), stale: make(map[kind]int)}
+	v := &verdict{done: make(map[kind]int), stored: make(map[kind]int), stale: make(map[kind]int)}
 	var operations []porcupine.Operation
 	for _, c := range clients {
 		operations = append(operations, c.ops...)
 		v.wrong += len(c.wrong)
+		for what, n := range c.did {
+			v.done[what] += n
+		}
 		v.samples = append(v.samples, c.wrong...)
 	}
 	for _, op := range operations {
@@ -181,9 +201,9 @@ func judge(clients []*client, w workload) *verdict {
 		if in.n == 0 {
 			continue
 		}
-		v.done[in.kind]++
 		switch out.outcome {
 		case done:
+			v.stored[in.kind]++
 			v.writes++
 		case refused:
 			v.refused++
@@ -194,7 +214,6 @@ func judge(clients []*client, w workload) *verdict {
 	book := newLedger(w.keys, operations)
 	for _, c := range clients {
 		for _, p := range c.pages {
-			v.done[p.kind]++
 			if contradiction := book.contradiction(p); contradiction != "" {
 				v.stale[p.kind]++
 				v.samples = append(v.samples, fmt.Sprintf("%s from %d to %d: %s", p.kind, p.call, p.end, contradiction))
@@ -202,6 +221,8 @@ func judge(clients []*client, w workload) *verdict {
 		}
 	}
 	v.samples = v.samples[:min(len(v.samples), 10)]
+	begun := time.Now()
 	v.histories = linearizable(operations, w.check)
+	v.checked = time.Since(begun)
 	return v
 }
