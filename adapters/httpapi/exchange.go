@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/portolan-io/portolan/core/fault"
@@ -103,8 +104,7 @@ const (
 	sentJSON     = "application/json; charset=utf-8"
 )
 
-// send answers with a whole body, which may be in pieces so that nobody has to
-// copy them into one. It is compressed if the client takes that and it is worth it;
+// send answers with a whole body, which may be in pieces. It is compressed if the client takes that and it is worth it;
 // the tag that the header has then names the coding too.
 func (x *exchange) send(status int, mediaType string, body ...[]byte) {
 	size := 0
@@ -118,12 +118,29 @@ func (x *exchange) send(status int, mediaType string, body ...[]byte) {
 	}
 	x.set("Content-Length", strconv.Itoa(size))
 	x.WriteHeader(status)
+	if len(body) > 1 && size <= maxJoined {
+		joined := joints.Get().(*[]byte)
+		defer joints.Put(joined)
+		*joined = (*joined)[:0]
+		for _, piece := range body {
+			*joined = append(*joined, piece...)
+		}
+		body = [][]byte{*joined}
+	}
 	for _, piece := range body {
 		if _, err := x.Write(piece); err != nil {
 			return // a client that went away is seen by its context
 		}
 	}
 }
+
+// maxJoined is how many octets a body of several pieces may have to be joined. A
+// small piece behind a large one would be sent by itself, which costs a system
+// call and wakes the client; beside that, copying a page is nothing.
+const maxJoined = 64 << 10
+
+// joints are what bodies are joined in.
+var joints = sync.Pool{New: func() any { return new([]byte) }}
 
 // sendTagged answers a read with a body that has the tag, or with 304 if the
 // client has it already. The tag is without the coding that the body is sent in.
@@ -164,7 +181,7 @@ func (x *exchange) problem(f *fault.Error) {
 	}
 	x.manners.forProblem(h)
 	if f.Code == codeView {
-		h.Set("Allow", allowedReads(x.resource.allow()))
+		h.Set("Allow", x.allow())
 	}
 	switch status {
 	case http.StatusUnauthorized:

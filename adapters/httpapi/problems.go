@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
-	"slices"
-	"strings"
 
 	"github.com/portolan-io/portolan/core/fault"
 )
@@ -59,15 +57,6 @@ func outcomeOf(f *fault.Error) outcome {
 		return o
 	}
 	return outcomes[fault.Internal]
-}
-
-// allowedReads returns what of the methods of a resource is left for a view,
-// which is only read.
-func allowedReads(allow string) string {
-	writes := []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
-	return strings.Join(slices.DeleteFunc(strings.Split(allow, ", "), func(method string) bool {
-		return slices.Contains(writes, method)
-	}), ", ")
 }
 
 // problemType is the media type of errors (RFC 9457).

@@ -55,6 +55,21 @@ func (res *resource) allow() string {
 	return strings.Join(slices.Compact(allowed), ", ")
 }
 
+// allow returns the methods that the resource takes for the collection of the
+// path: a view is only read.
+func (x *exchange) allow() string {
+	if !x.site.views[x.collection] {
+		return x.resource.allow()
+	}
+	writes := []string{http.MethodPut, http.MethodPatch, http.MethodDelete}
+	if !strings.HasSuffix(x.resource.template, "/$query") {
+		writes = append(writes, http.MethodPost)
+	}
+	return strings.Join(slices.DeleteFunc(strings.Split(x.resource.allow(), ", "), func(method string) bool {
+		return slices.Contains(writes, method)
+	}), ", ")
+}
+
 // readyPath is where load balancers ask whether to send requests.
 const readyPath = "/readyz"
 

@@ -23,6 +23,7 @@ type site struct {
 	resources   map[string]*resource
 	names       map[name]string // of operations
 	collections map[string]bool // the names that metrics may have as labels
+	views       map[string]bool // those of them that are only read
 	base        string
 	below       string    // what the path of every collection begins with
 	listed      *resource // of the path of a collection
@@ -41,7 +42,7 @@ type site struct {
 func newSite(cfg Config, resources []*resource) (*site, error) {
 	s := &site{
 		router:    mux.NewRouter().SkipClean(true).UseEncodedPath(),
-		resources: make(map[string]*resource), names: names(resources), collections: make(map[string]bool),
+		resources: make(map[string]*resource), names: names(resources), collections: make(map[string]bool), views: make(map[string]bool),
 		base: cfg.Base, below: cfg.Base + "/", identify: cfg.Identify, trusted: cfg.TrustedProxies, timeout: cfg.Timeout,
 		observer: cfg.Observer, extract: cfg.Extract, log: newAccessLog(cfg),
 	}
@@ -60,6 +61,7 @@ func newSite(cfg Config, resources []*resource) (*site, error) {
 	if cfg.API != nil {
 		for _, served := range cfg.API.Served() {
 			s.collections[served.Schema.Name] = true
+			s.views[served.Schema.Name] = served.Schema.Base != nil
 		}
 		s.manners = mannersOf(cfg.API.Served())
 	}
@@ -144,13 +146,13 @@ func (x *exchange) perform() (err error) {
 	op, ok := x.resource.operation(x.r.Method)
 	switch {
 	case x.r.Method == http.MethodOptions && !ok:
-		x.Header().Set("Allow", x.resource.allow())
+		x.Header().Set("Allow", x.allow())
 		x.WriteHeader(http.StatusNoContent)
 		return nil
 	case !ok:
-		x.Header().Set("Allow", x.resource.allow())
+		x.Header().Set("Allow", x.allow())
 		return fault.New(fault.Invalid, "httpapi.perform", "this path does not take the method %s", shortened(x.r.Method)).
-			Coded(codeMethod).Hinting("it takes %s", x.resource.allow())
+			Coded(codeMethod).Hinting("it takes %s", x.allow())
 	case op.open:
 		return op.serve(x)
 	}
