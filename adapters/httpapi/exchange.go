@@ -104,8 +104,9 @@ const (
 	sentJSON     = "application/json; charset=utf-8"
 )
 
-// send answers with a whole body, which may be in pieces. It is compressed if the client takes that and it is worth it;
-// the tag that the header has then names the coding too.
+// send answers with a whole body, which may be in pieces. It is compressed if the
+// client takes that and it is worth it; the tag that the header has then names the
+// coding too.
 func (x *exchange) send(status int, mediaType string, body ...[]byte) {
 	size := 0
 	for _, piece := range body {

@@ -30,6 +30,11 @@ func (o options) get(name string) (string, bool) {
 // with returns the query with one option replaced or added, encoded.
 func (o options) with(name, value string) string {
 	var b strings.Builder
+	size := len(name) + len(value) + 1
+	for _, each := range o {
+		size += len(each.name) + 2*len(each.value) + 2
+	}
+	b.Grow(size) // enough, unless more is escaped than usual
 	for _, each := range o {
 		if each.name == name {
 			continue
