@@ -149,7 +149,7 @@ func (rs *rows) failDangling(ctx context.Context) error {
 				if wrong == nil {
 					wrong = dangles(rs.c, out.field)
 				}
-				wrong.At(out.missing())
+				wrong = wrong.At(out.missing())
 			}
 			if wrong != nil {
 				rs.failed[at] = wrong
