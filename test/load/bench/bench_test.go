@@ -26,7 +26,7 @@ func TestQuick(t *testing.T) {
 		"| 1 | cached get of a record | limit: constant body |", "| 1 | cached get of a record | Portolan, everything on |",
 		"| 2 | cached list of 20 | bigcache alone |", "| 2 | cached list of 20 | Portolan, everything on |",
 		"| 8 | SQLite, get by key | Portolan, everything on |", "| 8 | SQLite, list of 20, filter and sort | limit: SQLite alone |",
-		"|  | SQLite, create a record | Portolan, everything on |",
+		"|  | SQLite, create a record | Portolan, everything on, and the access log |",
 		"| 11, 12 | laptop", "| 11, 12 | SQLite and bigcache",
 		"| limit: prepared INSERT", "| Portolan, CSV", "| Portolan, NDJSON",
 	} {

@@ -10,11 +10,13 @@ import (
 // The servers that are measured. All run at once: one that nobody asks costs
 // nothing.
 type servers struct {
-	limit, limitWritten                        *process
-	everything, bare, cached, bareCached, made *process
-	others                                     map[*process]*process // by server: the same one of the other binary, if there is one
-	token                                      string
-	all                                        []*process
+	limit, limitWritten              *process
+	everything, logged, bare         *process              // over SQLite alone
+	cached, cachedLogged, bareCached *process              // with bigcache in front of it
+	made                             *process              // everything on, over a database that is written
+	others                           map[*process]*process // by server: the same one of the other binary, if there is one
+	token                            string
+	all                              []*process
 }
 
 // startServers starts them.
@@ -35,17 +37,20 @@ func (w *workshop) startServers(ctx context.Context, settings settings) (_ *serv
 		s.all = append(s.all, *server)
 	}
 	for _, each := range []struct {
-		server             **process
-		everything, cached bool
-		db                 string
+		server **process
+		variant
+		db string
 	}{
-		{&s.everything, true, false, "portolan.db"},
-		{&s.bare, false, false, "portolan.db"},
-		{&s.cached, true, true, "portolan.db"},
-		{&s.bareCached, false, true, "portolan.db"},
-		{&s.made, true, true, "written.db"},
+		{&s.everything, variant{Everything: true}, "portolan.db"},
+		{&s.logged, variant{Everything: true, Logged: true}, "portolan.db"},
+		{&s.bare, variant{}, "portolan.db"},
+		{&s.cached, variant{Everything: true, Cached: true}, "portolan.db"},
+		{&s.cachedLogged, variant{Everything: true, Logged: true, Cached: true}, "portolan.db"},
+		{&s.bareCached, variant{Cached: true}, "portolan.db"},
+		{&s.made, variant{Everything: true, Logged: true, Cached: true}, "written.db"},
 	} {
-		v := variant{w.portolan, each.everything, each.cached}
+		v := each.variant
+		v.binary = w.portolan
 		if *each.server, err = w.serve(ctx, v, each.db); err != nil {
 			return nil, err
 		}
@@ -76,6 +81,7 @@ const (
 	bigcacheAlone  = "bigcache alone"
 	sqliteAlone    = "limit: SQLite alone"
 	everythingOn   = "Portolan, everything on"
+	accessLogged   = "Portolan, everything on, and the access log"
 	withoutTheGate = "Portolan, anonymous, no telemetry"
 )
 
@@ -92,26 +98,30 @@ func (w *workshop) contests(s *servers) []contest {
 			{"bigcache", bigcacheAlone, s.limit, gets("", one("/bigcache/one/", hot)), 0, 0},
 			{"bare", withoutTheGate, s.bareCached, gets("", one("/v1/products/", hot)), 1.15, 0},
 			{"everything", everythingOn, s.cached, gets(s.token, one("/v1/products/", hot)), 1.4, 0.75},
+			{"logged", accessLogged, s.cachedLogged, gets(s.token, one("/v1/products/", hot)), 0, 0},
 		}},
 		{"cached-list", "2", "cached list of 20", []contestant{
 			{"constant", constantBody, s.limit, gets("", same("/constant/list")), 0, 0},
 			{"bigcache", bigcacheAlone, s.limit, gets("", w.page("/bigcache/list/%d?%d", 1)), 0, 0},
 			{"bare", withoutTheGate, s.bareCached, gets("", w.page(pages, 1)), 1.2, 0},
 			{"everything", everythingOn, s.cached, gets(s.token, w.page(pages, 1)), 1.4, 0.75},
+			{"logged", accessLogged, s.cachedLogged, gets(s.token, w.page(pages, 1)), 0, 0},
 		}},
 		{"sqlite-get", "8", "SQLite, get by key", []contestant{
 			{"limit", sqliteAlone, s.limit, gets("", one("/sqlite/", w.ids)), 0, 0},
 			{"bare", withoutTheGate, s.bare, gets("", one("/v1/products/", w.ids)), 0, 0},
 			{"everything", everythingOn, s.everything, gets(s.token, one("/v1/products/", w.ids)), 1.4, 0.8},
+			{"logged", accessLogged, s.logged, gets(s.token, one("/v1/products/", w.ids)), 0, 0},
 		}},
 		{"sqlite-list", "8", "SQLite, list of 20, filter and sort", []contestant{
 			{"limit", sqliteAlone, s.limit, gets("", w.page("/sqlite?category=%d&price=%d", 10)), 0, 0},
 			{"bare", withoutTheGate, s.bare, gets("", w.page(pages, 10)), 0, 0},
 			{"everything", everythingOn, s.everything, gets(s.token, w.page(pages, 10)), 1.4, 0.8},
+			{"logged", accessLogged, s.logged, gets(s.token, w.page(pages, 10)), 0, 0},
 		}},
 		{"create", "", "SQLite, create a record", []contestant{
 			{"limit", sqliteAlone, s.limitWritten, counter.posts("/sqlite", ""), 0, 0},
-			{"everything", everythingOn, s.made, counter.posts("/v1/products", s.token), 0, 0},
+			{"logged", accessLogged, s.made, counter.posts("/v1/products", s.token), 0, 0},
 		}},
 	})
 }

@@ -22,8 +22,14 @@ var shopText string
 // A variant is a way in which Portolan is run.
 type variant struct {
 	binary     string
-	Everything bool // a verified token with each request, metrics, traces' ids, the access log; else what anybody gets without them
+	Everything bool // metrics and the ids of traces; requests then have a token
+	Logged     bool // a line in a file for each request
 	Cached     bool // by bigcache
+}
+
+// name returns what the files of the variant are called.
+func (v variant) name() string {
+	return fmt.Sprintf("everything-%t-logged-%t-cached-%t", v.Everything, v.Logged, v.Cached)
 }
 
 // command returns a command of the variant over the database, in the workshop.
@@ -36,7 +42,7 @@ func (w *workshop) command(ctx context.Context, v variant, db string, args ...st
 	if err := shop.Execute(&config, v); err != nil {
 		return nil, err
 	}
-	name := fmt.Sprintf("everything-%t-cached-%t.yaml", v.Everything, v.Cached)
+	name := v.name() + ".yaml"
 	if err := os.WriteFile(w.path(name), config.Bytes(), 0o600); err != nil {
 		return nil, err
 	}
@@ -52,7 +58,7 @@ func (w *workshop) serve(ctx context.Context, v variant, db string) (*process, e
 	if err != nil {
 		return nil, err
 	}
-	return w.launch(ctx, fmt.Sprintf("portolan-%s-everything-%t-cached-%t", db, v.Everything, v.Cached), cmd, "/v1/products?$first=1")
+	return w.launch(ctx, "portolan-"+db+"-"+v.name(), cmd, "/v1/products?$first=1")
 }
 
 // launch starts a command of Portolan that serves, until it answers the path.
