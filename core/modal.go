@@ -43,10 +43,14 @@ func NewModal(store repository.Store, c cache.Coherent) *Modal {
 
 // Enter makes this process known to the others as one that writes, before its
 // first write. If another one may answer from its cache it returns when that is
-// over, some seconds later.
+// over, some seconds later. If there is no other one the mode is on then.
 func (m *Modal) Enter(ctx context.Context) error {
 	m.renewed = time.Now()
-	return m.writer.enter(ctx)
+	if err := m.writer.enter(ctx); err != nil {
+		return err
+	}
+	_ = m.poll(ctx) // Run goes on with it
+	return nil
 }
 
 // Run follows the mode until ctx is done, and sets it on whenever no other
@@ -82,7 +86,8 @@ func (m *Modal) poll(running context.Context) error {
 	m.view.Store(nil)
 	m.armed = ""
 	if now.state == modeOn { // another server took this one for dead
-		return m.Enter(running)
+		m.renewed = began
+		return m.writer.enter(running)
 	}
 	epoch, err := m.writer.arm(ctx, now)
 	switch {

@@ -3,10 +3,12 @@ package core_test
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/portolan-io/portolan/adapters/sqlite"
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/ports/auth"
@@ -31,6 +33,30 @@ func (s *durable) Apply(ctx context.Context, batch []repository.Mutation) ([]rep
 		return nil, errDown
 	}
 	return s.Store.Apply(ctx, batch)
+}
+
+// onStores runs the test, in time of its own, over stores that processes share:
+// open returns what one of them opens.
+func onStores(t *testing.T, test func(t *testing.T, open func() repository.Store)) {
+	t.Run("memory", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			store := &durable{Store: newStore(t)}
+			test(t, func() repository.Store { return store })
+		})
+	})
+	t.Run("sqlite", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "shared.db")
+			test(t, func() repository.Store {
+				store, err := sqlite.Open(t.Context(), sqlite.Config{Path: path})
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { store.Close() })
+				return store
+			})
+		})
+	})
 }
 
 // A process is an API over a store that others have, too.
@@ -96,11 +122,9 @@ func wantKettle(t *testing.T, when string, api *core.API, title string, state co
 // While another process writes, a server reads; afterwards it answers from its
 // cache again, and never with what was there before.
 func TestAnotherProcessWrites(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		store := &durable{Store: newStore(t)}
-		newAPI(t, store)
-		serving, importer := server(t, store), command(t, store)
-		synctest.Wait()
+	onStores(t, func(t *testing.T, open func() repository.Store) {
+		newAPI(t, open())
+		serving, importer := server(t, open()), command(t, open())
 		wantKettle(t, "first", serving.API, "Kettle", core.CacheMiss)
 		wantKettle(t, "then", serving.API, "Kettle", core.CacheHit)
 		key, secret, err := importer.CreateKey(t.Context(), operator, core.Key{Subject: "robot"})
@@ -149,18 +173,17 @@ func TestAnotherProcessWrites(t *testing.T) {
 // A writer that is killed is given up for dead; if it is not, but only stood
 // still, its next write fails.
 func TestAnotherProcessDies(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		below := &durable{Store: newStore(t)}
-		newAPI(t, below)
-		serving := server(t, below)
-		still := &durable{Store: below}
+	onStores(t, func(t *testing.T, open func() repository.Store) {
+		newAPI(t, open())
+		serving := server(t, open())
+		still := &durable{Store: open()}
 		importer := command(t, still)
 		release, err := importer.Hold(t.Context(), operator)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer func() { _ = release(context.Background()) }() // in the end nothing of it runs on
-		still.down = true // it renews nothing
+		still.down = true                                    // it renews nothing
 		time.Sleep(30 * time.Second)
 		wantKettle(t, "half a minute later", serving.API, "Kettle", core.CacheOff)
 		time.Sleep(time.Minute)
@@ -199,6 +222,7 @@ func TestNobodyToWaitFor(t *testing.T) {
 		time.Sleep(time.Second)
 		wantKettle(t, "served", serving.API, "Kettle", core.CacheMiss)
 		hold("beside a server", 2500*time.Millisecond)
+		time.Sleep(2 * time.Second)
 		serving.end()
 		hold("after the server", 0)
 		serving = server(t, store)
@@ -236,12 +260,14 @@ func TestTwoServers(t *testing.T) {
 		store := &durable{Store: newStore(t)}
 		newAPI(t, store)
 		first := server(t, store)
-		time.Sleep(time.Second)
+		time.Sleep(3 * time.Minute)
 		wantKettle(t, "the first, alone", first.API, "Kettle", core.CacheMiss)
 		second := server(t, store)
-		time.Sleep(3 * time.Minute)
-		wantKettle(t, "the first", first.API, "Kettle", core.CacheOff)
-		wantKettle(t, "the second", second.API, "Kettle", core.CacheOff)
+		for range 360 {
+			wantKettle(t, "the first", first.API, "Kettle", core.CacheOff)
+			wantKettle(t, "the second", second.API, "Kettle", core.CacheOff)
+			time.Sleep(500 * time.Millisecond)
+		}
 		rename(t, first.API, "Pot")
 		first.end()
 		time.Sleep(2 * time.Second)
@@ -253,6 +279,30 @@ func TestTwoServers(t *testing.T) {
 		wantKettle(t, "the third, while the second may be alive", third.API, "Pot", core.CacheOff)
 		time.Sleep(40 * time.Second)
 		wantKettle(t, "the third, alone", third.API, "Pot", core.CacheMiss)
+		if n := stored(t, third.API, store, "_mode"); n != 2 {
+			t.Errorf("there are %d rows of the mode, want the mode and one writer", n)
+		}
+	})
+}
+
+// A server that stood still until another one took it for dead does not rely on
+// what the other set.
+func TestServerThatStoodStill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &durable{Store: newStore(t)}
+		newAPI(t, store)
+		still := &durable{Store: store}
+		first := server(t, still)
+		wantKettle(t, "the first", first.API, "Kettle", core.CacheMiss)
+		still.down = true
+		second := server(t, store)
+		time.Sleep(90 * time.Second)
+		wantKettle(t, "the second", second.API, "Kettle", core.CacheMiss)
+		wantKettle(t, "the first, which cannot say that it lives", first.API, "Kettle", core.CacheOff)
+		still.down = false
+		time.Sleep(5 * time.Second)
+		wantKettle(t, "the first, awake", first.API, "Kettle", core.CacheOff)
+		wantKettle(t, "the second then", second.API, "Kettle", core.CacheOff)
 	})
 }
 
