@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
+
 	"github.com/portolan-io/portolan/core/record"
 )
 
@@ -182,27 +184,54 @@ func TestGzipBomb(t *testing.T) {
 
 func TestInflate(t *testing.T) {
 	regular := []byte(strings.Repeat("regular ", inflateSlack/8)) // small enough to be as regular as it likes
-	packed := compressed(t, regular)
 	broken := errors.New("the line broke")
-	tests := []struct {
-		name  string
-		input io.Reader
-		limit int64
-		want  error
-	}{
-		{"regular and small", bytes.NewReader(packed), inflateSlack, nil},
-		{"two members", bytes.NewReader(append(compressed(t, []byte("a")), compressed(t, []byte("b"))...)), 2, nil},
-		{"one octet over the limit", bytes.NewReader(packed), inflateSlack - 1, errTooLarge},
-		{"cut short", bytes.NewReader(packed[:len(packed)-9]), inflateSlack, errBroken},
-		{"wrong checksum", bytes.NewReader(append(bytes.Clone(packed[:len(packed)-8]), 0, 0, 0, 0, 0, 0, 0, 0)), inflateSlack, errBroken},
-		{"something behind", bytes.NewReader(append(bytes.Clone(packed), "behind"...)), inflateSlack, errBroken},
-		{"nothing", strings.NewReader(""), 1, errBroken},
-		{"the line breaks", io.MultiReader(bytes.NewReader(packed[:20]), failingReader{broken}), inflateSlack, broken},
-	}
-	for _, tt := range tests {
-		if _, err := inflate(codingGzip, tt.input, tt.limit); !errors.Is(err, tt.want) || errors.Is(err, errBroken) != errors.Is(tt.want, errBroken) {
-			t.Errorf("%s: got %v, want %v", tt.name, err, tt.want)
+	for c, pack := range map[coding]func(*testing.T, []byte) []byte{codingGzip: compressed, codingZstd: zstdOf} {
+		packed, wide := pack(t, regular), pack(t, bytes.Repeat([]byte("x"), 4*inflateSlack))
+		for _, tt := range []struct {
+			name  string
+			input io.Reader
+			limit int64
+			want  error
+		}{
+			{"regular and small", bytes.NewReader(packed), inflateSlack, nil},
+			{"two members", bytes.NewReader(append(pack(t, []byte("a")), pack(t, []byte("b"))...)), 2, nil},
+			{"one octet over the limit", bytes.NewReader(packed), inflateSlack - 1, errTooLarge},
+			{"out of proportion", bytes.NewReader(wide), 8 * inflateSlack, errRatio},
+			{"cut short", bytes.NewReader(packed[:len(packed)-9]), inflateSlack, errBroken},
+			{"wrong checksum", bytes.NewReader(append(bytes.Clone(packed[:len(packed)-4]), 0, 0, 0, 0)), inflateSlack, errBroken},
+			{"something behind", bytes.NewReader(append(bytes.Clone(packed), "behind"...)), inflateSlack, errBroken},
+			{"nothing", strings.NewReader(""), 1, errBroken},
+			{"the line breaks", io.MultiReader(bytes.NewReader(packed[:20]), failingReader{broken}), inflateSlack, broken},
+		} {
+			if _, err := inflate(c, tt.input, tt.limit); !errors.Is(err, tt.want) || errors.Is(err, errBroken) != errors.Is(tt.want, errBroken) {
+				t.Errorf("%s, %s: got %v, want %v", codingNames[c], tt.name, err, tt.want)
+			}
 		}
+	}
+}
+
+// TestZstdWindow: what would have to be held to look back on is refused.
+func TestZstdWindow(t *testing.T) {
+	var b bytes.Buffer
+	z, err := zstd.NewWriter(&b, zstd.WithWindowSize(2*maxZstdWindow), zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	piece := make([]byte, 1<<20)
+	for range 20 {
+		for i := range piece {
+			piece[i] = byte(random.Uint32())
+		}
+		if _, err := z.Write(piece); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := inflate(codingZstd, &b, 64<<20); !errors.Is(err, errBroken) {
+		t.Errorf("got %v, want that it is refused", err)
 	}
 }
 
