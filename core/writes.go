@@ -46,18 +46,18 @@ func (a *API) Create(ctx context.Context, who policy.Principal, collection strin
 // fresh decodes and checks new records, and says what is wrong with each.
 func (a *API) fresh(c *collection, right policy.Right, bodies [][]byte) ([]record.Record, []error) {
 	records, failed := make([]record.Record, len(bodies)), make([]error, len(bodies))
-	seen := make(map[record.ID]int, len(bodies))
+	seen := make(map[record.ID]bool, len(bodies))
 	for i, body := range bodies {
 		r, err := a.accept(c, right, body)
-		if first, twice := seen[r.ID]; err == nil && twice {
-			err = fault.New(fault.Exists, "core.Create", "a record with this id stands at %d already", first).
+		if err == nil && seen[r.ID] {
+			err = fault.New(fault.Exists, "core.Create", "an earlier record of the request has this id").
 				At(fault.Place{Pointer: "/" + c.IDField().Name, Code: "duplicate-id", Detail: "the id is given twice"})
 		}
 		if err != nil {
 			failed[i] = err
 			continue
 		}
-		seen[r.ID] = i
+		seen[r.ID] = true
 		records[i] = r
 	}
 	return records, failed

@@ -70,21 +70,61 @@ func (x *exchange) represented(req *core.ListRequest) error {
 // typesCreated are the media types that records are created from.
 var typesCreated = append([]string{typeJSON, typeCSV}, typesNDJSON...)
 
-// records returns the JSON texts of the records in a body, and whether there is
-// just one outside any list. Of CSV it also returns the line of each.
-func (s *server) records(x *exchange, mediaType string, body []byte) (records [][]byte, lines []int64, single bool, err error) {
+// given are the records of a body.
+type given struct {
+	records [][]byte // their JSON texts
+	single  bool     // there is just one, outside any list
+	lines   []int64  // of CSV: by row, where it begins
+	wrong   []error  // of CSV: by row, why it is none of records; nil if all are
+}
+
+// records returns the records of a body. Rows of CSV that are no records are an
+// error, unless what is wrong with one is not to hinder the others.
+func (s *server) records(x *exchange, mediaType string, body []byte) (g given, err error) {
 	switch {
 	case mediaType == typeCSV:
 		objects, err := s.api.Objects(x.r.Context(), x.who, x.collection, body)
-		for _, object := range objects {
-			records, lines = append(records, object.JSON), append(lines, object.Line)
+		if err != nil && (objects == nil || !x.prefer.each) {
+			return g, err
 		}
-		return records, lines, false, err
+		if err != nil {
+			g.wrong = make([]error, len(objects))
+		}
+		for i, object := range objects {
+			g.lines = append(g.lines, object.Line)
+			if object.Wrong != nil {
+				g.wrong[i] = object.Wrong
+				continue
+			}
+			g.records = append(g.records, object.JSON)
+		}
+		return g, nil
 	case slices.Contains(typesNDJSON, mediaType):
 		mediaType = typeNDJSON
 	}
-	records, single, err = splitRecords(mediaType, body)
-	return records, nil, single, err
+	g.records, g.single, err = splitRecords(mediaType, body)
+	return g, err
+}
+
+// all returns what became of every row, where w says that of the records only.
+func (g *given) all(w core.Written) core.Written {
+	all := core.Written{Results: make([]core.Result, max(len(w.Results), len(g.wrong))), Failed: make([]error, max(len(w.Results), len(g.wrong)))}
+	next := 0
+	for i := range all.Results {
+		if g.wrong != nil && g.wrong[i] != nil {
+			all.Failed[i] = g.wrong[i]
+			continue
+		}
+		all.Results[i] = w.Results[next]
+		if w.Failed != nil && w.Failed[next] != nil {
+			all.Failed[i] = w.Failed[next]
+			if g.lines != nil {
+				all.Failed[i] = inLines(w.Failed[next], g.lines[i:i+1])
+			}
+		}
+		next++
+	}
+	return all
 }
 
 // inLines returns the error with the places of records named by the lines of CSV

@@ -48,7 +48,7 @@ func (s *server) create(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	bodies, lines, single, err := s.records(x, mediaType, body)
+	given, err := s.records(x, mediaType, body)
 	if err != nil {
 		return err
 	}
@@ -57,15 +57,15 @@ func (s *server) create(x *exchange) error {
 		return err
 	}
 	how := x.how(core.Condition{})
-	how.Each = how.Each && !single // one record has no others to go on with
+	how.Each = how.Each && !given.single // one record has no others to go on with
 	return x.write(how, once, func(how core.How) (core.Written, error) {
-		written, err := s.api.Create(x.r.Context(), x.who, x.collection, bodies, how)
-		return written, inLines(err, lines)
+		written, err := s.api.Create(x.r.Context(), x.who, x.collection, given.records, how)
+		return written, inLines(err, given.lines)
 	}, func(w core.Written) reply {
 		switch {
 		case how.Each:
-			return x.report(w)
-		case single:
+			return x.report(given.all(w))
+		case given.single:
 			return x.made(w.Result, x.location(w.ID))
 		case x.prefer.minimal:
 			return reply{status: http.StatusNoContent, applied: x.applied()}

@@ -12,7 +12,7 @@ import (
 // report is the reply to a write of several records of which some may have
 // failed: what became of each, in their order. It is 207 also if all of them are
 // stored, or none, so that who asks for it reads one form only. An id stands
-// as in a path; of whom may read records at all, return=minimal leaves these out.
+// as in a path; return=minimal leaves the records out.
 //
 //	{"value":[{"status":201,"id":"A1","etag":"…","location":"…","record":{…}},
 //	          {"status":409,"error":{…a problem…}}],"stored":1,"failed":1}
@@ -23,7 +23,7 @@ func (x *exchange) report(w core.Written) reply {
 		if i > 0 {
 			body = append(body, ',')
 		}
-		if w.Failed != nil && w.Failed[i] != nil {
+		if w.Failed[i] != nil {
 			failed++
 			body = x.appendFailure(body, w.Failed[i])
 			continue

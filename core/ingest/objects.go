@@ -14,8 +14,9 @@ import (
 
 // An Object is a row of CSV as the JSON object that says the same.
 type Object struct {
-	Line int64 // the physical line where the row begins, from 1
-	JSON []byte
+	Line  int64 // the physical line where the row begins, from 1
+	JSON  []byte
+	Wrong error // why the row is no object, or nil
 }
 
 // maxWrong is how many mistakes an error of [Objects] names.
@@ -27,7 +28,9 @@ const maxWrong = 100
 // field, what does not exist for the caller; nil is nothing.
 //
 // Every error is fault.Invalid with a Place for each mistake, at most 100, whose
-// pointer is "line 3, price", but more rows than most are fault.TooLarge.
+// pointer is "line 3, price", but more rows than most are fault.TooLarge. If only
+// rows are wrong, all of them are returned with the error, for who can do with those
+// that are right.
 func Objects(text []byte, c *schema.Collection, hidden []bool, most int) ([]Object, error) {
 	w := newWindow(bytes.NewReader(text), 0)
 	if err := unmark(w); err != nil {
@@ -43,8 +46,7 @@ func Objects(text []byte, c *schema.Collection, hidden []bool, most int) ([]Obje
 		row, err := f.next()
 		switch {
 		case err == io.EOF && len(o.places) > 0:
-			return nil, fault.New(fault.Invalid, "ingest.Objects", "the CSV cannot be read as records of %s", c.Name).
-				Coded("bad-csv").At(o.places...)
+			return all, unread("the CSV cannot be read as records of "+c.Name, o.places)
 		case err == io.EOF && all == nil:
 			return nil, fault.New(fault.Invalid, "ingest.Objects", "there is no row behind the header").Coded("bad-csv")
 		case err == io.EOF:
@@ -55,7 +57,7 @@ func Objects(text []byte, c *schema.Collection, hidden []bool, most int) ([]Obje
 			return nil, fault.New(fault.TooLarge, "ingest.Objects", "there are more than %d rows in one request", most).
 				Coded("too-many-records").Hinting("send fewer at once, or import them")
 		}
-		all = append(all, Object{Line: row.start.Line, JSON: o.object(row)})
+		all = append(all, o.object(row))
 	}
 }
 
@@ -131,14 +133,33 @@ func (o *objects) near(name string) string {
 	return text + "; the fields are " + strings.Join(names, ", ")
 }
 
-// object returns the row as an object, or notes what is wrong with it.
-func (o *objects) object(row frame) []byte {
+// unread is the error for cells that are no values.
+func unread(detail string, places []fault.Place) error {
+	return fault.New(fault.Invalid, "ingest.Objects", "%s", detail).Coded("bad-csv").At(places...)
+}
+
+// object returns the row as an object, and notes what is wrong with it.
+func (o *objects) object(row frame) Object {
+	object := Object{Line: row.start.Line}
+	text, places := o.text(row)
+	if len(places) == 0 {
+		object.JSON = text
+		return object
+	}
+	for _, place := range places {
+		o.wrong(place.Pointer, place.Code, place.Detail)
+	}
+	object.Wrong = unread("the row cannot be read as a record of "+o.Name, places[:min(len(places), maxWrong)])
+	return object
+}
+
+// text returns the row as JSON, and what is wrong with it.
+func (o *objects) text(row frame) (text []byte, wrong []fault.Place) {
 	at := "line " + strconv.FormatInt(row.start.Line, 10)
 	if row.wrong != "" {
-		o.wrong(at, row.wrong, (&Reader{columns: o.columns}).unframed(row).Detail)
-		return nil
+		return nil, []fault.Place{{Pointer: at, Code: row.wrong, Detail: (&Reader{columns: o.columns}).unframed(row).Detail}}
 	}
-	text := []byte{'{'}
+	text = []byte{'{'}
 	for i, position := range o.columns {
 		if position < 0 {
 			continue
@@ -147,7 +168,7 @@ func (o *objects) object(row frame) []byte {
 		v, err := row.cells[i].value(field, o.exact)
 		if err != nil {
 			place := placed(err, field.Name)
-			o.wrong(at+", "+field.Name, place.Code, place.Detail)
+			wrong = append(wrong, fault.Place{Pointer: at + ", " + field.Name, Code: place.Code, Detail: place.Detail})
 			continue
 		}
 		if v.IsNull() {
@@ -159,5 +180,5 @@ func (o *objects) object(row frame) []byte {
 		text = append(record.AppendString(text, field.Name), ':')
 		text = record.AppendValue(text, v)
 	}
-	return append(text, '}')
+	return append(text, '}'), wrong
 }

@@ -101,3 +101,28 @@ func TestObjectsRefuses(t *testing.T) {
 		t.Errorf("%d mistakes are named", len(fault.Of(err).Places))
 	}
 }
+
+// Rows that are right are returned beside those that are not.
+func TestObjectsBesideWrongOnes(t *testing.T) {
+	objects, err := ingest.Objects([]byte("id,price\n1,2\n2,x\n3\n4,5\n"), wares(t), nil, 10)
+	if fault.Of(err).Code != "bad-csv" || len(fault.Of(err).Places) != 2 {
+		t.Fatalf("got %v", err)
+	}
+	var got []string
+	for _, o := range objects {
+		text := fmt.Sprintf("%d: %s", o.Line, o.JSON)
+		if o.Wrong != nil {
+			text += fmt.Sprint(fault.Of(o.Wrong).Code, fault.Of(o.Wrong).Places)
+		}
+		got = append(got, text)
+	}
+	want := []string{
+		`2: {"id":1,"price":2.00}`,
+		"3: bad-csv[{line 3, price wrong-type it must be a decimal number}]",
+		"4: bad-csv[{line 4 wrong-cells the row has 1 cell, but the header has 2 columns}]",
+		`5: {"id":4,"price":5.00}`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
