@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -56,6 +57,40 @@ func TestJobOwners(t *testing.T) {
 	}
 	if diff := cmp.Diff(productsRejected, lines); diff != "" || job.State != core.JobFinished || job.Read != job.Total || job.Total != int64(len(products)) {
 		t.Errorf("the job is %+v, its rejects (-want +got):\n%s", job, diff)
+	}
+}
+
+// TestJobsAreForgotten: a week after their end jobs that callers began are swept,
+// and those that did not end, or are the operator's, are not.
+func TestJobsAreForgotten(t *testing.T) {
+	store := newStore(t)
+	api := newAPI(t, store)
+	uploads := newUploads(t, api, t.TempDir())
+	ended := submit(t, uploads, admin, "categories", "id,name\n7,Kites\n")
+	work(t, api, uploads, ended)
+	waits := submit(t, uploads, admin, "categories", "id,name\n")
+	summary, err := api.Import(t.Context(), operator, core.ImportRequest{Collection: "products", Source: source("p.csv", products), MaxRejects: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		later time.Duration
+		want  int
+	}{
+		{core.JobsFor - time.Minute, 0}, {core.JobsFor + time.Minute, 1}, {100 * core.JobsFor, 0},
+	} {
+		late, err := core.New(core.Config{Store: store, Collections: catalogue(t), Now: func() time.Time { return clock()().Add(tt.later) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := late.Sweep(t.Context()); n != tt.want || err != nil {
+			t.Errorf("after %s: %d are swept, %v, want %d", tt.later, n, err, tt.want)
+		}
+	}
+	for id, found := range map[string]bool{ended: false, waits: true, summary.Job: true} {
+		if _, err := api.Job(t.Context(), operator, id); (err == nil) != found {
+			t.Errorf("%s: got %v, want that it is there: %t", id, err, found)
+		}
 	}
 }
 

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/record"
+	"github.com/portolan-io/portolan/core/schema"
 	"github.com/portolan-io/portolan/ports/repository"
 )
 
@@ -14,12 +16,16 @@ import (
 // that a write does not wait long for it.
 const sweepBatch = 200
 
-// Sweep removes the stored answers of writes with [Once] that have expired, a
-// few at a time, and returns how many it removed, also with an error. It may run
-// at any time, on several instances at once; whether it runs changes nothing but
-// how much is stored. It answers no caller: the process calls it now and then.
+// JobsFor is how long a job that a caller began is told of after its end.
+const JobsFor = 7 * 24 * time.Hour
+
+// Sweep removes the stored answers of writes with [Once] that have expired, and
+// the jobs that ended longer ago than [JobsFor], a few at a time, and returns how
+// many of both it removed, also with an error. It may run at any time, on several
+// instances at once; whether it runs changes nothing but how much is stored. It
+// answers no caller: the process calls it now and then.
 func (a *API) Sweep(ctx context.Context) (n int, err error) {
-	expired := query.Query{
+	answers := query.Query{
 		View: query.View{
 			Collection: onceSchema,
 			Filter:     query.Expr{Op: query.Le, Field: onceExpires, Values: []record.Value{record.Time(a.now())}},
@@ -27,12 +33,30 @@ func (a *API) Sweep(ctx context.Context) (n int, err error) {
 		Order: []query.Key{{Field: onceExpires}, {Field: onceID}},
 		Limit: sweepBatch,
 	}
+	jobs := query.Query{
+		View: query.View{Collection: jobsSchema, Filter: query.AllOf(
+			uploadsThatAre(JobFinished, JobFailed),
+			query.Expr{Op: query.Le, Field: jobsUpdated, Values: []record.Value{record.Time(a.now().Add(-JobsFor))}},
+		)},
+		Order: []query.Key{{Field: jobsID}},
+		Limit: sweepBatch,
+	}
+	n, err = a.sweep(ctx, answers)
+	if err != nil {
+		return n, err
+	}
+	more, err := a.sweep(ctx, jobs)
+	return n + more, err
+}
+
+// sweep removes what the query finds.
+func (a *API) sweep(ctx context.Context, expired query.Query) (n int, err error) {
 	for {
-		page, err := a.find(ctx, &collection{Collection: onceSchema}, expired)
+		page, err := a.find(ctx, &collection{Collection: expired.Collection}, expired)
 		if err != nil || len(page.Rows) == 0 {
 			return n, err
 		}
-		removed, err := a.discard(ctx, page.Rows)
+		removed, err := a.discard(ctx, expired.Collection, page.Rows)
 		n += removed
 		if err != nil || page.Next == "" {
 			return n, err
@@ -41,12 +65,12 @@ func (a *API) Sweep(ctx context.Context) (n int, err error) {
 	}
 }
 
-// discard removes the answers, but for those that another write or another
-// sweep was faster with.
-func (a *API) discard(ctx context.Context, rows []record.Row) (int, error) {
+// discard removes the rows, but for those that another write or another sweep
+// was faster with.
+func (a *API) discard(ctx context.Context, from *schema.Collection, rows []record.Row) (int, error) {
 	batch := make([]repository.Mutation, len(rows))
 	for i, row := range rows {
-		batch[i] = repository.Mutation{Op: repository.Delete, Collection: onceSchema, ID: row.ID, If: repository.At(row.Revision)}
+		batch[i] = repository.Mutation{Op: repository.Delete, Collection: from, ID: row.ID, If: repository.At(row.Revision)}
 	}
 	for len(batch) > 0 {
 		_, err := a.store.Apply(ctx, batch)

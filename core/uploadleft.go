@@ -42,10 +42,7 @@ func (u *Uploads) left(ctx context.Context) ([]record.ID, error) {
 // unfinished returns the jobs of uploads that have not ended.
 func (a *API) unfinished(ctx context.Context) ([]*job, error) {
 	q := query.Query{
-		View: query.View{Collection: jobsSchema, Needs: jobsSchema.All(), Filter: query.AllOf(
-			query.Expr{Op: query.Eq, Field: jobsKind, Values: []record.Value{record.String(kindUpload)}},
-			query.Expr{Op: query.In, Field: jobsState, Values: []record.Value{record.String(JobQueued), record.String(JobRunning)}},
-		)},
+		View:  query.View{Collection: jobsSchema, Needs: jobsSchema.All(), Filter: uploadsThatAre(JobQueued, JobRunning)},
 		Order: []query.Key{{Field: jobsID}},
 		Limit: MaxFirst,
 	}
@@ -66,6 +63,18 @@ func (a *API) unfinished(ctx context.Context) ([]*job, error) {
 			return jobs, nil
 		}
 	}
+}
+
+// uploadsThatAre returns the filter of the jobs of uploads in one of the states.
+func uploadsThatAre(states ...string) query.Expr {
+	values := make([]record.Value, len(states))
+	for i, state := range states {
+		values[i] = record.String(state)
+	}
+	return query.AllOf(
+		query.Expr{Op: query.Eq, Field: jobsKind, Values: []record.Value{record.String(kindUpload)}},
+		query.Expr{Op: query.In, Field: jobsState, Values: values},
+	)
 }
 
 // sweep removes the files that are neither of the jobs to go on with nor being
