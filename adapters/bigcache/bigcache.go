@@ -14,6 +14,7 @@ import (
 
 	allegro "github.com/allegro/bigcache/v3"
 
+	"github.com/portolan-io/portolan/adapters/internal/expiry"
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/ports/cache"
 )
@@ -38,15 +39,15 @@ const (
 	usualEntry = 512
 
 	// entryOverhead is what stands in a ring beside a key and a value, in octets:
-	// the head that bigcache writes, a length, and the stamp.
-	entryOverhead = 18 + 5 + stampSize
+	// the head that bigcache writes, a length, and the end.
+	entryOverhead = 18 + 5 + expiry.Size
 )
 
 // A Cache is a cache.Cache made of allegro/bigcache.
 type Cache struct {
 	rings   atomic.Pointer[allegro.BigCache] // nil once closed
 	largest int                              // octets of an entry at most
-	clock   clock
+	clock   expiry.Clock
 }
 
 var _ cache.Cache = (*Cache)(nil)
@@ -72,7 +73,7 @@ func open(ctx context.Context, config Config, hasher allegro.Hasher) (*Cache, er
 		Shards:           shards,
 		HardMaxCacheSize: megabytes,
 		MaxEntrySize:     usualEntry,
-		LifeWindow:       2 * longestTTL, // entries have their own end
+		LifeWindow:       2 * expiry.Longest, // entries have their own end
 		Hasher:           nonZero{hasher},
 	})
 	if err != nil {
@@ -80,7 +81,7 @@ func open(ctx context.Context, config Config, hasher allegro.Hasher) (*Cache, er
 	}
 	// An entry of less than half a ring always fits once others are forgotten. For
 	// a larger one bigcache might empty the ring and then find that it does not.
-	c := &Cache{largest: megabytes<<20/shards/2 - 1, clock: clock{began: time.Now()}}
+	c := &Cache{largest: megabytes<<20/shards/2 - 1, clock: expiry.NewClock()}
 	c.rings.Store(rings)
 	return c, ctx.Err()
 }
@@ -114,10 +115,10 @@ func (c *Cache) Get(ctx context.Context, key string) (value []byte, found bool, 
 		return nil, false, err
 	}
 	entry, err := rings.Get(key)
-	if err != nil || len(entry) < stampSize || c.clock.over(entry) {
+	if err != nil || len(entry) < expiry.Size || c.clock.Over(expiry.Parse(entry)) {
 		return nil, false, nil //nolint:nilerr // whatever keeps it from finding an entry, there is none
 	}
-	return entry[stampSize:len(entry):len(entry)], true, nil
+	return entry[expiry.Size:len(entry):len(entry)], true, nil
 }
 
 // Set implements cache.Cache. A value without a time to live, or one that is too
@@ -135,7 +136,7 @@ func (c *Cache) Set(ctx context.Context, key string, value []byte, ttl time.Dura
 		_ = rings.Delete(key) // its only error is that there is nothing
 		return nil
 	}
-	entry := append(c.clock.stamp(make([]byte, 0, stampSize+len(value)), ttl), value...)
+	entry := append(c.clock.In(ttl).Append(make([]byte, 0, expiry.Size+len(value))), value...)
 	_ = rings.Set(key, entry) // its only error is that the entry is too large, and then nothing is kept
 	return nil
 }

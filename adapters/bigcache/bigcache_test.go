@@ -142,23 +142,6 @@ func TestNothingRuns(t *testing.T) {
 	}
 }
 
-// TestClocks shows that either clock ends an entry.
-func TestClocks(t *testing.T) {
-	now := clock{began: time.Now()}
-	entry := now.stamp(nil, time.Hour)
-	if now.over(entry) {
-		t.Errorf("an entry of an hour is over at once")
-	}
-	if longer := (clock{began: now.began.Add(-2 * time.Hour)}); !longer.over(entry) {
-		t.Errorf("an entry of an hour is not over two hours later, by the monotonic clock")
-	}
-	entry = now.stamp(nil, time.Hour)
-	copy(entry, make([]byte, 8)) // an end in 1970
-	if !now.over(entry) {
-		t.Errorf("an entry is not over when the wall clock has passed its end")
-	}
-}
-
 func BenchmarkGet(b *testing.B) {
 	for _, size := range []int{400, 8000} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {

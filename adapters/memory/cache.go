@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/portolan-io/portolan/adapters/internal/expiry"
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/ports/cache"
 )
@@ -34,7 +35,8 @@ const (
 // A Cache is a cache.Cache in memory: a map under a lock, and a list in the order
 // in which its items were set, whose oldest go when there is no room.
 type Cache struct {
-	most int // octets
+	most  int // octets
+	clock expiry.Clock
 
 	mu     sync.RWMutex
 	items  map[string]*list.Element // of item; nil once closed
@@ -49,17 +51,10 @@ var _ cache.Cache = (*Cache)(nil)
 type item struct {
 	key   string
 	value []byte
-	until time.Time
+	until expiry.End
 }
 
 func (i *item) size() int { return len(i.key) + len(i.value) + itemOverhead }
-
-// expired reports whether the time of the item is over, by the wall clock or by
-// the monotonic one: neither a clock that was put back nor a machine that slept
-// lets an item live longer.
-func (i *item) expired(now time.Time) bool {
-	return !now.Before(i.until) || !now.Round(0).Before(i.until.Round(0))
-}
 
 // OpenCache returns an empty cache. It returns fault.Invalid if MaxMB is less
 // than 0 or more than 65536.
@@ -71,7 +66,7 @@ func OpenCache(ctx context.Context, config CacheConfig) (*Cache, error) {
 	case megabytes == 0:
 		megabytes = defaultCacheMB
 	}
-	return &Cache{most: megabytes << 20, items: make(map[string]*list.Element), order: list.New()}, ctx.Err()
+	return &Cache{most: megabytes << 20, clock: expiry.NewClock(), items: make(map[string]*list.Element), order: list.New()}, ctx.Err()
 }
 
 // Get implements cache.Cache. It returns the very octets that are kept, which
@@ -90,7 +85,7 @@ func (c *Cache) Get(ctx context.Context, key string) (value []byte, found bool, 
 		return nil, false, nil
 	}
 	kept := element.Value.(*item)
-	if kept.expired(time.Now()) {
+	if c.clock.Over(kept.until) {
 		return nil, false, nil
 	}
 	return kept.value, true, nil
@@ -111,7 +106,7 @@ func (c *Cache) Set(ctx context.Context, key string, value []byte, ttl time.Dura
 		return fault.New(fault.Invalid, op, "the key has %d octets, but may have %d", len(key), cache.MaxKey)
 	}
 	c.remove(key)
-	kept := &item{key: key, until: time.Now().Add(min(ttl, longestTTL))}
+	kept := &item{key: key, until: c.clock.In(ttl)}
 	if size := kept.size() + len(value); ttl <= 0 || size > c.most/largestShare {
 		return nil
 	}
@@ -122,9 +117,6 @@ func (c *Cache) Set(ctx context.Context, key string, value []byte, ttl time.Dura
 	}
 	return nil
 }
-
-// longestTTL keeps the end of an item within what a time can be.
-const longestTTL = 10 * 365 * 24 * time.Hour
 
 // remove forgets what is kept under the key. The caller holds the lock.
 func (c *Cache) remove(key string) {
