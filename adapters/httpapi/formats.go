@@ -68,7 +68,7 @@ func (x *exchange) represented(req *core.ListRequest) error {
 }
 
 // typesCreated are the media types that records are created from.
-var typesCreated = append([]string{typeJSON, typeCSV}, typesNDJSON...)
+var typesCreated = []string{typeJSON, typeCSV, typesNDJSON[0], typesNDJSON[1], typesNDJSON[2]}
 
 // given are the records of a body.
 type given struct {

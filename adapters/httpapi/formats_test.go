@@ -50,7 +50,7 @@ func TestInLines(t *testing.T) {
 	wrong := func(pointers ...string) error {
 		err := fault.New(fault.Invalid, "test", "it is wrong")
 		for _, pointer := range pointers {
-			err.At(fault.Place{Pointer: pointer})
+			err = err.At(fault.Place{Pointer: pointer})
 		}
 		return fmt.Errorf("wrapped: %w", err)
 	}
@@ -72,7 +72,8 @@ func TestInLines(t *testing.T) {
 			t.Errorf("-want +got:\n%s", diff)
 		}
 	}
-	if plain := errors.New("plain"); inLines(plain, []int64{2}) != plain || inLines(nil, []int64{2}) != nil {
+	plain := errors.New("plain")
+	if got := inLines(plain, []int64{2}); !errors.Is(got, plain) || inLines(nil, []int64{2}) != nil {
 		t.Error("an error without places is another one")
 	}
 }
