@@ -274,3 +274,32 @@ func TestOnceKeepsTheLargestAnswer(t *testing.T) {
 		}
 	}
 }
+
+// What the table makes of a revision is not known before it is stored, so an
+// answer that is kept does not tell it, the first time and ever after. Without a
+// key it is told.
+func TestOnceInATableOfItsOwnRevisions(t *testing.T) {
+	store := newStore(t)
+	spec := schema.Spec{Name: "things", ID: "id", Fields: []schema.FieldSpec{{Name: "id", Type: "string"}}}
+	if err := store.Ensure(t.Context(), []*schema.Collection{collection(t, spec).Schema}); err != nil { // somebody else made the table
+		t.Fatal(err)
+	}
+	spec.Table.Unmanaged = true
+	api, err := core.New(core.Config{Store: store, Collections: []core.Collection{collection(t, spec, all("admin", ""))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Ensure(t.Context(), api.Schemas()); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		written, err := api.Create(t.Context(), admin, "things", [][]byte{[]byte(`{"id":"a"}`)}, keyed("k", 1))
+		if want := `a@ {"id":"a"} deleted 0 [a@ false]`; err != nil || string(written.Answer) != want {
+			t.Errorf("got %s, %v, want %s", written.Answer, err, want)
+		}
+	}
+	written, err := api.Create(t.Context(), admin, "things", [][]byte{[]byte(`{"id":"b"}`)}, core.How{})
+	if err != nil || written.Revision == "" {
+		t.Errorf("without a key got the revision %q, %v", written.Revision, err)
+	}
+}
