@@ -144,6 +144,7 @@ func TestWhoMayKeep(t *testing.T) {
 	f := mannered(t, nil, func(served map[string]*core.Collection) {
 		served["categories"].Cache.MaxAge = 90 * time.Second
 		served["products"].Cache.MaxAge = time.Minute
+		served["wares"].Cache.MaxAge = time.Minute
 		served["products"].Access = slices.Clone(served["products"].Access)
 		served["products"].Access[0].AllowFrom = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
 	})
@@ -161,6 +162,10 @@ func TestWhoMayKeep(t *testing.T) {
 		{"POST", "/v1/categories/$query", "", "{}", private},
 		{"PUT", "/v1/categories/1", "ada", `{"name":"Other"}`, private},
 		{"GET", "/v1/products", "", "", private}, // who may see them depends on the address
+		{"GET", "/v1/wares", "", "", "public, max-age=60"}, // a view has an access of its own
+		{"GET", "/v1/wares/$aggregate?$apply=aggregate($count+as+n)", "", "", "public, max-age=60"},
+		{"GET", "/v1/wares?$expand=category", "", "", private}, // by the rights to another collection
+		{"GET", "/v1/wares/B002?$expand=category", "", "", private},
 		{"GET", "/v1/notes", "sid", "", private},
 		{"GET", "/openapi.json", "", "", private},
 		{"GET", "/livez", "", "", "no-store"},
