@@ -17,6 +17,7 @@ type contest struct {
 	name        string // of its profiles
 	goal        string // its number in the table of goals
 	work        string
+	cached      bool // its answers come from the cache
 	contestants []contestant
 }
 

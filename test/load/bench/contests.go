@@ -5,6 +5,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
+	"time"
 )
 
 // The servers that are measured. All run at once: one that nobody asks costs
@@ -41,30 +43,42 @@ func (w *workshop) startServers(ctx context.Context, settings settings) (_ *serv
 		variant
 		db string
 	}{
-		{&s.everything, variant{Everything: true}, "portolan.db"},
-		{&s.logged, variant{Everything: true, Logged: true}, "portolan.db"},
-		{&s.bare, variant{}, "portolan.db"},
-		{&s.cached, variant{Everything: true, Cached: true}, "portolan.db"},
-		{&s.cachedLogged, variant{Everything: true, Logged: true, Cached: true}, "portolan.db"},
-		{&s.bareCached, variant{Cached: true}, "portolan.db"},
+		{&s.everything, variant{Everything: true}, "read.db"},
+		{&s.logged, variant{Everything: true, Logged: true}, "read-logged.db"},
+		{&s.bare, variant{}, "read-bare.db"},
+		{&s.cached, variant{Everything: true, Cached: true}, "cached.db"},
+		{&s.cachedLogged, variant{Everything: true, Logged: true, Cached: true}, "cached-logged.db"},
+		{&s.bareCached, variant{Cached: true}, "cached-bare.db"},
 		{&s.made, variant{Everything: true, Logged: true, Cached: true}, "written.db"},
 	} {
 		v := each.variant
 		v.binary = w.portolan
-		if *each.server, err = w.serve(ctx, v, each.db); err != nil {
+		if *each.server, err = s.start(ctx, w, v, each.db); err != nil {
 			return nil, err
 		}
-		s.all = append(s.all, *each.server)
 		if v.binary = settings.against; v.binary == "" {
 			continue
 		}
-		other, err := w.serve(ctx, v, each.db)
+		other, err := s.start(ctx, w, v, "against-"+each.db)
 		if err != nil {
 			return nil, err
 		}
-		s.others[*each.server], s.all = other, append(s.all, other)
+		s.others[*each.server] = other
 	}
 	return s, nil
+}
+
+// start starts one server over a copy of the database: what several processes
+// have open, none of them caches.
+func (s *servers) start(ctx context.Context, w *workshop, v variant, db string) (*process, error) {
+	if err := w.copy("portolan.db", db); err != nil {
+		return nil, err
+	}
+	p, err := w.serve(ctx, v, db)
+	if err == nil {
+		s.all = append(s.all, p)
+	}
+	return p, err
 }
 
 // stop stops them all, once.
@@ -78,6 +92,7 @@ func (s *servers) stop() {
 // What the contestants are called.
 const (
 	constantBody   = "limit: constant body"
+	headedBody     = "the same body with Portolan's header fields"
 	bigcacheAlone  = "bigcache alone"
 	sqliteAlone    = "limit: SQLite alone"
 	everythingOn   = "Portolan, everything on"
@@ -93,33 +108,35 @@ func (w *workshop) contests(s *servers) []contest {
 	hot := w.ids[:min(few, len(w.ids))]
 	counter := &created{}
 	return s.withOthers([]contest{
-		{"cached-get", "1", "cached get of a record", []contestant{
+		{"cached-get", "1", "cached get of a record", true, []contestant{
 			{"constant", constantBody, s.limit, gets("", same("/constant/one")), 0, 0},
+			{"headed", headedBody, s.limit, gets("", same("/headed/one")), 0, 0},
 			{"bigcache", bigcacheAlone, s.limit, gets("", one("/bigcache/one/", hot)), 0, 0},
 			{"bare", withoutTheGate, s.bareCached, gets("", one("/v1/products/", hot)), 1.15, 0},
 			{"everything", everythingOn, s.cached, gets(s.token, one("/v1/products/", hot)), 1.4, 0.75},
 			{"logged", accessLogged, s.cachedLogged, gets(s.token, one("/v1/products/", hot)), 0, 0},
 		}},
-		{"cached-list", "2", "cached list of 20", []contestant{
+		{"cached-list", "2", "cached list of 20", true, []contestant{
 			{"constant", constantBody, s.limit, gets("", same("/constant/list")), 0, 0},
+			{"headed", headedBody, s.limit, gets("", same("/headed/list")), 0, 0},
 			{"bigcache", bigcacheAlone, s.limit, gets("", w.page("/bigcache/list/%d?%d", 1)), 0, 0},
 			{"bare", withoutTheGate, s.bareCached, gets("", w.page(pages, 1)), 1.2, 0},
 			{"everything", everythingOn, s.cached, gets(s.token, w.page(pages, 1)), 1.4, 0.75},
 			{"logged", accessLogged, s.cachedLogged, gets(s.token, w.page(pages, 1)), 0, 0},
 		}},
-		{"sqlite-get", "8", "SQLite, get by key", []contestant{
+		{"sqlite-get", "8", "SQLite, get by key", false, []contestant{
 			{"limit", sqliteAlone, s.limit, gets("", one("/sqlite/", w.ids)), 0, 0},
 			{"bare", withoutTheGate, s.bare, gets("", one("/v1/products/", w.ids)), 0, 0},
 			{"everything", everythingOn, s.everything, gets(s.token, one("/v1/products/", w.ids)), 1.4, 0.8},
 			{"logged", accessLogged, s.logged, gets(s.token, one("/v1/products/", w.ids)), 0, 0},
 		}},
-		{"sqlite-list", "8", "SQLite, list of 20, filter and sort", []contestant{
+		{"sqlite-list", "8", "SQLite, list of 20, filter and sort", false, []contestant{
 			{"limit", sqliteAlone, s.limit, gets("", w.page("/sqlite?category=%d&price=%d", 10)), 0, 0},
 			{"bare", withoutTheGate, s.bare, gets("", w.page(pages, 10)), 0, 0},
 			{"everything", everythingOn, s.everything, gets(s.token, w.page(pages, 10)), 1.4, 0.8},
 			{"logged", accessLogged, s.logged, gets(s.token, w.page(pages, 10)), 0, 0},
 		}},
-		{"create", "", "SQLite, create a record", []contestant{
+		{"create", "", "SQLite, create a record", false, []contestant{
 			{"limit", sqliteAlone, s.limitWritten, counter.posts("/sqlite", ""), 0, 0},
 			{"logged", accessLogged, s.made, counter.posts("/v1/products", s.token), 0, 0},
 		}},
@@ -139,15 +156,21 @@ func (s *servers) withOthers(contests []contest) []contest {
 	return contests
 }
 
-// check asks each contestant of the reading contests once, and returns an error
-// unless all of them answer with as many octets, but for what only one of them
-// says: they are to do the same work.
+// checkTime is long enough to fill a cache, so that nearly all answers are hits.
+const checkTime = 500 * time.Millisecond
+
+// check asks each contestant a few times, and returns an error unless all of them
+// answer with as many octets, but for what only one of them says, and from the
+// cache if that is what the contest is about: they are to do the same work.
 func (c *contest) check(ctx context.Context) error {
 	sizes := make([]int64, len(c.contestants))
 	for i, one := range c.contestants {
-		result, err := one.drive(ctx, 0)
+		result, err := one.drive(ctx, checkTime)
 		if err != nil {
 			return err
+		}
+		if c.cached && strings.Contains(result.Last, "Cache-Status:") && !strings.Contains(result.Last, "Cache-Status: Portolan; hit") {
+			return fmt.Errorf("%s: %s does not answer from the cache:\n%s", c.work, one.what, result.Last)
 		}
 		sizes[i] = result.Bytes / int64(result.Requests)
 		if sizes[i]*10 < sizes[0]*8 || sizes[i]*10 > sizes[0]*13 {

@@ -67,7 +67,6 @@ func (w *workshop) load(ctx context.Context) error {
 		func() error {
 			return w.portolanRun(ctx, plain, "portolan.db", "export", "products", "--to", "products.ndjson")
 		},
-		func() error { return w.copy("portolan.db", "written.db") },
 		func() error { return w.copy("limit.db", "limit-written.db") },
 	} {
 		if err := step(); err != nil {

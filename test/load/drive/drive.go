@@ -28,6 +28,7 @@ type Result struct {
 	Requests int           // answered, whatever the answer
 	Failed   int           // answered with anything but 2xx
 	Failure  string        // the beginning of the first answer that failed
+	Last     string        // the beginning of one of the last answers
 	Elapsed  time.Duration // from the first request to the last answer
 	Bytes    int64         // of bodies
 	P50, P99 time.Duration // from the request to the whole answer

@@ -50,6 +50,9 @@ func TestRun(t *testing.T) {
 	if !strings.HasPrefix(result.Failure, "HTTP/1.1 418") {
 		t.Errorf("the failure is %.40q, want the teapot's", result.Failure)
 	}
+	if !strings.HasPrefix(result.Last, "HTTP/1.1 ") {
+		t.Errorf("the last answer is %.40q", result.Last)
+	}
 	if result.P50 <= 0 || result.P99 < result.P50 || result.PerSecond() <= 0 || result.Bytes < int64(result.Requests) {
 		t.Errorf("the figures make no sense: %+v", result)
 	}

@@ -145,8 +145,12 @@ func (l *loop) receive(c *conn, deadline time.Time) error {
 	if now.Before(deadline) {
 		return l.send(c)
 	}
+	l.result.Last = beginning(c)
 	return nil
 }
+
+// beginning returns the head of the answer that arrived, and some of its body.
+func beginning(c *conn) string { return string(c.buf[:min(c.used, 2000)]) }
 
 // count takes an answer into the result.
 func (l *loop) count(c *conn, a answer, now time.Time) {
@@ -156,7 +160,7 @@ func (l *loop) count(c *conn, a answer, now time.Time) {
 	if a.status < 200 || a.status > 299 {
 		l.result.Failed++
 		if l.result.Failure == "" {
-			l.result.Failure = string(c.buf[:min(c.used, 2000)])
+			l.result.Failure = beginning(c)
 		}
 	}
 }

@@ -4,6 +4,8 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -53,6 +55,8 @@ func constant(ctx context.Context, mux *http.ServeMux, from *products) error {
 	}
 	mux.HandleFunc("GET /constant/one", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, first) })
 	mux.HandleFunc("GET /constant/list", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, list) })
+	mux.HandleFunc("GET /headed/one", func(w http.ResponseWriter, _ *http.Request) { headed(w, first) })
+	mux.HandleFunc("GET /headed/list", func(w http.ResponseWriter, _ *http.Request) { headed(w, list) })
 	lookUp := func(w http.ResponseWriter, r *http.Request) {
 		body, err := kept.Get(r.URL.Path[len("/bigcache/"):])
 		if err != nil {
@@ -64,6 +68,25 @@ func constant(ctx context.Context, mux *http.ServeMux, from *products) error {
 	mux.HandleFunc("GET /bigcache/one/", lookUp)
 	mux.HandleFunc("GET /bigcache/list/", lookUp)
 	return nil
+}
+
+// headed sends a body with as many header fields, as long, as Portolan sends: what
+// they cost, net/http takes for them.
+func headed(w http.ResponseWriter, body []byte) {
+	maps.Copy(w.Header(), fields)
+	w.Header()["X-Request-Id"] = []string{rand.Text()}
+	answer(w, http.StatusOK, body)
+}
+
+var fields = map[string][]string{
+	"Cache-Control":                {"private, no-cache"},
+	"Cache-Status":                 {"Portolan; hit; detail=strict"},
+	"Content-Security-Policy":      {"default-src 'none'; frame-ancestors 'none'"},
+	"Cross-Origin-Resource-Policy": {"same-origin"},
+	"Etag":                         {`"0mbxq1c2w5d3kfz9qv0a.1x2y3z4"`},
+	"Referrer-Policy":              {"no-referrer"},
+	"Vary":                         {"Accept, Accept-Encoding, Authorization, X-API-Key"},
+	"X-Content-Type-Options":       {"nosniff"},
 }
 
 // answer sends a whole body.
