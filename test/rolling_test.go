@@ -234,7 +234,7 @@ func (s *sending) once(client *http.Client, base string, number, n int) error {
 }
 
 func expect(client *http.Client, method, address, body string, status int) error {
-	request, err := http.NewRequest(method, address, strings.NewReader(body)) //nolint:noctx // it is sent to its end
+	request, err := http.NewRequest(method, address, strings.NewReader(body))
 	if err != nil {
 		return err
 	}

@@ -71,8 +71,8 @@ func (s *server) body(x *exchange, action policy.Action, types ...string) (media
 
 // miscoded says that the body is not what its Content-Encoding says.
 func miscoded(c coding, cause error) error {
-	return fault.New(fault.Invalid, "httpapi.body", "the body is not %s as Content-Encoding says", codingNames[c]).
-		Coded("bad-" + codingNames[c]).Because(cause)
+	return fault.New(fault.Invalid, "httpapi.body", "the body is not %s as Content-Encoding says", c.String()).
+		Coded("bad-" + c.String()).Because(cause)
 }
 
 // readPast reads the rest of a body that is refused, if the whole is known to be

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"io"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,9 +25,9 @@ const (
 	codings
 )
 
-// codingNames are what the codings are called in Content-Encoding, and in the
-// tags of what has them.
-var codingNames = [codings]string{identity: "identity", codingGzip: "gzip", codingZstd: "zstd"}
+// String returns what the coding is called in Content-Encoding, and in the tags of
+// what has it.
+func (c coding) String() string { return [codings]string{"identity", "gzip", "zstd"}[c] }
 
 // minCompressed is how many octets a body must have to be compressed: a smaller
 // one fits into one packet anyway.
@@ -45,31 +44,39 @@ type encoder interface {
 	Reset(w io.Writer)
 }
 
-// encoders keep what compresses, because making an encoder costs more than most
-// bodies do. The options are constants that the constructors accept.
-var encoders = [codings]sync.Pool{
-	codingGzip: {New: func() any {
-		e, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed)
-		return e
-	}},
-	codingZstd: {New: func() any {
-		e, _ := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
-			zstd.WithWindowSize(zstdWindow), zstd.WithLowerEncoderMem(true))
-		return e
-	}},
+// gzips keep what compresses, because making an encoder costs more than most
+// bodies do. The level is one that the constructor accepts.
+var gzips = sync.Pool{New: func() any {
+	e, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed)
+	return e
+}}
+
+// zstds keep what compresses, as gzips do.
+var zstds = sync.Pool{New: func() any {
+	e, _ := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
+		zstd.WithWindowSize(zstdWindow), zstd.WithLowerEncoderMem(true))
+	return e
+}}
+
+// encoders returns what keeps the encoders of the coding.
+func (c coding) encoders() *sync.Pool {
+	if c == codingGzip {
+		return &gzips
+	}
+	return &zstds
 }
 
 // newEncoder returns an encoder of the coding that writes to w. It is given back
 // with release.
 func newEncoder(c coding, w io.Writer) encoder {
-	e := encoders[c].Get().(encoder)
+	e := c.encoders().Get().(encoder)
 	e.Reset(w)
 	return e
 }
 
 func release(c coding, e encoder) {
 	e.Reset(nil) // so that what it wrote to is not held on to
-	encoders[c].Put(e)
+	c.encoders().Put(e)
 }
 
 // An acceptance is what a request says of the codings that it takes.
@@ -119,7 +126,12 @@ func codingNamed(name string) int {
 	if strings.EqualFold(name, "x-gzip") {
 		return int(codingGzip)
 	}
-	return slices.IndexFunc(codingNames[:], func(known string) bool { return strings.EqualFold(known, name) })
+	for c := range codings {
+		if strings.EqualFold(c.String(), name) {
+			return int(c)
+		}
+	}
+	return -1
 }
 
 // weightOf returns the weight among the parameters in thousandths: 1000 if there
@@ -192,13 +204,13 @@ func codedTag(tag string, c coding) string {
 	if c == identity || tag == "" {
 		return tag
 	}
-	return strings.TrimSuffix(tag, `"`) + "-" + codingNames[c] + `"`
+	return strings.TrimSuffix(tag, `"`) + "-" + c.String() + `"`
 }
 
 // encoded says in the header that the body is in the coding.
 func (x *exchange) encoded(c coding) {
 	h := x.w.Header()
-	h.Set("Content-Encoding", codingNames[c])
+	h.Set("Content-Encoding", c.String())
 	if tag := h.Get("ETag"); tag != "" {
 		h.Set("ETag", codedTag(tag, c))
 	}

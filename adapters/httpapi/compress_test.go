@@ -52,7 +52,7 @@ func TestAcceptance(t *testing.T) {
 	for _, tt := range tests {
 		got := acceptanceOf([]string{tt.header})
 		if got.best != tt.best || got.plain != tt.plain {
-			t.Errorf("%q: got %s, plain %v, want %s, plain %v", tt.header, codingNames[got.best], got.plain, codingNames[tt.best], tt.plain)
+			t.Errorf("%q: got %s, plain %v, want %s, plain %v", tt.header, got.best, got.plain, tt.best, tt.plain)
 		}
 		if allocs := testing.AllocsPerRun(10, func() { acceptanceOf([]string{tt.header}) }); allocs > 0 && !strings.Contains(tt.header, "q=x") {
 			t.Errorf("%q: it is read with %v allocations", tt.header, allocs)
@@ -230,14 +230,14 @@ func TestNotCompressed(t *testing.T) {
 // TestNoStoreIsNotCompressed: the length of what may hold a credential tells
 // nothing.
 func TestNoStoreIsNotCompressed(t *testing.T) {
-	x := &exchange{w: httptest.NewRecorder(), r: httptest.NewRequest("GET", "/", nil)}
+	x := &exchange{w: httptest.NewRecorder(), r: httptest.NewRequest(http.MethodGet, "/", nil)}
 	x.r.Header.Set("Accept-Encoding", "gzip")
 	if got := x.coding(sentJSON, 10_000); got != codingGzip {
-		t.Errorf("an ordinary answer is sent in %s", codingNames[got])
+		t.Errorf("an ordinary answer is sent in %s", got)
 	}
 	x.Header().Set("Cache-Control", "no-store")
 	if got := x.coding(sentJSON, 10_000); got != identity {
-		t.Errorf("what may not be stored is sent in %s", codingNames[got])
+		t.Errorf("what may not be stored is sent in %s", got)
 	}
 }
 
@@ -357,7 +357,7 @@ func BenchmarkSendCompressed(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(body)))
-			r := httptest.NewRequest("GET", "/", nil)
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
 			r.Header.Set("Accept-Encoding", name)
 			for b.Loop() {
 				x := &exchange{w: discard{make(http.Header)}, r: r}

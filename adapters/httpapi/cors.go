@@ -74,12 +74,12 @@ var (
 		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
 	}
 	corsRequest = []string{
-		"Accept", "Authorization", "Content-Encoding", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match",
+		"Accept", "Authorization", "Content-Encoding", "Content-Type", headerIdempotencyKey, "If-Match", "If-None-Match",
 		"Prefer", "Traceparent", "Tracestate", "X-API-Key", "X-Request-Id",
 	}
 	corsAnswer = []string{
 		"Accept-Patch", "Allow", "Cache-Status", "Content-Encoding", "Deprecation", "ETag", headerReplayed, "Link",
-		"Location", "Preference-Applied", "RateLimit", "RateLimit-Policy", "Retry-After", "Sunset", "Vary", "WWW-Authenticate", "X-Request-Id",
+		"Location", "Preference-Applied", "Retry-After", "Sunset", "Vary", "WWW-Authenticate", "X-Request-Id",
 	}
 )
 

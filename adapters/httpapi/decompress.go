@@ -29,11 +29,11 @@ const bodyCodings = "zstd, gzip"
 // codingOf returns how the body is compressed, which it may be once.
 func codingOf(lines []string) (coding, error) {
 	switch strings.ToLower(strings.TrimSpace(strings.Join(lines, ","))) {
-	case "", codingNames[identity]:
+	case "", identity.String():
 		return identity, nil
-	case codingNames[codingGzip], "x-gzip":
+	case codingGzip.String(), "x-gzip":
 		return codingGzip, nil
-	case codingNames[codingZstd]:
+	case codingZstd.String():
 		return codingZstd, nil
 	}
 	return identity, fault.New(fault.Invalid, "httpapi.codingOf", "a body of this Content-Encoding is not read here").

@@ -17,7 +17,7 @@ import (
 // docResources returns the resources of the documentation: /openapi.json, which
 // tells what the caller may do, and /docs with what is below it.
 func (s *server) docResources() []*resource {
-	page := map[string]operation{http.MethodGet: {serve: docs, open: true}}
+	page := map[string]operation{http.MethodGet: {serve: new(pages).serve, open: true}}
 	return []*resource{
 		{template: "/openapi.json", methods: map[string]operation{
 			http.MethodGet: {serve: s.openapi, produces: producesJSON},
@@ -56,9 +56,14 @@ var docsFiles = map[string]struct {
 func own(name string) ([]byte, error)     { return ownDocs.ReadFile("docs/" + name) }
 func swagger(name string) ([]byte, error) { return fs.ReadFile(swaggerFiles.FS, name) }
 
-// docs answers for /docs and what is below it with Swagger UI over
+// pages are the pages of the documentation.
+type pages struct {
+	tags sync.Map // by the name of the file, once it was asked for
+}
+
+// serve answers for /docs and what is below it with Swagger UI over
 // /openapi.json. It needs nothing from any other server.
-func docs(x *exchange) error {
+func (p *pages) serve(x *exchange) error {
 	name := strings.TrimPrefix(strings.TrimPrefix(x.r.URL.Path, "/docs"), "/")
 	if name == "" {
 		name = "index.html"
@@ -76,18 +81,15 @@ func docs(x *exchange) error {
 	h.Set("Content-Security-Policy", docsPolicy)
 	h.Set("Cross-Origin-Opener-Policy", "same-origin") // the page may hold a key: who opened it gets no hold of it
 	h.Set("Permissions-Policy", docsPermissions)
-	return x.sendTagged(docsTag(name, text), file.mediaType, text)
+	return x.sendTagged(p.tag(name, text), file.mediaType, text)
 }
 
-// docsTags are the tags of the files, by name, once they were asked for.
-var docsTags sync.Map
-
-// docsTag returns the tag of the file, which is part of the program and never changes.
-func docsTag(name string, text []byte) string {
-	if tag, ok := docsTags.Load(name); ok {
+// tag returns the tag of the file, which is part of the program and never changes.
+func (p *pages) tag(name string, text []byte) string {
+	if tag, ok := p.tags.Load(name); ok {
 		return tag.(string)
 	}
 	sum := sha256.Sum256(text)
-	tag, _ := docsTags.LoadOrStore(name, `"`+base64.RawURLEncoding.EncodeToString(sum[:12])+`"`)
+	tag, _ := p.tags.LoadOrStore(name, `"`+base64.RawURLEncoding.EncodeToString(sum[:12])+`"`)
 	return tag.(string)
 }

@@ -204,7 +204,7 @@ func TestInflate(t *testing.T) {
 			{"the line breaks", io.MultiReader(bytes.NewReader(packed[:20]), failingReader{broken}), inflateSlack, broken},
 		} {
 			if _, err := inflate(c, tt.input, tt.limit); !errors.Is(err, tt.want) || errors.Is(err, errBroken) != errors.Is(tt.want, errBroken) {
-				t.Errorf("%s, %s: got %v, want %v", codingNames[c], tt.name, err, tt.want)
+				t.Errorf("%s, %s: got %v, want %v", c.String(), tt.name, err, tt.want)
 			}
 		}
 	}
