@@ -32,6 +32,9 @@ type Written struct {
 	Failed  []error  // by position: why a record was not stored, if others may be all the same; else nil
 	Deleted int      // how many records were deleted
 
-	Answer   []byte // of a write with Once: what it answers, now or the first time
-	Repeated bool   // it was done before, and only Answer is set
+	// Of a write with Once: what it answers, now or the first time. It may be all that
+	// is set, also of a write that was not Repeated: the store failed, and what it had
+	// stored was found out afterwards.
+	Answer   []byte
+	Repeated bool // it was done before, and only Answer is set
 }

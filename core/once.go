@@ -82,8 +82,8 @@ func (a *API) once(ctx context.Context, who policy.Principal, c *collection, how
 	if err == nil || fault.Of(err).Code == codeUnpublished { // what others may not see yet is not acknowledged
 		return written, err
 	}
-	// Another instance may have done it meanwhile, or this one may have, and
-	// only not have learned it.
+	// Another instance may have done it meanwhile, or this one has, and only did
+	// not learn it.
 	if twin, found, mismatch := a.lookUp(ctx, claim); found || fault.KindOf(mismatch) == fault.Refused {
 		return twin, mismatch
 	}
@@ -100,6 +100,7 @@ type claim struct {
 	id     record.ID
 	digest []byte
 	now    time.Time
+	stored record.Revision         // of the key's record, once this claim has stored it
 	before repository.Precondition // of the key's record: that there is none, or that it is still the expired one
 }
 
@@ -125,11 +126,16 @@ func (a *API) newClaim(who policy.Principal, c *collection, once *Once) (*claim,
 		asked = append(asked, query.View{Collection: c.Collection, Filter: read.Where, Fields: c.visible(read)}.Canonical()...)
 	}
 	digest := sha256.Sum256(asked)
-	return &claim{once: once, id: record.ID(hex.EncodeToString(id[:])), digest: digest[:], now: a.now(), before: repository.Absent}, nil
+	now := a.now()
+	return &claim{
+		once: once, id: record.ID(hex.EncodeToString(id[:])), digest: digest[:],
+		now: now, stored: record.NewRevision(now), before: repository.Absent,
+	}, nil
 }
 
-// lookUp returns what the write of the claim answered before, and whether it was
-// done before. An answer that has expired is none, and will be replaced.
+// lookUp returns what the write of the claim answers, and whether it is done. If
+// this very claim did it, it is not repeated. An answer that has expired is none,
+// and will be replaced.
 func (a *API) lookUp(ctx context.Context, cl *claim) (Written, bool, error) {
 	view := query.View{Collection: onceSchema, Needs: []int{onceDigest, onceAnswer, onceExpires}}
 	rows, err := a.store.Get(ctx, view, []record.ID{cl.id})
@@ -145,7 +151,7 @@ func (a *API) lookUp(ctx context.Context, cl *claim) (Written, bool, error) {
 		return Written{}, false, fault.New(fault.Refused, "core.once", "the idempotency key was used for another request already").
 			Coded("idempotency-key-reused").Hinting("repeat exactly that request, with the rights that it was made with, or take another key")
 	}
-	return Written{Answer: []byte(stored[1].AsString()), Repeated: true}, true, nil
+	return Written{Answer: []byte(stored[1].AsString()), Repeated: rows[0].Revision != cl.stored}, true, nil
 }
 
 // put asks what the write answers, notes it in written, and returns the
@@ -160,7 +166,7 @@ func (cl *claim) put(written *Written) ([]repository.Mutation, error) {
 			Coded("answer-too-large").Hinting("send Prefer: return=minimal, or fewer records at once")
 	}
 	return []repository.Mutation{{
-		Op: repository.Put, Collection: onceSchema, ID: cl.id, If: cl.before, Revision: record.NewRevision(cl.now),
+		Op: repository.Put, Collection: onceSchema, ID: cl.id, If: cl.before, Revision: cl.stored,
 		Fields: []record.Value{
 			onceID: record.String(string(cl.id)), onceDigest: record.Bytes(cl.digest), onceAnswer: record.Bytes(written.Answer),
 			onceCreated: record.Time(cl.now), onceExpires: record.Time(cl.now.Add(OnceFor)),

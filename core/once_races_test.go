@@ -3,6 +3,7 @@ package core_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/portolan-io/portolan/core"
@@ -155,7 +156,12 @@ func TestOnceOfUnknownOutcome(t *testing.T) {
 	api := withClock(t, store, newDay())
 	store.after = errDown
 	written, err := addCategory(t.Context(), api, admin, keyed("k", 1))
-	if err != nil || !written.Repeated {
+	if err != nil || written.Repeated || !strings.HasPrefix(string(written.Answer), "7@") {
 		t.Errorf("got %+v, %v, want the answer that was stored", written, err)
+	}
+	store.after = nil
+	again, err := addCategory(t.Context(), api, admin, keyed("k", 1))
+	if err != nil || !again.Repeated || string(again.Answer) != string(written.Answer) {
+		t.Errorf("again got %+v, %v, want the same answer", again, err)
 	}
 }
