@@ -21,35 +21,15 @@ func constant(ctx context.Context, mux *http.ServeMux, from *products) error {
 	if err != nil {
 		return err
 	}
-	kept, err := bigcache.New(ctx, bigcache.Config{
-		Shards: 64, LifeWindow: time.Hour, MaxEntriesInWindow: 4096, MaxEntrySize: 512, HardMaxCacheSize: 64,
-	})
-	if err != nil {
-		return err
-	}
-	var record, page []byte
-	for i, id := range ids {
-		if record, err = from.record(nil, id); err != nil {
-			return err
-		}
-		if err := kept.Set("one/"+id, record); err != nil {
-			return err
-		}
-		if i > 200 {
-			continue
-		}
-		if page, err = from.page(nil, int64(i+1), 0); err != nil {
-			return err
-		}
-		if err := kept.Set("list/"+strconv.Itoa(i+1), page); err != nil {
-			return err
-		}
-	}
 	first, err := from.record(nil, ids[0])
 	if err != nil {
 		return err
 	}
 	list, err := from.page(nil, 1, 0)
+	if err != nil {
+		return err
+	}
+	kept, err := keep(ctx, from, ids)
 	if err != nil {
 		return err
 	}
@@ -68,6 +48,35 @@ func constant(ctx context.Context, mux *http.ServeMux, from *products) error {
 	mux.HandleFunc("GET /bigcache/one/", lookUp)
 	mux.HandleFunc("GET /bigcache/list/", lookUp)
 	return nil
+}
+
+// keep returns a bigcache with the records and the pages of 200 categories.
+func keep(ctx context.Context, from *products, ids []string) (*bigcache.BigCache, error) {
+	kept, err := bigcache.New(ctx, bigcache.Config{
+		Shards: 64, LifeWindow: time.Hour, MaxEntriesInWindow: 4096, MaxEntrySize: 512, HardMaxCacheSize: 64,
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		record, err := from.record(nil, id)
+		if err == nil {
+			err = kept.Set("one/"+id, record)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	for category := range 200 {
+		page, err := from.page(nil, int64(category+1), 0)
+		if err == nil {
+			err = kept.Set("list/"+strconv.Itoa(category+1), page)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return kept, nil
 }
 
 // headed sends a body with as many header fields, as long, as Portolan sends: what
