@@ -64,9 +64,10 @@ func TestFillThatRacesWithAWrite(t *testing.T) {
 	store := &tallying{Store: newStore(t)}
 	newAPI(t, store)
 	api := readingThrough(t, store, newCache(t), core.Caching{}, nil)
+	write := func() { rename(t, api, "Samovar") }
 	store.within = func(context.Context) error {
 		store.within = nil
-		rename(t, api, "Samovar")
+		write()
 		return nil
 	}
 	if got, _ := getKettle(t, api); got != `{"title":"Kettle"}` {
@@ -125,10 +126,13 @@ func TestFencesStand(t *testing.T) {
 				newAPI(t, store)
 				api := readingThrough(t, store, newCache(t), core.Caching{}, nil)
 				getKettle(t, api)
-				store.within = func(ctx context.Context, apply func() error) error {
+				look := func() {
 					if got, state := getKettle(t, api); state != core.CacheFenced {
 						t.Errorf("while it is written got %s with state %d, want fenced", got, state)
 					}
+				}
+				store.within = func(ctx context.Context, apply func() error) error {
+					look()
 					return tt.within(ctx, apply)
 				}
 				func() {
