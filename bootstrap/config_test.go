@@ -89,7 +89,7 @@ func TestBrokenConfigs(t *testing.T) {
 		{"unknown driver's section", "{driver: memory}", "{driver: memory, mongo: {}}",
 			`c.yaml:2: repository: there is no driver called mongo for the port repository; the drivers are memory and sqlite`},
 		{"unknown key of driver", "{driver: memory}", "{driver: sqlite, sqlite: {pat: x}}",
-			`c.yaml:2: repository.sqlite: there is no key pat here; did you mean path? The keys are path, max_conns, synchronous and busy_timeout`},
+			`c.yaml:2: repository.sqlite: there is no key pat here; did you mean path? The keys are path, max_conns, synchronous, busy_timeout and acquire_timeout`},
 		{"wrong type of driver", "{driver: memory}", "{driver: sqlite, sqlite: {max_conns: many}}",
 			`c.yaml:2: repository.sqlite.max_conns: "many" is no whole number that fits here`},
 		{"section without keys", "{driver: memory}", "{driver: memory, memory: {size: 1}}",
