@@ -169,6 +169,38 @@ func TestAnswersAreKept(t *testing.T) {
 	}
 }
 
+// Callers share an answer if and only if they may see the same.
+func TestCallersDoNotShareWhatTheyMayNotSee(t *testing.T) {
+	cached, plain := withCache(t)
+	mine := create(t, cached, "notes", `{"owner":"acme","text":"of acme"}`, `{"owner":"bolt","text":"of bolt"}`)
+	own := policy.Principal{Issuer: "elsewhere", Subject: "acme"}
+	for _, tt := range []struct {
+		who  policy.Principal
+		want core.Cached
+	}{
+		{acme, core.CacheMiss}, {bolt, core.CacheMiss}, {admin, core.CacheMiss},
+		{own, core.CacheHit}, // whose rows are the same
+		{bolt, core.CacheHit}, {acme, core.CacheHit},
+	} {
+		for _, r := range []reading{
+			listing(tt.who, "notes", core.ListRequest{}), listing(tt.who, "notes", core.ListRequest{Count: true, OrderBy: "text"}),
+			getting(tt.who, "notes", string(mine[0].ID), ""),
+		} {
+			if got := ask(t, cached, plain, r); got != tt.want && got != core.CacheOff { // what bolt does not see has no state
+				t.Errorf("%s: got state %d, want %d", r.name, got, tt.want)
+			}
+		}
+	}
+	for _, who := range []policy.Principal{nobody, acme, clerk, admin} { // who see more and more, or other fields
+		for _, r := range []reading{getting(who, "products", "A1", ""), listing(who, "products", core.ListRequest{Filter: "category_id eq 12"})} {
+			first, again := ask(t, cached, plain, r), ask(t, cached, plain, r)
+			if shares := who.Subject == admin.Subject; (first == core.CacheHit) != shares || again != core.CacheHit { // admin sees what a seller sees
+				t.Errorf("%s: got states %d and %d", r.name, first, again)
+			}
+		}
+	}
+}
+
 // Absence is kept like a record, until there is one.
 func TestAbsenceIsKept(t *testing.T) {
 	store := &tallying{Store: newStore(t)}
