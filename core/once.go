@@ -192,8 +192,8 @@ func (cl *claim) explain(err error) error {
 var errTaken = errors.New("the idempotency key was taken meanwhile")
 
 func inProgress() error {
-	return fault.New(fault.Conflict, "core.once", "the same request is being done at this moment").
-		Coded("idempotency-in-progress").Hinting("repeat it in a second to learn what it answered")
+	return fault.New(fault.Conflict, "core.once", "a request with this idempotency key is being done at this moment").
+		Coded("idempotency-in-progress").Hinting("repeat yours in a second to learn what it is answered")
 }
 
 // running is what keys this process is doing writes for. It is safe for
