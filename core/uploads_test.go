@@ -147,12 +147,19 @@ func TestUploadsOutliveProcesses(t *testing.T) {
 		uploads := newUploads(t, api, dir)
 		id := submit(t, uploads, admin, "products", text)
 		store.odds = 5
+		last := ends + 500
 		for ended := false; !ended; ends++ {
+			if ends == last {
+				t.Fatalf("seed %d: the job does not end", seed)
+			}
 			ctx, die := context.WithCancel(t.Context())
 			store.die = die
 			done := make(chan error, 1)
 			go func() { done <- uploads.Work(ctx) }()
-			for !ended && ctx.Err() == nil {
+			for looks := 0; !ended && ctx.Err() == nil; looks++ {
+				if looks == 10_000 {
+					t.Fatalf("seed %d: nothing goes on", seed)
+				}
 				time.Sleep(time.Millisecond)
 				job, err := api.Job(t.Context(), operator, id)
 				ended = err == nil && job.Ended()
