@@ -95,7 +95,7 @@ func (l *ledger) may(key int, p *page) (in, out bool) {
 	all := l.versions[key]
 	floor := l.floor(key, p.call)
 	first := sort.Search(len(all), func(i int) bool { return all[i].end >= floor })
-	for i := first; i < len(all) && !(in && out); i++ {
+	for i := first; i < len(all) && (!in || !out); i++ {
 		v := all[i]
 		if v.end != never && v.end > p.end+l.longest[key] {
 			i = sort.Search(len(all), func(i int) bool { return all[i].end == never }) - 1

@@ -27,7 +27,7 @@ var coherentFaultCases = []CoherentCase{
 // not acknowledged. It reports whether the write was.
 func (s steps) mayWrite(tag string) bool {
 	s.Helper()
-	publish, err := s.Coherent.Fence(s.Context(), "things", []string{tag})
+	publish, err := s.Fence(s.Context(), "things", []string{tag})
 	return err == nil && publish(s.Context(), true) == nil
 }
 
@@ -155,7 +155,7 @@ func faultDone(t contract.T, over Over) {
 	if found := s.Look(gone, k); found.State == cache.Hit && string(found.Value) != "old" {
 		s.Errorf("Look with a context that is done is a Hit of %q", found.Value)
 	}
-	publish, err := s.Coherent.Fence(gone, "things", []string{"all"})
+	publish, err := s.Fence(gone, "things", []string{"all"})
 	if err != nil {
 		return // nothing is written, and it may be said
 	}
@@ -190,7 +190,7 @@ func faultNotAcknowledged(t contract.T, over Over) {
 	s, below := begin(t, over)
 	k := key("one", "all")
 	s.keep(k, "old")
-	publish, err := s.Coherent.Fence(s.Context(), "things", []string{"all"})
+	publish, err := s.Fence(s.Context(), "things", []string{"all"})
 	if err != nil {
 		s.Fatalf("Fence: %v", err)
 	}

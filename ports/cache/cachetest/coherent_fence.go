@@ -219,7 +219,7 @@ func (s steps) writeMany(n int) {
 	s.Helper()
 	tags := many("other", n)
 	for i := 0; i < n; i += 100 {
-		publish, err := s.Coherent.Fence(s.Context(), "things", tags[i:i+100])
+		publish, err := s.Fence(s.Context(), "things", tags[i:i+100])
 		if err != nil {
 			s.Fatalf("Fence: %v", err)
 		}

@@ -65,7 +65,7 @@ func hammer(t contract.T, over Over, width int) {
 
 // write adds one to a number.
 func (n *shelf) write(s steps, i int) {
-	publish, err := s.Coherent.Fence(s.Context(), "things", []string{shelfTag(i)})
+	publish, err := s.Fence(s.Context(), "things", []string{shelfTag(i)})
 	if err != nil {
 		s.Errorf("Fence: %v", err)
 		return

@@ -65,7 +65,7 @@ func (s steps) fenceIn(collection string, tags ...string) (publish func(settled 
 	var end func(context.Context, bool) error
 	s.soon("Fence", func() {
 		var err error
-		if end, err = s.Coherent.Fence(s.Context(), collection, tags); err != nil {
+		if end, err = s.Fence(s.Context(), collection, tags); err != nil {
 			s.Errorf("Fence(%v): %v", tags, err)
 		}
 	})
