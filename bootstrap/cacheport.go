@@ -6,7 +6,6 @@ import (
 	"github.com/portolan-io/portolan/adapters/layer"
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/ports/cache"
-	"github.com/portolan-io/portolan/ports/repository"
 )
 
 // A caches is the cache that the core uses, without any of it if the
@@ -21,7 +20,7 @@ type caches struct {
 // openCache opens the cache and makes it coherent. What can be asked of an adapter
 // beyond the contract is asked before it is wrapped, because layers do not pass
 // that on.
-func openCache(ctx context.Context, s *settings, store repository.Store, w *watching, opened *closers) (caches, error) {
+func openCache(ctx context.Context, s *settings, store unwatched, w *watching, opened *closers) (caches, error) {
 	if !s.Cache.given() {
 		return caches{}, nil
 	}

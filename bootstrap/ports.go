@@ -146,18 +146,21 @@ func openTelemetry(ctx context.Context, s *settings, log *slog.Logger, opened *c
 	return w, nil
 }
 
+// unwatched is the store without a trace, for what asks it every second.
+type unwatched struct{ repository.Store }
+
 // openRepository opens the store, and returns what can be asked of it beyond the
 // contract too, because layers do not pass that on.
-func openRepository(ctx context.Context, s *settings, w *watching, opened *closers) (repository.Store, inspector, error) {
+func openRepository(ctx context.Context, s *settings, w *watching, opened *closers) (repository.Store, unwatched, inspector, error) {
 	store, err := open[repository.Store](ctx, s.repository)
 	if err != nil {
-		return nil, inspector{}, err
+		return nil, unwatched{}, inspector{}, err
 	}
 	opened.addClose(store.Close)
 	if err := w.watchPools(store); err != nil {
-		return nil, inspector{}, err
+		return nil, unwatched{}, inspector{}, err
 	}
-	return layer.Trace(store, w), inspectorOf(store), nil
+	return layer.Trace(store, w), unwatched{store}, inspectorOf(store), nil
 }
 
 func openAuth(ctx context.Context, s *settings, opened *closers) ([]auth.Authenticator, error) {
