@@ -30,15 +30,17 @@ import (
 // and then, are left alone.
 type watched struct {
 	*sqlite.Store
-	mu    sync.Mutex
-	calls map[string]int
-	hold  atomic.Pointer[func(ctx context.Context, call string) error]
-	seen  atomic.Pointer[schema.Collection] // that was asked for last
+	opened chan struct{} // closed when it is
+	mu     sync.Mutex
+	calls  map[string]int
+	hold   atomic.Pointer[func(ctx context.Context, call string) error]
+	seen   atomic.Pointer[schema.Collection] // that was asked for last
 }
 
 func (w *watched) open(ctx context.Context, config sqlite.Config) (*watched, error) {
 	var err error
 	w.Store, err = sqlite.Open(ctx, config)
+	close(w.opened)
 	return w, err
 }
 
@@ -152,7 +154,7 @@ telemetry: [{driver: prometheus}]
 	}
 	h := &hosted{
 		t: t, url: "http://" + listen, admin: "http://" + admin, log: log.Name(),
-		store:  &watched{calls: map[string]int{}},
+		store:  &watched{calls: map[string]int{}, opened: make(chan struct{})},
 		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: time.Minute},
 	}
 	exited := make(chan int, 1)
@@ -163,21 +165,31 @@ telemetry: [{driver: prometheus}]
 	}()
 	t.Cleanup(func() {
 		h.client.CloseIdleConnections()
-		if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
-			t.Error(err)
+		if len(exited) == 0 { // or the signal would end the test itself
+			if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
+				t.Error(err)
+			}
 		}
 		if code := <-exited; code != 0 {
 			t.Errorf("the server ended with %d\n%s", code, read(t, h.log))
 		}
 		_ = log.Close()
 	})
-	ready := false
-	for !ready {
+	ended := func(code int) {
+		os.Stderr = stderr
+		exited <- code
+		t.Fatalf("the server ended with %d\n%s", code, read(t, h.log))
+	}
+	select {
+	case code := <-exited:
+		ended(code)
+	case <-h.store.opened:
+		os.Stderr = stderr
+	}
+	for ready := false; !ready; {
 		select {
 		case code := <-exited:
-			exited <- code
-			os.Stderr = stderr
-			t.Fatalf("the server ended with %d\n%s", code, read(t, h.log))
+			ended(code)
 		case <-time.After(10 * time.Millisecond):
 			response, err := h.client.Get(h.url + "/readyz")
 			ready = err == nil && response.StatusCode == http.StatusOK
@@ -186,7 +198,6 @@ telemetry: [{driver: prometheus}]
 			}
 		}
 	}
-	os.Stderr = stderr
 	h.warm()
 	return h
 }

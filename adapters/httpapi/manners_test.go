@@ -161,7 +161,7 @@ func TestWhoMayKeep(t *testing.T) {
 		{"GET", "/v1/categories?$first=x", "", "", private},
 		{"POST", "/v1/categories/$query", "", "{}", private},
 		{"PUT", "/v1/categories/1", "ada", `{"name":"Other"}`, private},
-		{"GET", "/v1/products", "", "", private}, // who may see them depends on the address
+		{"GET", "/v1/products", "", "", private},           // who may see them depends on the address
 		{"GET", "/v1/wares", "", "", "public, max-age=60"}, // a view has an access of its own
 		{"GET", "/v1/wares/$aggregate?$apply=aggregate($count+as+n)", "", "", "public, max-age=60"},
 		{"GET", "/v1/wares?$expand=category", "", "", private}, // by the rights to another collection
