@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"context"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -11,30 +12,40 @@ const (
 	// spareEvery is how often it is asked how much the cache holds.
 	spareEvery = time.Second
 
+	// leastRoom is how many octets the heap may grow by at least before Go collects.
+	// Without it a small heap is collected each time it grew by 4 MiB, which is each
+	// thousand requests.
+	leastRoom = 16 << 20
+
 	// usualGrowth is what Go lets a heap grow by before it collects, in percent of
 	// what is in use; leastGrowth keeps it from collecting all the time.
 	usualGrowth = 100
-	leastGrowth = 25
+	leastGrowth = 5
 
 	// sameGrowth is a difference that is not worth a change.
 	sameGrowth = 5
 )
 
-// sparing keeps the process from growing by as much as its cache holds. Before Go
-// collects garbage it lets the heap grow by a part of all that is in use. What a
-// cache holds is in use, but it is octets, which cost the collector nothing: so
-// only the rest gets its usual growth. It ends with ctx, or when the returned
-// function is called, which waits until it has and leaves all as it was. It does
-// nothing for a cache that does not say what it holds, nor if GOGC or GOMEMLIMIT
-// say what is wanted.
+// sparing keeps the process from collecting garbage more often than is worth it,
+// and from growing by as much as its cache holds. It ends with ctx, or when the
+// returned function is called, which waits until it has and leaves all as it was.
+// It does nothing if GOGC or GOMEMLIMIT say what is wanted.
+//
+// Before Go collects garbage it lets the heap grow by a part of all that is in
+// use. So leastRoom is taken and never touched: it counts as in use, and takes no
+// memory, as the system gives that out page by page when it is written to. What a
+// cache holds, if it says so, is in use too, but it is octets, which cost the
+// collector nothing: so only the rest gets its usual growth.
 func sparing(ctx context.Context, held func() (items, octets int), every time.Duration, env environment) (end func()) {
 	for _, name := range []string{"GOGC", "GOMEMLIMIT"} {
 		if value, _ := env(name); value != "" {
 			return func() {}
 		}
 	}
+	untouched := make([]byte, leastRoom)
+	debug.FreeOSMemory() // what the start took and nothing needs any more
 	if held == nil {
-		return func() {}
+		return func() { runtime.KeepAlive(untouched) }
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan struct{})
@@ -60,6 +71,7 @@ func sparing(ctx context.Context, held func() (items, octets int), every time.Du
 	return func() {
 		cancel()
 		<-ended
+		runtime.KeepAlive(untouched)
 	}
 }
 

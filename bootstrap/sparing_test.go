@@ -16,8 +16,8 @@ func TestGrowth(t *testing.T) {
 		held  int
 		want  int
 	}{
-		{0, 0, 100}, {0, 64 * mb, 100}, {20 * mb, 0, 100}, {40 * mb, 20 * mb, 50}, {80 * mb, 64 * mb, 25},
-		{64 * mb, 64 * mb, 25}, {10 * mb, 64 * mb, 25}, {1024 * mb, 64 * mb, 93}, {1 << 40, 1 << 39, 50},
+		{0, 0, 100}, {0, 64 * mb, 100}, {20 * mb, 0, 100}, {40 * mb, 20 * mb, 50}, {80 * mb, 64 * mb, 20},
+		{64 * mb, 64 * mb, leastGrowth}, {10 * mb, 64 * mb, leastGrowth}, {1024 * mb, 64 * mb, 93}, {1 << 40, 1 << 39, 50},
 	} {
 		if got := growth(tt.inUse, tt.held); got != tt.want {
 			t.Errorf("with %d octets in use, %d of them held, the growth is %d, want %d", tt.inUse, tt.held, got, tt.want)
@@ -57,4 +57,28 @@ func TestNotSparing(t *testing.T) {
 		end()
 	}
 	sparing(t.Context(), nil, time.Nanosecond, variables(nil))()
+}
+
+// TestLeastRoom shows that the heap of a server that holds little may grow by more
+// than it holds, with a cache and without one.
+func TestLeastRoom(t *testing.T) {
+	for name, held := range map[string]func() (items, octets int){
+		"no cache": nil, "an empty cache": func() (items, octets int) { return 0, 0 },
+	} {
+		runtime.GC()
+		before := goal()
+		end := sparing(t.Context(), held, time.Hour, variables(nil))
+		runtime.GC()
+		if got := goal(); got < before+leastRoom {
+			t.Errorf("%s: the heap may grow to %d octets, where it could grow to %d before", name, got, before)
+		}
+		end()
+	}
+}
+
+// goal returns to how many octets the heap may grow before it is collected.
+func goal() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/goal:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
 }
