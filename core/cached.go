@@ -13,6 +13,7 @@ import (
 	"github.com/portolan-io/portolan/core/ingest"
 	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/record"
+	"github.com/portolan-io/portolan/core/schema"
 	"github.com/portolan-io/portolan/ports/cache"
 )
 
@@ -246,8 +247,15 @@ func (c *collection) dependsOn(filter query.Expr) []string {
 func versionOf(c *collection) string {
 	h := fnv.New64a()
 	for i := range c.Fields {
-		f := &c.Fields[i]
-		h.Write([]byte(f.Name + "\x00" + f.Type.String() + "\x00" + f.Items.String() + "\x00" + strconv.Itoa(f.Scale) + "\x00"))
+		h.Write(appendForm(nil, &c.Fields[i]))
 	}
 	return strconv.FormatUint(h.Sum64(), 36)
+}
+
+// appendForm appends what is stored as the field, and how its values are written.
+func appendForm(dst []byte, f *schema.Field) []byte {
+	dst = append(append(dst, f.Name...), 0)
+	dst = append(append(dst, f.Type.String()...), 0)
+	dst = append(append(dst, f.Items.String()...), 0)
+	return append(strconv.AppendInt(dst, int64(f.Scale), 10), 0)
 }

@@ -160,7 +160,7 @@ func (a *API) expandedOne(ctx context.Context, view query.View, id record.ID, wa
 	}
 	row := rows[0]
 	sum := sha256.Sum256(row.JSON)
-	variant := variant(view.Names()) + strconv.FormatUint(binary.BigEndian.Uint64(sum[:]), 36)
+	variant := variant(view) + strconv.FormatUint(binary.BigEndian.Uint64(sum[:]), 36)
 	return Result{ID: row.ID, Revision: row.Revision, Variant: variant, JSON: row.JSON, Cache: CacheNone}, nil
 }
 
@@ -244,7 +244,7 @@ func (a *API) related(ctx context.Context, e *expansion, ids []record.ID) error 
 			row := found[0]
 			found = found[1:]
 			e.known[id] = row.JSON
-			got = answer{tag: string(row.Revision), more: variant(e.view.Names()), body: row.JSON}
+			got = answer{tag: string(row.Revision), more: variant(e.view), body: row.JSON}
 		}
 		if wanted[i].lease != "" {
 			a.keep(ctx, e.to, wanted[i].key, wanted[i].lease, got, began)

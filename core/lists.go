@@ -182,12 +182,17 @@ func array(rows []record.Row) []byte {
 	return append(joined, ']')
 }
 
-// variant names a projection, for the second half of an ETag.
-func variant(names []string) string {
+// variant names a projection, for the second half of an ETag: the names that are
+// shown, and behind each the field that is stored and how it is written. A
+// configuration may give a name to another field, or a field another scale, and
+// no record changes then.
+func variant(view query.View) string {
 	h := fnv.New32a()
-	for _, name := range names {
-		h.Write([]byte(name))
-		h.Write([]byte{0})
+	names := view.Names()
+	var text []byte
+	for i, position := range view.Fields {
+		text = append(append(text[:0], names[i]...), 0)
+		h.Write(appendForm(text, &view.Collection.Fields[position]))
 	}
 	return strconv.FormatUint(uint64(h.Sum32()), 36)
 }

@@ -85,7 +85,7 @@ func (c *collection) prepareView(req GetRequest, right policy.Right) (*preparedV
 		return nil, err
 	}
 	view := c.shownAs(query.View{Collection: c.Collection, Filter: right.Where, Fields: fields})
-	p := &preparedView{View: view, text: c.stored().recordText(view), variant: variant(view.Names())}
+	p := &preparedView{View: view, text: c.stored().recordText(view), variant: variant(view)}
 	if keepable {
 		c.views.keep(asked, p)
 	}

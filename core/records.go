@@ -136,7 +136,7 @@ func (c *collection) shown(may rights, r record.Record, created bool) Result {
 	for i, position := range fields {
 		values[i] = r.Fields[position]
 	}
-	result.Variant = variant(c.Names(fields))
+	result.Variant = variant(query.View{Collection: c.Collection, Fields: fields})
 	result.JSON = record.NewEncoder(c.Names(fields)).Append(nil, values)
 	return result
 }
