@@ -34,6 +34,7 @@ func openUploads(s *served, log *slog.Logger, opened *closers) (*core.Uploads, e
 	uploads, err := core.NewUploads(core.UploadsConfig{
 		API: s.api, Dir: s.spool(), MaxOctets: s.settings.Service.MaxImport,
 		Broken: func(job string, err error) { log.Error("an import failed by a defect", "job", job, "error", err) },
+		Warn:   func(job, what string, err error) { log.Warn(what, "job", job, "error", err) },
 	})
 	if err != nil {
 		return nil, err

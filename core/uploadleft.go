@@ -27,11 +27,12 @@ func (u *Uploads) left(ctx context.Context) ([]record.ID, error) {
 		}
 		switch _, err := os.Stat(j.source); {
 		case errors.Is(err, fs.ErrNotExist):
-			err = u.fail(ctx, j.id, fault.New(fault.NotFound, "core.Work", "the file with what was sent is gone, so that the import cannot go on; %d rows are stored", j.loaded).
-				Coded("upload-lost"))
-			if err != nil {
+			lost := fault.New(fault.NotFound, "core.Work", "the file with what was sent is gone, so that the import cannot go on; %d rows are stored", j.loaded).
+				Coded("upload-lost")
+			if err := u.fail(ctx, j.id, lost); err != nil {
 				return nil, err
 			}
+			u.warn(string(j.id), "an import failed", lost)
 		default:
 			left = append(left, j.id)
 		}

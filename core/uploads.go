@@ -24,13 +24,25 @@ type Uploads struct {
 	a      *API
 	most   int64
 	spool  *spool
-	places chan struct{}  // holds one for each upload that is received, waits or is imported
-	queue  chan record.ID // what was received; there is room for every place
-	pause  time.Duration  // before what failed for want of the store is tried again
+	queue  chan received // what was received; there is room for every place
+	pause  time.Duration // before what failed for want of the store is tried again
 	broken func(job string, err error)
+	warn   func(job, what string, err error)
 
-	mu   sync.Mutex
-	held map[record.ID]*os.File // the locked files of what is received, waits or is imported; nil while one is made
+	mu     sync.Mutex
+	held   map[record.ID]*os.File // the locked files of what is received, waits or is imported; nil while one is made
+	places map[caller]int         // how many of its uploads are received, wait or are imported
+	warned time.Time              // when somebody was told last that the store is away
+}
+
+// A caller is whose uploads are counted: all that nobody in particular sends are
+// those of one.
+type caller struct{ issuer, subject string }
+
+// received is an upload that waits to be imported, and whose place it takes.
+type received struct {
+	id record.ID
+	by caller
 }
 
 // UploadsConfig is what Uploads are made from.
@@ -48,6 +60,10 @@ type UploadsConfig struct {
 	// Broken is told of jobs that failed by a defect, with the cause that callers
 	// are not told; nil is not.
 	Broken func(job string, err error)
+
+	// Warn is told of jobs whose file is lost, and, at most once a minute, of one
+	// that waits for the store; nil is not. What is a sentence about the job.
+	Warn func(job, what string, err error)
 }
 
 // DefaultMaxUpload is the most octets of one upload, if nothing else is said.
@@ -56,6 +72,7 @@ const DefaultMaxUpload = 1 << 30
 const (
 	uploadWorkers = 2
 	uploadPlaces  = 10 // uploads at once in all: those that are imported, wait, or are being received
+	callerPlaces  = 3  // of these, those of one caller
 )
 
 // NewUploads returns Uploads whose directory is ready. Nothing is imported
@@ -71,10 +88,12 @@ func NewUploads(config UploadsConfig) (*Uploads, error) {
 	if config.Broken == nil {
 		config.Broken = func(string, error) {}
 	}
+	if config.Warn == nil {
+		config.Warn = func(string, string, error) {}
+	}
 	return &Uploads{
-		a: config.API, most: config.MaxOctets, spool: spool, pause: time.Second, broken: config.Broken,
-		places: make(chan struct{}, uploadPlaces), queue: make(chan record.ID, uploadPlaces),
-		held: make(map[record.ID]*os.File),
+		a: config.API, most: config.MaxOctets, spool: spool, pause: time.Second, broken: config.Broken, warn: config.Warn,
+		queue: make(chan received, uploadPlaces), held: make(map[record.ID]*os.File), places: make(map[caller]int),
 	}, nil
 }
 
@@ -108,6 +127,7 @@ type Upload struct {
 	u      *Uploads
 	c      *collection
 	who    policy.Principal
+	by     caller
 	job    job
 	file   *os.File // nil once it is submitted or discarded
 	hash   hash.Hash
@@ -116,17 +136,16 @@ type Upload struct {
 
 // Receive begins an upload for the collection. The caller needs the rights of
 // [API.Import], and nothing is to be read from whoever lacks them. As many at
-// once as there can be are fault.Unavailable with the code too-many-imports.
+// once as there can be, in all or of one caller, are fault.Unavailable with the
+// code too-many-imports.
 func (u *Uploads) Receive(_ context.Context, who policy.Principal, collection string, format ingest.Format) (*Upload, error) {
 	c, err := u.a.importGate(who, collection)
 	if err != nil {
 		return nil, err
 	}
-	select {
-	case u.places <- struct{}{}:
-	default:
-		return nil, fault.New(fault.Unavailable, "core.Receive", "%d imports are received, wait or run already", uploadPlaces).
-			Coded("too-many-imports").Hinting("send it again when one of them has ended")
+	by := caller{who.Issuer, who.Subject}
+	if err := u.enter(by); err != nil {
+		return nil, err
 	}
 	now := u.a.now().UTC().Truncate(time.Microsecond) // as it is stored
 	id := record.NewUUID(now)
@@ -134,13 +153,13 @@ func (u *Uploads) Receive(_ context.Context, who policy.Principal, collection st
 	file, err := u.spool.create(id)
 	if err != nil {
 		u.release(id)
-		<-u.places
+		u.leave(by)
 		return nil, err
 	}
 	u.hold(id, file)
-	return &Upload{u: u, c: c, who: who, file: file, hash: sha256.New(), job: job{
+	return &Upload{u: u, c: c, who: who, by: by, file: file, hash: sha256.New(), job: job{
 		id: id, collection: c.Name, source: file.Name(), run: string(record.NewRevision(now)), state: JobQueued,
-		rejected: map[string]int64{}, started: now, updated: now, kind: kindUpload, format: format, owner: who,
+		rejected: map[string]int64{}, started: now, updated: now, kind: kindUpload, format: format, owner: u.a.importer(who, c),
 	}}, nil
 }
 
@@ -199,9 +218,38 @@ func (up *Upload) Submit(ctx context.Context, once *Once) (Written, error) {
 	})
 	if err == nil && !written.Repeated {
 		up.file = nil
-		up.u.queue <- up.job.id // there is room for every place
+		up.u.queue <- received{up.job.id, up.by} // there is room for every place
 	}
 	return written, err
+}
+
+// enter takes a place for an upload of the caller.
+func (u *Uploads) enter(by caller) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	taken := 0
+	for _, n := range u.places {
+		taken += n
+	}
+	switch {
+	case u.places[by] >= callerPlaces:
+		return fault.New(fault.Unavailable, "core.Receive", "%d imports of yours are received, wait or run already", callerPlaces).
+			Coded("too-many-imports").Hinting("send it again when one of them has ended")
+	case taken >= uploadPlaces:
+		return fault.New(fault.Unavailable, "core.Receive", "%d imports are received, wait or run already", uploadPlaces).
+			Coded("too-many-imports").Hinting("send it again when one of them has ended")
+	}
+	u.places[by]++
+	return nil
+}
+
+// leave gives the place back.
+func (u *Uploads) leave(by caller) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.places[by]--; u.places[by] == 0 {
+		delete(u.places, by)
+	}
 }
 
 func (u *Uploads) hold(id record.ID, file *os.File) {
@@ -218,5 +266,5 @@ func (up *Upload) Discard() {
 	}
 	up.file = nil
 	up.u.release(up.job.id)
-	<-up.u.places
+	up.u.leave(up.by)
 }

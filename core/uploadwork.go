@@ -14,8 +14,13 @@ import (
 	"github.com/portolan-io/portolan/ports/repository"
 )
 
-// uploadAttempts is how often an import is tried while the store is not there.
+// uploadAttempts is how often an import is tried while the store does not take its
+// rows, with pauses that double. If it does not take either that the import failed,
+// all begins again behind a pause.
 const uploadAttempts = 5
+
+// warnEvery is how often somebody is told that an import waits for the store.
+const warnEvery = time.Minute
 
 // uploadRows is how many rows are stored at once: fewer than the command line
 // stores, as the memory is shared with all that is asked meanwhile.
@@ -37,9 +42,9 @@ func (u *Uploads) Work(ctx context.Context) error {
 				select {
 				case id := <-resumed:
 					u.finish(ctx, id)
-				case id := <-u.queue:
-					if u.finish(ctx, id) {
-						<-u.places
+				case next := <-u.queue:
+					if u.finish(ctx, next.id) {
+						u.leave(next.by)
 					}
 				case <-ctx.Done():
 				}
@@ -54,23 +59,54 @@ func (u *Uploads) Work(ctx context.Context) error {
 }
 
 // finish imports one source and reports whether it came to its end, rather than
-// to that of ctx. An import that ended has no file any more.
+// to that of ctx. An import that ended has no file any more. What was accepted is
+// not given up for want of the store, however long that is away.
 func (u *Uploads) finish(ctx context.Context, id record.ID) bool {
-	var err error
-	for attempt := range uploadAttempts {
-		err = u.importOne(ctx, id)
-		if err != nil && ctx.Err() != nil {
+	for {
+		err := u.persist(ctx, id)
+		if ctx.Err() != nil && err != nil {
+			return false // the job stays as it is, and the next start goes on with it
+		}
+		if err == nil {
+			u.release(id)
+			return true
+		}
+		u.waits(id, err)
+		if !sleep(ctx, u.pause<<uploadAttempts) {
 			return false
 		}
-		if fault.KindOf(err) != fault.Unavailable || !sleep(ctx, u.pause<<attempt) {
-			break
+	}
+}
+
+// persist imports one source, or stores why that cannot be done. Its error is why
+// neither could.
+func (u *Uploads) persist(ctx context.Context, id record.ID) error {
+	for attempt := range uploadAttempts {
+		err := u.importOne(ctx, id)
+		switch {
+		case err == nil || ctx.Err() != nil:
+			return err
+		case fault.KindOf(err) != fault.Unavailable || attempt == uploadAttempts-1:
+			return u.fail(ctx, id, err)
+		case !sleep(ctx, u.pause<<attempt):
+			return ctx.Err()
 		}
 	}
-	if err != nil && u.fail(ctx, id, err) != nil {
-		return ctx.Err() == nil // the job stays as it is, and the next start goes on with it
+	return nil
+}
+
+// waits warns that the job waits for the store, unless somebody was told so within
+// the minute.
+func (u *Uploads) waits(id record.ID, err error) {
+	u.mu.Lock()
+	due := u.warned.IsZero() || time.Since(u.warned) >= warnEvery
+	if due {
+		u.warned = time.Now()
 	}
-	u.release(id)
-	return true
+	u.mu.Unlock()
+	if due {
+		u.warn(string(id), "an import waits for the store, and goes on when it is back", err)
+	}
 }
 
 // sleep waits, and reports whether ctx was not done meanwhile.

@@ -14,8 +14,16 @@ import (
 	"github.com/portolan-io/portolan/core/ingest"
 )
 
-// importFormats are the media types that an import takes.
-var importFormats = map[string]ingest.Format{typeCSV: ingest.CSV, typeNDJSON: ingest.NDJSON}
+// typesImported are the media types that an import takes.
+var typesImported = []string{typeCSV, typesNDJSON[0], typesNDJSON[1], typesNDJSON[2]}
+
+// importFormat returns the format of rows of the media type.
+func importFormat(mediaType string) ingest.Format {
+	if mediaType == typeCSV {
+		return ingest.CSV
+	}
+	return ingest.NDJSON
+}
 
 // uploadTime is how long an import may take to arrive in all, however steadily
 // it does: it holds one of few places meanwhile.
@@ -48,7 +56,7 @@ func (s *server) importAll(x *exchange) error {
 	submit := func(how core.How) (core.Written, error) { return up.Submit(ctx, how.Once) }
 	return x.write(core.How{}, once, submit, func(core.Written) reply {
 		return reply{
-			status: http.StatusAccepted, location: s.base + "/jobs/" + job.ID, applied: strings.Join(x.prefer.applied, ", "),
+			status: http.StatusAccepted, location: s.base + "/jobs/" + job.ID, applied: x.applied(),
 			mediaType: sentJSON, body: [][]byte{encodeJob(job)},
 		}
 	})
@@ -66,9 +74,9 @@ func (s *server) receive(x *exchange) (_ *core.Upload, mediaType string, err err
 	if err := s.api.MayImport(x.r.Context(), x.who, x.collection); err != nil {
 		return nil, "", err
 	}
-	mediaType, err = mediaTypeOf(x.r.Header["Content-Type"], []string{typeCSV, typeNDJSON})
+	mediaType, err = mediaTypeOf(x.r.Header["Content-Type"], typesImported)
 	if err != nil {
-		x.Header().Set("Accept", typeCSV+", "+typeNDJSON)
+		x.Header().Set("Accept", strings.Join(typesImported, ", "))
 		return nil, "", err
 	}
 	compressed, err := codingOf(x.r.Header["Content-Encoding"])
@@ -80,7 +88,7 @@ func (s *server) receive(x *exchange) (_ *core.Upload, mediaType string, err err
 		s.readPast(x)
 		return nil, "", s.overlong()
 	}
-	up, err := s.uploads.Receive(x.r.Context(), x.who, x.collection, importFormats[mediaType])
+	up, err := s.uploads.Receive(x.r.Context(), x.who, x.collection, importFormat(mediaType))
 	if err != nil {
 		return nil, "", err
 	}

@@ -27,13 +27,14 @@ func (c *documented) importOperation() object {
 			{"example", example},
 		}
 	}
+	content := object{{typeCSV, rows("Rows of CSV (RFC 4180) behind a header with the names of fields.", c.IDField().Name+"\n1\n")}}
+	for _, mediaType := range typesNDJSON {
+		content = content.with(mediaType, rows("One record a line, each as a JSON object.", string(line)+"\n"))
+	}
 	return c.operation("post", "import", "Import records of "+c.Name, []policy.Action{policy.Create, policy.Update}, object{
 		{"description", "Keeps the rows, answers, and imports them after that. A row replaces the record that has its id; rows that are wrong are left out, and the job tells of them. How far it is is at Location."},
 		{"parameters", array{c.preferAsyncParameter(), c.idempotencyParameter()}},
-		{"requestBody", object{{"required", true}, {"content", object{
-			{typeCSV, rows("Rows of CSV (RFC 4180) behind a header with the names of fields.", c.IDField().Name+"\n1\n")},
-			{typeNDJSON, rows("One record a line, each as a JSON object.", string(line)+"\n")},
-		}}}},
+		{"requestBody", object{{"required", true}, {"content", content}}},
 		{"responses", c.answers(c.repeatable(object{
 			{"202", object{
 				{"description", "The rows are here, and will be imported."},
