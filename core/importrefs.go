@@ -8,6 +8,7 @@ import (
 
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/ingest"
+	"github.com/portolan-io/portolan/core/policy"
 	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/record"
 	"github.com/portolan-io/portolan/core/schema"
@@ -27,8 +28,9 @@ type target struct {
 	id record.ID
 }
 
-// known remembers what was found to exist. It may be wrong by the time rows are
-// stored, so that is checked again with them.
+// known remembers what was found to exist, and to be visible to everybody who may
+// read it. It may be wrong by the time rows are stored, so that is checked again
+// with them.
 type known struct{ targets map[target]bool }
 
 func newKnown() *known { return &known{make(map[target]bool)} }
@@ -95,7 +97,9 @@ func (im *importing) dangling(row record.Record, exists map[target]bool) int {
 	return -1
 }
 
-// look returns which of the records that the rows refer to exist.
+// look returns which of the records that the rows refer to exist for the caller:
+// those that row policies hide do not. What only some see is looked at with each
+// batch, as it may be hidden by then.
 func (im *importing) look(ctx context.Context, rows []record.Record) (map[target]bool, error) {
 	exists := make(map[target]bool)
 	unknown := make(map[*schema.Collection][]record.ID)
@@ -106,19 +110,32 @@ func (im *importing) look(ctx context.Context, rows []record.Record) (map[target
 		}
 	}
 	for to, ids := range unknown {
+		visible := im.visible(to)
 		slices.Sort(ids)
 		for some := range slices.Chunk(ids, MaxIDs) {
-			found, err := im.a.store.Get(ctx, query.View{Collection: to}, some)
+			found, err := im.a.store.Get(ctx, query.View{Collection: to, Filter: visible}, some)
 			if err != nil {
 				return nil, err
 			}
 			for _, row := range found {
 				exists[target{to, row.ID}] = true
-				im.known.add(target{to, row.ID})
+				if visible.Op == query.All {
+					im.known.add(target{to, row.ID})
+				}
 			}
 		}
 	}
 	return exists, nil
+}
+
+// visible returns the filter of the records that the caller may refer to. Whoever
+// may not read the collection at all is not asked, as with single writes.
+func (im *importing) visible(to *schema.Collection) query.Expr {
+	right, ok := im.a.collections[to.Name].access.For(im.who, to, policy.Read)
+	if !ok {
+		return query.Expr{}
+	}
+	return right.Where
 }
 
 // targets returns what the rows refer to, each once.

@@ -68,9 +68,11 @@ const (
 // limit. The rejects file then shows that batch's rejects too.
 //
 // The caller needs the rights to create and to update every record of the
-// collection with all of its fields. Fields that only the server sets are taken
-// from the source if the process itself imports, so that an export comes back
-// equal. The Summary is right also if there is an error.
+// collection with all of its fields. A generated id in the source names the record
+// that is replaced or created, as the path of a PUT does; what it says of derived
+// fields is passed over. Read-only fields are taken from the source if the process
+// itself imports, so that an export comes back equal, and else refused. The Summary
+// is right also if there is an error.
 func (a *API) Import(ctx context.Context, who policy.Principal, req ImportRequest) (ingest.Summary, error) {
 	c, err := a.importGate(who, req.Collection)
 	if err != nil {
@@ -95,11 +97,18 @@ func (a *API) importGate(who policy.Principal, name string) (*collection, error)
 	if err != nil {
 		return nil, err
 	}
-	if !whole(create) || !whole(update) {
-		return nil, fault.New(fault.Forbidden, "core.Import", "you may write only some records or fields of %s", c.Name).
-			Coded("import-needs-all").Hinting("an import replaces whole records; create or change them one by one instead")
+	what := ""
+	read, reads := c.access.For(who, c.Collection, policy.Read)
+	switch {
+	case !whole(create) || !whole(update):
+		what = "write"
+	case reads && (read.Where.Op != query.All || slices.Contains(read.Hidden, true)):
+		what = "read"
+	default:
+		return c, nil
 	}
-	return c, nil
+	return nil, fault.New(fault.Forbidden, "core.Import", "you may %s only some records or fields of %s", what, c.Name).
+		Coded("import-needs-all").Hinting("an import replaces whole records; create or change them one by one instead")
 }
 
 // whole reports whether the right is for every row and every field.

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -49,6 +48,7 @@ var jobsSchema = system(schema.Spec{
 		{Name: "error_code", Type: "string"},
 		{Name: "error_detail", Type: "string"},
 		{Name: "sample", Type: "json"},
+		{Name: "claims", Type: "json"},
 	},
 })
 
@@ -78,6 +78,7 @@ const (
 	jobsErrorCode
 	jobsErrorDetail
 	jobsSample
+	jobsClaims
 )
 
 // kindUpload is the kind of a job whose source a caller sent.
@@ -102,7 +103,7 @@ type job struct {
 
 	kind        string
 	format      ingest.Format
-	owner       policy.Principal // who asked for it, without claims; Local if the operator did
+	owner       policy.Principal // who asked for it, with the claims that it takes; Local if the operator did
 	read, total int64            // octets of the source as it is stored; a total of -1 is not known
 	code        string           // why it failed, or empty
 	detail      string
@@ -164,7 +165,7 @@ func (j *job) record(claim record.Revision, now time.Time) record.Record {
 		jobsStarted: record.Time(j.started), jobsUpdated: record.Time(now),
 		jobsKind: orNull(j.kind), jobsFormat: orNull(string(j.format)),
 		jobsRead: record.Int(j.read), jobsTotal: record.Int(j.total),
-		jobsErrorCode: orNull(j.code), jobsErrorDetail: orNull(j.detail), jobsSample: record.JSON("[" + j.sample + "]"),
+		jobsErrorCode: orNull(j.code), jobsErrorDetail: orNull(j.detail), jobsSample: record.JSON("[" + j.sample + "]"), jobsClaims: record.Null,
 	}
 	if !j.owner.Local {
 		j.own(fields)
@@ -178,20 +179,6 @@ func orNull(text string) record.Value {
 		return record.Value{}
 	}
 	return record.String(text)
-}
-
-// own fills in who asked for the job, and what it takes to look at the owner's
-// rights again.
-func (j *job) own(fields []record.Value) {
-	roles := make([]record.Value, len(j.owner.Roles))
-	for i, role := range j.owner.Roles {
-		roles[i] = record.String(role)
-	}
-	fields[jobsIssuer], fields[jobsSubject] = record.String(j.owner.Issuer), record.String(j.owner.Subject)
-	fields[jobsRoles] = record.List(roles)
-	if j.owner.Address.IsValid() {
-		fields[jobsAddress] = record.String(j.owner.Address.String())
-	}
 }
 
 // put returns the mutation that stores the job. It fails with fault.Stale if
@@ -236,17 +223,4 @@ func jobOf(row record.Row) (*job, error) {
 		j.sample, j.sampled = strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"), len(items)
 	}
 	return j, json.Unmarshal([]byte(v[jobsRejected].AsString()), &j.rejected)
-}
-
-// ownerOf returns who asked for the job.
-func ownerOf(v []record.Value) policy.Principal {
-	if v[jobsIssuer].IsNull() {
-		return policy.Principal{Local: true}
-	}
-	owner := policy.Principal{Issuer: v[jobsIssuer].AsString(), Subject: v[jobsSubject].AsString()}
-	for _, role := range v[jobsRoles].AsList() {
-		owner.Roles = append(owner.Roles, role.AsString())
-	}
-	owner.Address, _ = netip.ParseAddr(v[jobsAddress].AsString()) // it was written by us; null is no address
-	return owner
 }

@@ -54,10 +54,17 @@ func (r *Reader) assign(i int, name string) (int, fault.Place) {
 		return -1, fault.Place{}
 	case r.taken(position):
 		return -1, fault.Place{Pointer: name, Code: "duplicate-column", Detail: "there is an earlier column of this name"}
-	case !r.target.Restore && (c.Fields[position].ReadOnly || c.Generated && position == c.ID):
+	case !r.settable(position):
 		return -1, fault.Place{Pointer: name, Code: "read-only", Detail: "the field is set by the server alone"}
 	}
 	return position, fault.Place{}
+}
+
+// settable reports whether a source may say what the field is. An id may be
+// given also where the server can make it: it names the record.
+func (r *Reader) settable(position int) bool {
+	c := r.target.Collection
+	return r.target.Restore || position == c.ID || !c.Fields[position].ReadOnly
 }
 
 // taken reports whether an earlier column is for the field.
@@ -73,8 +80,8 @@ func (r *Reader) taken(position int) bool {
 // unknown says that there is no such field, and which there are.
 func (r *Reader) unknown(name string) string {
 	var names []string
-	for _, field := range r.target.Collection.Fields {
-		if field.Derive == "" && (r.target.Restore || !field.ReadOnly) {
+	for i, field := range r.target.Collection.Fields {
+		if field.Derive == "" && r.settable(i) {
 			names = append(names, field.Name)
 		}
 	}

@@ -55,7 +55,7 @@ func Objects(text []byte, c *schema.Collection, hidden []bool, most int) ([]Obje
 			return nil, err
 		case len(all) == most:
 			return nil, fault.New(fault.TooLarge, "ingest.Objects", "there are more than %d rows in one request", most).
-				Coded("too-many-records").Hinting("send fewer at once, or import them")
+				Coded("too-many-records").Hinting("send fewer at once, or all of them to $import, which replaces what is there")
 		}
 		all = append(all, o.object(row))
 	}

@@ -15,7 +15,7 @@ import (
 type Target struct {
 	Collection *schema.Collection
 	Derive     func(fields []record.Value) []fault.Place // computes fields from others, in place; nil if there are none
-	Restore    bool                                      // fields that only the server sets are taken from the source
+	Restore    bool                                      // read-only fields are taken from the source, too, and not ids alone
 	Now        func() time.Time                          // for generated ids; nil is time.Now
 }
 
@@ -26,7 +26,7 @@ type Target struct {
 // null. A quoted cell of a string or bytes field is meant as it stands, so that
 // "" is the empty string and not null, unless the header is quoted too: whoever
 // quotes everything means nothing by it. One ' before the start of a formula
-// (see [Writer]) goes as well. Columns of derived fields are passed over.
+// (see [Writer]) goes as well. What a source says of derived fields is passed over.
 type Reader struct {
 	target  Target
 	stream  *stream
@@ -205,7 +205,7 @@ func plain(c byte) bool { return ' ' < c && c < 0x7f }
 func (r *Reader) decode(object string, fields []record.Value) fault.Place {
 	decode := r.target.Collection.Restore
 	if !r.target.Restore {
-		decode = func(body []byte) ([]record.Value, error) { return r.target.Collection.Decode(body, nil, nil) }
+		decode = r.target.Collection.DecodeRow
 	}
 	values, err := decode([]byte(object))
 	if err != nil {

@@ -179,11 +179,12 @@ func TestNDJSON(t *testing.T) {
 		`{"id":"e","id":"f","name":"Kim"}` + "\n" +
 		`{"id":"f","name":"Bo","seen":"2026-01-01T00:00:00Z"}` + "\n" +
 		`[]` + "\n" +
+		`{"id":"j","name":"Old","slug":"stale"}` + "\n" +
 		strings.Repeat(" ", MaxRow+1) + `{"id":"g","name":"Bo"}` + "\n" +
 		"{\"id\":\"h\",\"name\":\"\xff\"}\n" +
 		`{"id":"i","name":"Ann"}`
 	names, rejects := readNames(t, text(NDJSON, source))
-	if diff := cmp.Diff([]string{"Rex", "Ann"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"Rex", "Old", "Ann"}, names); diff != "" {
 		t.Errorf("records (-want +got):\n%s", diff)
 	}
 	want := []string{"3 age out-of-range", "4 colour unknown-field"}
@@ -195,8 +196,8 @@ func TestNDJSON(t *testing.T) {
 		line, _, _ := strings.Cut(r, " ")
 		lines = append(lines, line)
 	}
-	if got := strings.Join(lines, " "); got != "3 4 5 6 7 8 9 10" {
-		t.Errorf("rejected lines %s, want 3 to 10; %q", got, rejects)
+	if got := strings.Join(lines, " "); got != "3 4 5 6 7 8 10 11" {
+		t.Errorf("rejected lines %s, want 3 to 8, 10 and 11; %q", got, rejects)
 	}
 }
 

@@ -40,6 +40,14 @@ func (c *Collection) Restore(body []byte) ([]record.Value, error) {
 	return d.decode("schema.Restore", body, make([]record.Value, len(c.Fields)))
 }
 
+// DecodeRow is Decode for a row of an import, which may be what a list answered:
+// it also takes a generated id, which names the record as the path of a PUT does,
+// and passes over what is derived, which is computed anew in any case.
+func (c *Collection) DecodeRow(body []byte) ([]record.Value, error) {
+	d := decoder{Collection: c, importing: true}
+	return d.decode("schema.DecodeRow", body, make([]record.Value, len(c.Fields)))
+}
+
 // Merge returns the values of a record after a JSON merge patch (RFC 7396): a
 // null makes a field null, what the patch does not hold stays, and a field of
 // type json is merged deeply. The id may be given, but not changed; else Merge
@@ -59,6 +67,7 @@ type decoder struct {
 	*Collection
 	hidden, readOnly []bool
 	restoring        bool
+	importing        bool
 	merging          bool
 	id               record.Value   // the id that the record has already, or null
 	current          []record.Value // the record as it is, or nil
@@ -128,6 +137,10 @@ func (d *decoder) member(values []record.Value, i int) {
 	identified := i == d.ID && !d.id.IsNull()
 	switch {
 	case d.restoring, identified: // an id that changes is refused below
+	case d.importing && f.Derive != "":
+		d.r.Skip()
+		return
+	case d.importing && i == d.ID:
 	case f.ReadOnly:
 		d.unwritable(values, i, f.Name+" is set by the server alone")
 		return

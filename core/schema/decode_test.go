@@ -196,6 +196,9 @@ func TestDecodeIDs(t *testing.T) {
 	if got, err := generated.Restore(body); err != nil || got[0].AsString() != uuid {
 		t.Errorf("Restore with a generated id: got %v, %v", got, err)
 	}
+	if got, err := generated.DecodeRow(body); err != nil || got[0].AsString() != uuid {
+		t.Errorf("DecodeRow with a generated id: got %v, %v", got, err)
+	}
 	for _, text := range []string{string(body), `{}`} {
 		if got, err := generated.DecodeAs(record.ID(uuid), nil, []byte(text), nil, nil); err != nil || got[0].AsString() != uuid {
 			t.Errorf("DecodeAs(%s): got %v, %v, want its id", text, got, err)
