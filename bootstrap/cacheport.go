@@ -12,16 +12,28 @@ import (
 // configuration names none.
 type caches struct {
 	coherent cache.Coherent
-	modal    *core.Modal // what coherent is of a store that other processes may write too, else nil
+	presence presence // of a store that other processes may write too, else nil
 	ping     func(context.Context) error
 	held     func() (items, octets int) // nil if the adapter does not tell
+}
+
+// A presence makes this process known to others that write the store, as
+// core.Presence and core.Modal do.
+type presence interface {
+	Enter(ctx context.Context) error
+	Run(ctx context.Context)
+	Close(ctx context.Context) error
 }
 
 // openCache opens the cache and makes it coherent. What can be asked of an adapter
 // beyond the contract is asked before it is wrapped, because layers do not pass
 // that on.
 func openCache(ctx context.Context, s *settings, store unwatched, w *watching, opened *closers) (caches, error) {
+	shared := store.Capabilities().Durable
 	if !s.Cache.given() {
+		if shared {
+			return caches{presence: core.NewPresence(store, nil)}, nil
+		}
 		return caches{}, nil
 	}
 	kept, err := open[cache.Cache](ctx, s.cache)
@@ -31,9 +43,9 @@ func openCache(ctx context.Context, s *settings, store unwatched, w *watching, o
 	opened.addClose(kept.Close)
 	traced := layer.TraceCache(kept, w)
 	wired := caches{coherent: layer.Coherent(traced), ping: traced.Ping}
-	if store.Capabilities().Durable {
-		wired.modal = core.NewModal(store, wired.coherent)
-		wired.coherent = wired.modal
+	if shared {
+		modal := core.NewModal(store, wired.coherent, nil)
+		wired.coherent, wired.presence = modal, modal
 	}
 	looks := layer.CountLooks(wired.coherent)
 	wired.coherent = looks

@@ -20,23 +20,23 @@ func (s *served) alone(ctx context.Context, task func() error) (err error) {
 }
 
 // follow makes this process known as one that writes the store, before its first
-// write, and has the cache used whenever no other one does. It ends with ctx, or
-// when the returned function is called; with the ports the others are told that
-// this process is gone.
+// write, and has its cache, if it has one, used whenever no other process writes.
+// It ends with ctx, or when the returned function is called; with the ports the
+// others are told that this process is gone.
 func (c caches) follow(ctx context.Context, opened *closers) (end func(), err error) {
-	if c.modal == nil {
+	if c.presence == nil {
 		return func() {}, nil
 	}
-	if err := c.modal.Enter(ctx); err != nil {
+	opened.add(c.presence.Close) // also of one that began to enter
+	if err := c.presence.Enter(ctx); err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		c.modal.Run(ctx)
+		c.presence.Run(ctx)
 	}()
-	opened.add(c.modal.Close)
 	return func() {
 		stop()
 		<-ended

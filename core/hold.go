@@ -26,7 +26,7 @@ func (a *API) Hold(ctx context.Context, who policy.Principal) (release func(cont
 	if !a.store.Capabilities().Durable {
 		return func(context.Context) error { return nil }, nil
 	}
-	w := newWriter(a.store)
+	w := newWriter(a.store, a.now)
 	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	entered := make(chan struct{})
 	go w.renew(renewing, entered)

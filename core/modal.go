@@ -22,31 +22,30 @@ import (
 // one epoch of the mode, and an epoch that ended never comes back.
 type Modal struct {
 	cache.Coherent
-	writer *writer
-	view   atomic.Pointer[modeView]
-
-	armed   record.Revision // the epoch that this process set, or empty
-	renewed time.Time
+	presence *Presence
+	view     atomic.Pointer[modeView]
+	armed    record.Revision // the epoch that this process set, or empty
 }
 
 // A modeView is that the mode was on.
 type modeView struct {
 	epoch string
-	until time.Time // when it is too old to rely on
+	// When it is too old to rely on, by the clock that does not go while a machine
+	// sleeps, and by the one that may be put back.
+	until, wall time.Time
 }
 
 // NewModal returns the cache, to be used as the mode in the store says. It starts
-// nothing.
-func NewModal(store repository.Store, c cache.Coherent) *Modal {
-	return &Modal{Coherent: c, writer: newWriter(store)}
+// nothing. The clock tells the time of day; nil is time.Now.
+func NewModal(store repository.Store, c cache.Coherent, now func() time.Time) *Modal {
+	return &Modal{Coherent: c, presence: NewPresence(store, now)}
 }
 
 // Enter makes this process known to the others as one that writes, before its
 // first write. If another one may answer from its cache it returns when that is
 // over, some seconds later. If there is no other one the mode is on then.
 func (m *Modal) Enter(ctx context.Context) error {
-	m.renewed = time.Now()
-	if err := m.writer.enter(ctx); err != nil {
+	if err := m.presence.Enter(ctx); err != nil {
 		return err
 	}
 	_ = m.poll(ctx) // Run goes on with it
@@ -75,46 +74,35 @@ func (m *Modal) poll(running context.Context) error {
 	ctx, cancel := context.WithTimeout(running, reliedFor)
 	defer cancel()
 	began := time.Now()
-	now, err := readMode(ctx, m.writer.store)
+	view := modeView{until: began.Add(reliedFor), wall: m.presence.writer.now().Round(0).Add(reliedFor)}
+	now, err := readMode(ctx, m.presence.writer.store)
 	if err != nil {
 		return err
 	}
 	if now.state == modeOn && now.epoch == m.armed {
-		m.rely(now.epoch, began)
-		return m.renew(ctx)
+		m.rely(view, now.epoch)
+		return m.presence.renew(ctx)
 	}
 	m.view.Store(nil)
 	m.armed = ""
 	if now.state == modeOn { // another server took this one for dead
-		m.renewed = began
-		return m.writer.enter(running)
+		return m.presence.Enter(running)
 	}
-	epoch, err := m.writer.arm(ctx, now)
+	epoch, err := m.presence.writer.arm(ctx, now)
 	switch {
 	case err == nil:
-		m.armed, m.renewed = epoch, began
-		m.rely(epoch, began)
+		m.armed, m.presence.renewed = epoch, began
+		m.rely(view, epoch)
 	case overtaken(err):
-		return m.renew(ctx)
+		return m.presence.renew(ctx)
 	}
 	return err
 }
 
-// rely takes the mode for on, by what was asked at began.
-func (m *Modal) rely(epoch record.Revision, began time.Time) {
-	m.view.Store(&modeView{string(epoch) + "/", began.Add(reliedFor)})
-}
-
-func (m *Modal) renew(ctx context.Context) error {
-	now := time.Now()
-	if now.Sub(m.renewed) < renewEvery {
-		return nil
-	}
-	_, err := m.writer.store.Apply(ctx, []repository.Mutation{m.writer.alive()})
-	if err == nil {
-		m.renewed = now
-	}
-	return err
+// rely takes the mode for on, for as long as the view says.
+func (m *Modal) rely(view modeView, epoch record.Revision) {
+	view.epoch = string(epoch) + "/"
+	m.view.Store(&view)
 }
 
 // Close tells the others that this process writes nothing any more. It is called
@@ -122,14 +110,9 @@ func (m *Modal) renew(ctx context.Context) error {
 func (m *Modal) Close(ctx context.Context) error {
 	var idle error
 	if m.armed != "" {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveIn)
-		defer cancel()
-		now := mode{exists: true, epoch: m.armed}
-		if _, idle = m.writer.store.Apply(ctx, []repository.Mutation{now.put(modeIdle, m.armed)}); overtaken(idle) {
-			idle = nil // a writer ended it already
-		}
+		idle = m.presence.idle(ctx, m.armed)
 	}
-	return errors.Join(idle, m.writer.leave(ctx))
+	return errors.Join(idle, m.presence.Close(ctx))
 }
 
 // current returns the epoch if the mode is known to be on. Both clocks are asked:
@@ -139,8 +122,7 @@ func (m *Modal) current() (epoch string, on bool) {
 	if view == nil {
 		return "", false
 	}
-	now := time.Now()
-	return view.epoch, now.Before(view.until) && now.Round(0).Before(view.until.Round(0))
+	return view.epoch, time.Now().Before(view.until) && m.presence.writer.now().Round(0).Before(view.wall)
 }
 
 // Look is of cache.Coherent. That the mode is on is asked first: nobody else

@@ -82,7 +82,7 @@ type process struct {
 // server returns a process that answers from a cache.
 func server(t *testing.T, store repository.Store) process {
 	t.Helper()
-	modal := core.NewModal(store, newCache(t))
+	modal := core.NewModal(store, newCache(t), nil)
 	config := core.Config{Store: store, Collections: catalogue(t), Cache: modal, Pepper: secrets.Fixed("pepper")}
 	api, err := core.New(config)
 	if err != nil {

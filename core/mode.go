@@ -95,17 +95,18 @@ func at(epoch record.Revision) repository.Mutation {
 // A writer is a process that writes, as the others see it.
 type writer struct {
 	store repository.Store
+	now   func() time.Time
 	id    record.ID       // of its row
 	epoch record.Revision // that it entered
 }
 
-func newWriter(store repository.Store) *writer {
-	return &writer{store: store, id: record.ID("writer-" + strings.ToLower(rand.Text()))}
+func newWriter(store repository.Store, now func() time.Time) *writer {
+	return &writer{store: store, now: now, id: record.ID("writer-" + strings.ToLower(rand.Text()))}
 }
 
 // alive returns the mutation that says that the writer is alive.
 func (w *writer) alive() repository.Mutation {
-	now := time.Now()
+	now := w.now()
 	return repository.Mutation{
 		Op: repository.Put, Collection: modeSchema, ID: w.id, Revision: record.NewRevision(now),
 		Fields: []record.Value{
@@ -122,17 +123,21 @@ func (w *writer) enter(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		dead, err := w.dead(ctx)
+		if err != nil {
+			return err
+		}
 		first := at(now.epoch)
 		w.epoch = now.epoch
 		switch {
 		case !now.exists:
-			w.epoch = record.NewRevision(time.Now())
+			w.epoch = record.NewRevision(w.now())
 			first = now.put(modeIdle, w.epoch)
 		case now.state == modeOn:
-			w.epoch = record.NewRevision(time.Now())
+			w.epoch = record.NewRevision(w.now())
 			first = now.put(modeOff, w.epoch)
 		}
-		_, err = w.store.Apply(ctx, []repository.Mutation{first, w.alive()})
+		_, err = w.store.Apply(ctx, append([]repository.Mutation{first, w.alive()}, dead...))
 		if err == nil && now.exists && now.state != modeIdle {
 			err = w.drain(ctx)
 		}
@@ -183,25 +188,35 @@ func (w *writer) others(now time.Time, dead bool) query.Expr {
 	)
 }
 
+// dead returns the mutations that remove the rows of writers that are dead. They
+// fail if one of these renews its row after all.
+func (w *writer) dead(ctx context.Context) ([]repository.Mutation, error) {
+	found, err := w.store.Find(ctx, query.Query{
+		View:  query.View{Collection: modeSchema, Filter: w.others(w.now(), true)},
+		Order: []query.Key{{Field: modeID}}, Limit: 100,
+	})
+	if err != nil {
+		return nil, err
+	}
+	batch := make([]repository.Mutation, len(found.Rows))
+	for i, row := range found.Rows {
+		batch[i] = repository.Mutation{Op: repository.Delete, Collection: modeSchema, ID: row.ID, If: repository.At(row.Revision)}
+	}
+	return batch, nil
+}
+
 // arm sets the mode on, in a new epoch that it returns, if there is no other
 // writer alive. The dead are removed.
 func (w *writer) arm(ctx context.Context, was mode) (epoch record.Revision, err error) {
-	now := time.Now()
-	q := query.Query{
-		View:  query.View{Collection: modeSchema, Filter: w.others(now, true)},
-		Order: []query.Key{{Field: modeID}}, Limit: 100,
-	}
-	dead, err := w.store.Find(ctx, q)
+	dead, err := w.dead(ctx)
 	if err != nil {
 		return "", err
 	}
+	now := w.now()
 	alive := w.others(now, false)
 	epoch = record.NewRevision(now)
 	batch := []repository.Mutation{was.put(modeOn, epoch), w.alive(), {Op: repository.Check, Collection: modeSchema, NoneOf: &alive}}
-	for _, row := range dead.Rows {
-		batch = append(batch, repository.Mutation{Op: repository.Delete, Collection: modeSchema, ID: row.ID, If: repository.At(row.Revision)})
-	}
-	_, err = w.store.Apply(ctx, batch)
+	_, err = w.store.Apply(ctx, append(batch, dead...))
 	return epoch, err
 }
 
