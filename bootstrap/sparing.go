@@ -15,7 +15,7 @@ const (
 	// leastRoom is how many octets the heap may grow by at least before Go collects.
 	// Without it a small heap is collected each time it grew by 4 MiB, which is each
 	// thousand requests.
-	leastRoom = 16 << 20
+	leastRoom = 12 << 20
 
 	// usualGrowth is what Go lets a heap grow by before it collects, in percent of
 	// what is in use; leastGrowth keeps it from collecting all the time.
@@ -35,7 +35,8 @@ const (
 // use. So leastRoom is taken and never touched: it counts as in use, and takes no
 // memory, as the system gives that out page by page when it is written to. What a
 // cache holds, if it says so, is in use too, but it is octets, which cost the
-// collector nothing: so only the rest gets its usual growth.
+// collector nothing: so only the rest gets its usual growth. Once a cache holds as
+// much as that room it takes its place.
 func sparing(ctx context.Context, held func() (items, octets int), every time.Duration, env environment) (end func()) {
 	for _, name := range []string{"GOGC", "GOMEMLIMIT"} {
 		if value, _ := env(name); value != "" {
@@ -51,6 +52,7 @@ func sparing(ctx context.Context, held func() (items, octets int), every time.Du
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
+		defer func() { runtime.KeepAlive(untouched) }()
 		tick := time.NewTicker(every)
 		defer tick.Stop()
 		now := usualGrowth
@@ -62,6 +64,12 @@ func sparing(ctx context.Context, held func() (items, octets int), every time.Du
 				return
 			}
 			_, octets := held()
+			switch {
+			case octets >= leastRoom:
+				untouched = nil
+			case untouched == nil:
+				untouched = make([]byte, leastRoom)
+			}
 			if want := growth(inUse(), octets); want > now+sameGrowth || want < now-sameGrowth {
 				debug.SetGCPercent(want)
 				now = want
@@ -71,18 +79,17 @@ func sparing(ctx context.Context, held func() (items, octets int), every time.Du
 	return func() {
 		cancel()
 		<-ended
-		runtime.KeepAlive(untouched)
 	}
 }
 
 // growth returns by how many percent of all that is in use the heap may grow, for
-// what is not held by the cache to grow as usual.
+// what is not held by the cache to grow as usual, or by leastRoom if that is more.
 func growth(inUse uint64, held int) int {
 	if inUse == 0 {
 		return usualGrowth
 	}
-	rest := max(int64(inUse)-int64(held), 0)
-	return max(int(usualGrowth*rest/int64(inUse)), leastGrowth)
+	rest := max(int64(inUse)-int64(held), leastRoom)
+	return min(max(int(usualGrowth*rest/int64(inUse)), leastGrowth), usualGrowth)
 }
 
 // inUse returns the octets that the last collection left in use.

@@ -53,7 +53,7 @@ const memory = ":memory:"
 // store.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.MaxConns == 0 {
-		cfg.MaxConns = 4
+		cfg.MaxConns = 3
 	}
 	if cfg.Synchronous == "" {
 		cfg.Synchronous = "full"
