@@ -13,7 +13,7 @@ type How struct {
 // Once makes a write have one effect, however often it is asked for: who asks
 // again within [OnceFor] gets the answer of the first time.
 type Once struct {
-	Key    string   // what the caller calls this write; 1 to 255 octets of printable ASCII
+	Key    string   // what the caller calls this write; 1 to MaxOnceKey octets of printable ASCII
 	Route  string   // where the key counts: a caller may use it elsewhere for something else
 	Digest [32]byte // of all that is asked; the same key with another is fault.Refused
 

@@ -26,8 +26,12 @@ const OnceFor = 24 * time.Hour
 // they fit into one record of the weakest store, with room for its other fields.
 const MaxAnswer = 700_000
 
-// maxOnceKey is the most octets of Once.Key.
-const maxOnceKey = 255
+// MaxOnceKey is the most octets of Once.Key.
+const MaxOnceKey = 255
+
+// CodeInProgress is the code of a write that is refused because one with its key is
+// being done. To repeat it in a second tells what that came to.
+const CodeInProgress = "idempotency-in-progress"
 
 // onceSchema keeps what writes with Once answered, until it expires.
 var onceSchema = system(schema.Spec{
@@ -112,8 +116,8 @@ func (a *API) newClaim(who policy.Principal, c *collection, once *Once) (*claim,
 	case !who.Known():
 		return nil, fault.New(fault.Unauthenticated, "core.once", "an idempotency key needs a credential: without one nobody can tell whose key it is").
 			Coded("idempotency-key-of-nobody").Hinting("send a credential, or leave the key out")
-	case once.Key == "" || len(once.Key) > maxOnceKey:
-		return nil, fault.New(fault.Invalid, "core.once", "an idempotency key has 1 to %d octets", maxOnceKey).Coded("bad-idempotency-key")
+	case once.Key == "" || len(once.Key) > MaxOnceKey:
+		return nil, fault.New(fault.Invalid, "core.once", "an idempotency key has 1 to %d octets", MaxOnceKey).Coded("bad-idempotency-key")
 	}
 	var name []byte
 	for _, part := range []string{who.Issuer, who.Subject, once.Route, once.Key} {
@@ -193,7 +197,7 @@ var errTaken = errors.New("the idempotency key was taken meanwhile")
 
 func inProgress() error {
 	return fault.New(fault.Conflict, "core.once", "a request with this idempotency key is being done at this moment").
-		Coded("idempotency-in-progress").Hinting("repeat yours in a second to learn what it is answered")
+		Coded(CodeInProgress).Hinting("repeat yours in a second to learn what it is answered")
 }
 
 // running is what keys this process is doing writes for. It is safe for

@@ -27,7 +27,7 @@ func (a *API) Create(ctx context.Context, who policy.Principal, collection strin
 	}
 	if len(bodies) > MaxCreate {
 		return Written{}, fault.New(fault.TooLarge, "core.Create", "%d records are more than %d in one request", len(bodies), MaxCreate).
-			Coded("too-many-records").Hinting("send fewer at once, or import them")
+			Coded("too-many-records").Hinting("send fewer at once, or all of them to $import, which replaces what is there")
 	}
 	return a.once(ctx, who, c, how, func(how How) (Written, error) {
 		records, failed := a.fresh(c, right, bodies)

@@ -233,6 +233,7 @@ func (x *exchange) sendCoded(c coding, status int, body [][]byte) {
 	_ = e.Close()
 	release(c, e)
 	x.encoded(c)
+	x.sized = true
 	x.Header().Set("Content-Length", strconv.Itoa(buf.Len()))
 	x.WriteHeader(status)
 	_, _ = x.Write(buf.Bytes()) // a client that went away is seen by its context
@@ -248,6 +249,9 @@ const maxPooled = 256 << 10
 // stream begins to compress an answer whose length is not known when it begins:
 // it goes out as it is written, and at once when it is flushed.
 func (x *exchange) stream() {
+	if x.sized {
+		return
+	}
 	h := x.w.Header()
 	if x.status == http.StatusNoContent || x.status == http.StatusNotModified || h.Get("Content-Length") != "" || h.Get("Content-Encoding") != "" {
 		return

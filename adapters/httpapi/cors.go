@@ -38,10 +38,10 @@ func CheckOrigin(origin string) error {
 		return wrong("it takes whole origins alone, or * for every one")
 	case err != nil || address.Scheme != "https" && address.Scheme != "http" || address.Host == "":
 		return wrong("write scheme, host and perhaps port, as in https://app.example.com")
-	case address.Scheme+"://"+address.Host != origin:
-		return wrong("nothing follows the host and the port, not even a slash")
 	case strings.ToLower(origin) != origin:
 		return wrong("browsers write it in lower case")
+	case address.Scheme+"://"+address.Host != origin:
+		return wrong("nothing follows the host and the port, not even a slash")
 	case address.Scheme == "https" && address.Port() == "443", address.Scheme == "http" && address.Port() == "80":
 		return wrong("browsers leave the usual port out")
 	}
@@ -78,7 +78,7 @@ var (
 		"Prefer", "Traceparent", "Tracestate", "X-API-Key", "X-Request-Id",
 	}
 	corsAnswer = []string{
-		"Accept-Patch", "Allow", "Cache-Status", "Content-Encoding", "Deprecation", "ETag", headerReplayed, "Link",
+		"Accept", "Accept-Encoding", "Accept-Patch", "Allow", "Cache-Status", "Content-Encoding", "Deprecation", "ETag", headerReplayed, "Link",
 		"Location", "Preference-Applied", "Retry-After", "Sunset", "Vary", "WWW-Authenticate", "X-Request-Id",
 	}
 )

@@ -81,6 +81,7 @@ func (p *pages) serve(x *exchange) error {
 	h.Set("Content-Security-Policy", docsPolicy)
 	h.Set("Cross-Origin-Opener-Policy", "same-origin") // the page may hold a key: who opened it gets no hold of it
 	h.Set("Permissions-Policy", docsPermissions)
+	h.Set("Referrer-Policy", "no-referrer")
 	return x.sendTagged(p.tag(name, text), file.mediaType, text)
 }
 

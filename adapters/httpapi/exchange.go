@@ -36,7 +36,8 @@ type exchange struct {
 	streaming coding     // of encoder
 	encoder   encoder    // of an answer that is compressed as it is written, or nil
 
-	status int // 0 until the answer begins
+	status int  // 0 until the answer begins
+	sized  bool // its body is written in one piece, which nobody compresses any more
 	bytes  int64
 	torn   bool // the answer broke off
 
@@ -117,7 +118,10 @@ func (x *exchange) send(status int, mediaType string, body ...[]byte) {
 		x.sendCoded(c, status, body)
 		return
 	}
-	x.set("Content-Length", strconv.Itoa(size))
+	x.sized = true
+	if size > maxUncounted || x.r.Method == http.MethodHead {
+		x.set("Content-Length", strconv.Itoa(size))
+	}
 	x.WriteHeader(status)
 	if len(body) > 1 && size <= maxJoined {
 		joined := joints.Get().(*[]byte)
@@ -134,6 +138,11 @@ func (x *exchange) send(status int, mediaType string, body ...[]byte) {
 		}
 	}
 }
+
+// maxUncounted is how many octets a body may have whose length net/http says by
+// itself, as it does of what it can hold back. That is cheaper than a field that
+// is put into the header to be taken out again.
+const maxUncounted = 1 << 10
 
 // maxJoined is how many octets a body of several pieces may have to be joined. A
 // small piece behind a large one would be sent by itself, which costs a system
@@ -201,10 +210,15 @@ func (x *exchange) problem(f *fault.Error) {
 
 // guards are the headers that every answer begins with. Header.Add copies a
 // slice that is full, so these may be shared.
+//
+// Each costs as much as a look into the cache, and the ninth as much as the eight
+// before it, because a map of more than eight entries is of another kind. So there
+// are none that only documents need, which add their own. And an answer to who
+// shows a credential is without Cross-Origin-Resource-Policy: browsers ask that of
+// what pages of other origins embed, and what embeds sends no such header fields.
 var guards = map[string][]string{
 	"X-Content-Type-Options":       {"nosniff"},
 	"Content-Security-Policy":      {"default-src 'none'; frame-ancestors 'none'"},
-	"Referrer-Policy":              {"no-referrer"},
 	"Cross-Origin-Resource-Policy": {"same-origin"},
 	"Cache-Control":                {"private, no-cache"},
 	"Vary":                         {vary},

@@ -21,12 +21,6 @@ const (
 	headerReplayed       = "Idempotent-Replayed"
 )
 
-// codeInProgress is the code of a request that is being answered already.
-const codeInProgress = "idempotency-in-progress"
-
-// maxIdempotencyKey is the most octets of a key.
-const maxIdempotencyKey = 255
-
 // idempotencyKey returns the key of the request, or "" if it has none. A key is a
 // String of RFC 8941, as the draft has it, or the same without its quotes, as
 // most clients send it.
@@ -45,7 +39,7 @@ func idempotencyKey(lines []string) (string, error) {
 			return "", badIdempotencyKey("its quotes do not fit")
 		}
 	}
-	if key == "" || len(key) > maxIdempotencyKey {
+	if key == "" || len(key) > core.MaxOnceKey {
 		return "", badIdempotencyKey("it has " + strconv.Itoa(len(key)) + " characters")
 	}
 	for i := range len(key) {
@@ -78,7 +72,7 @@ func quotedWell(text string) bool {
 
 func badIdempotencyKey(why string) error {
 	return fault.New(fault.Invalid, "httpapi.idempotencyKey", "the header %s cannot be read: %s", headerIdempotencyKey, why).
-		Coded("bad-idempotency-key").Hinting("send one key of 1 to %d printable ASCII characters, like a UUID", maxIdempotencyKey).
+		Coded("bad-idempotency-key").Hinting("send one key of 1 to %d printable ASCII characters, like a UUID", core.MaxOnceKey).
 		At(fault.Place{Pointer: headerIdempotencyKey, Code: "bad-idempotency-key", Detail: why})
 }
 
@@ -118,17 +112,15 @@ func (x *exchange) write(how core.How, once *core.Once, do func(core.How) (core.
 
 // once returns what makes the write have one effect, or nil if the request has
 // no Idempotency-Key. All that the answer depends on is in the digest: the body,
-// decompressed, its type, the conditions and the preferences.
+// decompressed, its type, the conditions and the preferences that are followed. What
+// takes a key has no options in its query.
 func (x *exchange) once(mediaType string, body []byte) (*core.Once, error) {
 	key, err := idempotencyKey(x.r.Header[headerIdempotencyKey])
 	if err != nil || key == "" {
 		return nil, err
 	}
 	h := sha256.New()
-	flags := strconv.FormatBool(x.prefer.minimal) + strconv.FormatBool(x.prefer.each) + strconv.FormatBool(x.prefer.async)
-	for _, part := range []string{
-		mediaType, strings.Join(x.r.Header["If-Match"], ","), flags, strconv.Itoa(x.prefer.maxAffected), x.r.URL.RawQuery,
-	} {
+	for _, part := range []string{mediaType, strings.Join(x.r.Header["If-Match"], ","), x.applied()} {
 		var size [8]byte
 		binary.BigEndian.PutUint64(size[:], uint64(len(part)))
 		h.Write(size[:])

@@ -50,7 +50,7 @@ func (d *documenter) idempotencyParameter() object {
 	return d.parameter("IdempotencyKey", object{
 		{"name", headerIdempotencyKey}, {"in", "header"},
 		{"description", "What you call this request. Repeated with the same key within a day it does nothing, and answers what it answered first; another request with the same key is answered 422. It needs a credential."},
-		{"schema", object{{"type", "string"}, {"minLength", 1}, {"maxLength", 2*maxIdempotencyKey + 2}}}, // quoted and escaped
+		{"schema", object{{"type", "string"}, {"minLength", 1}, {"maxLength", 2*core.MaxOnceKey + 2}}}, // quoted and escaped
 	})
 }
 

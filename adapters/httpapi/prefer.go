@@ -23,7 +23,6 @@ type preferences struct {
 	minimal     bool
 	maxAffected int  // -1 if it was not said
 	each        bool // continue-on-error: what is wrong with one record does not hinder the others
-	async       bool // respond-async
 	trial       bool // tx=rollback: do everything but store
 	applied     []string
 }
@@ -74,6 +73,15 @@ func parsePrefer(lines, known []string) (preferences, error) {
 		p.applied = append(p.applied, name)
 	}
 	return p, nil
+}
+
+// unapplied notes that nothing came of a preference, so that the answer does not
+// say it was followed.
+func (p *preferences) unapplied(name string) {
+	p.applied = slices.DeleteFunc(p.applied, func(applied string) bool {
+		applied, _, _ = strings.Cut(applied, "=")
+		return applied == name
+	})
 }
 
 func preferFault(code, format string, args ...any) *fault.Error {
@@ -139,8 +147,7 @@ func (p *preferences) set(name, value string) bool {
 		p.each = value == "" || value == "true"
 		return p.each || value == "false"
 	case preferAsync:
-		p.async = value == ""
-		return p.async
+		return value == ""
 	case preferTx:
 		p.trial = value == "rollback"
 		return p.trial || value == "commit"

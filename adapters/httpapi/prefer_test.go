@@ -60,23 +60,23 @@ func TestParsePrefer(t *testing.T) {
 // What only some operations know.
 func TestParsePreferOfWrites(t *testing.T) {
 	for _, tt := range []struct {
-		line               string
-		each, async, trial bool
-		applied, code      string
+		line          string
+		each, trial   bool
+		applied, code string
 	}{
-		{"continue-on-error", true, false, false, "continue-on-error", "ok"},
-		{"continue-on-error=true", true, false, false, "continue-on-error=true", "ok"},
-		{"continue-on-error=false", false, false, false, "continue-on-error=false", "ok"},
-		{"continue-on-error=1", false, false, false, "", "bad-preference"},
-		{"continue-on-error, continue-on-error=false, handling=strict", false, false, false, "", "contradicting-preferences"},
-		{"respond-async", false, true, false, "respond-async", "ok"},
-		{"respond-async=soon", false, false, false, "", "bad-preference"},
-		{"tx=rollback", false, false, true, "tx=rollback", "ok"},
-		{"tx=commit", false, false, false, "tx=commit", "ok"},
-		{"tx=maybe", false, false, false, "", "bad-preference"},
-		{"tx=rollback, tx=commit", false, false, false, "", "contradicting-preferences"},
-		{"tx=commit, tx=rollback", false, false, false, "", "contradicting-preferences"},
-		{"tx=commit, tx=commit", false, false, false, "tx=commit", "ok"},
+		{"continue-on-error", true, false, "continue-on-error", "ok"},
+		{"continue-on-error=true", true, false, "continue-on-error=true", "ok"},
+		{"continue-on-error=false", false, false, "continue-on-error=false", "ok"},
+		{"continue-on-error=1", false, false, "", "bad-preference"},
+		{"continue-on-error, continue-on-error=false, handling=strict", false, false, "", "contradicting-preferences"},
+		{"respond-async", false, false, "respond-async", "ok"},
+		{"respond-async=soon", false, false, "", "bad-preference"},
+		{"tx=rollback", false, true, "tx=rollback", "ok"},
+		{"tx=commit", false, false, "tx=commit", "ok"},
+		{"tx=maybe", false, false, "", "bad-preference"},
+		{"tx=rollback, tx=commit", false, false, "", "contradicting-preferences"},
+		{"tx=commit, tx=rollback", false, false, "", "contradicting-preferences"},
+		{"tx=commit, tx=commit", false, false, "tx=commit", "ok"},
 	} {
 		t.Run(tt.line, func(t *testing.T) {
 			got, err := parsePrefer([]string{tt.line}, []string{preferContinue, preferAsync, preferTx})
@@ -86,7 +86,7 @@ func TestParsePreferOfWrites(t *testing.T) {
 			if err != nil {
 				return
 			}
-			if got.each != tt.each || got.async != tt.async || got.trial != tt.trial || strings.Join(got.applied, " ") != tt.applied {
+			if got.each != tt.each || got.trial != tt.trial || strings.Join(got.applied, " ") != tt.applied {
 				t.Errorf("got %+v", got)
 			}
 		})

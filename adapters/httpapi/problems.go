@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/fault"
 )
 
@@ -31,8 +32,11 @@ var outcomes = map[fault.Kind]outcome{
 	fault.Internal:        {http.StatusInternalServerError, "Something went wrong"},
 }
 
-// Codes of what only HTTP knows, or has a status for. They are of the kind fault.Invalid, and have a
-// status of their own.
+// codeInProgress is the code of the refusal that is worth repeating at once.
+const codeInProgress = core.CodeInProgress
+
+// Codes of what only HTTP knows, or has a status for. They are of the kind
+// fault.Invalid, and have a status of their own.
 const (
 	codeMethod    = "method-not-allowed"
 	codeAccept    = "not-acceptable"

@@ -57,7 +57,10 @@ func (s *server) create(x *exchange) error {
 		return err
 	}
 	how := x.how(core.Condition{})
-	how.Each = how.Each && !given.single // one record has no others to go on with
+	if how.Each && given.single { // which has no others to go on with
+		how.Each = false
+		x.prefer.unapplied(preferContinue)
+	}
 	return x.write(how, once, func(how core.How) (core.Written, error) {
 		written, err := s.api.Create(x.r.Context(), x.who, x.collection, given.records, how)
 		return written, inLines(err, given.lines)

@@ -101,5 +101,5 @@ func badList(detail string) error {
 
 func tooMany() error {
 	return fault.New(fault.TooLarge, "httpapi.splitRecords", "there are more than %d records in one request", core.MaxCreate).
-		Coded("too-many-records").Hinting("send fewer at once, or import them with portolan import")
+		Coded("too-many-records").Hinting("send fewer at once, or all of them as NDJSON or CSV to $import, which replaces what is there")
 }

@@ -178,6 +178,9 @@ func (x *exchange) perform() (err error) {
 	if x.who, err = principalOf(x.r.Context(), x.r, x.site.identify, x.site.trusted); err != nil {
 		return err
 	}
+	if x.who.Known() { // by a header field, see guards: no cookie says who asks
+		delete(x.Header(), "Cross-Origin-Resource-Policy")
+	}
 	return op.serve(x)
 }
 

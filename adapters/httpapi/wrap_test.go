@@ -75,8 +75,7 @@ func checkAnswer(t *testing.T, name string, w *httptest.ResponseRecorder) {
 		t.Errorf("%s: %d %s", name, w.Code, w.Body)
 	}
 	for _, header := range []string{
-		"X-Request-Id", "X-Content-Type-Options", "Content-Security-Policy", "Referrer-Policy", "Cross-Origin-Resource-Policy",
-		"Cache-Control", "Vary",
+		"X-Request-Id", "X-Content-Type-Options", "Content-Security-Policy", "Cache-Control", "Vary",
 	} {
 		if h.Get(header) == "" {
 			t.Errorf("%s: %d without %s", name, w.Code, header)
@@ -94,7 +93,6 @@ func TestGuard(t *testing.T) {
 	want := http.Header{
 		"X-Content-Type-Options":       {"nosniff"},
 		"Content-Security-Policy":      {"default-src 'none'; frame-ancestors 'none'"},
-		"Referrer-Policy":              {"no-referrer"},
 		"Cross-Origin-Resource-Policy": {"same-origin"},
 		"Cache-Control":                {"private, no-cache"},
 		"Vary":                         {"Accept, Accept-Encoding, Authorization, X-API-Key"},
@@ -121,6 +119,31 @@ func TestGuard(t *testing.T) {
 		maps.DeleteFunc(got, func(name string, _ []string) bool { return want[name] == nil })
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s %s (-want +got):\n%s", tt.method, tt.path, diff)
+		}
+	}
+}
+
+// TestGuardOfEmbedding: what nobody in particular asked for may not be embedded by
+// pages of other origins. What was asked for with a credential was not embedded.
+func TestGuardOfEmbedding(t *testing.T) {
+	f := newFixture(t, nil)
+	for _, tt := range []struct {
+		path       string
+		credential []string
+		want       string
+	}{
+		{"/v1/products/B001", nil, "same-origin"},
+		{"/v1/products/B999", nil, "same-origin"},
+		{"/v1/products/B001", []string{"X-API-Key", "ada"}, ""},
+		{"/v1/products/B999", []string{"X-API-Key", "ada"}, ""},
+		{"/v1/products/B001", []string{"X-API-Key", "wrong"}, "same-origin"},
+		{"/v1/products/B001", []string{"Authorization", "Basic YWRhOmFkYQ=="}, "same-origin"}, // which browsers add by themselves
+		{"/livez", []string{"X-API-Key", "ada"}, "same-origin"},
+		{"/docs", nil, "same-origin"},
+	} {
+		w := f.do(t, "GET", tt.path, "", tt.credential...)
+		if got := w.Header().Get("Cross-Origin-Resource-Policy"); got != tt.want {
+			t.Errorf("%s with %q: %d with the policy %q, want %q", tt.path, tt.credential, w.Code, got, tt.want)
 		}
 	}
 }

@@ -282,6 +282,9 @@ func (p *parser) leftover() *fault.Error {
 	}
 	words := slices.Concat(logicWords, comparisonWords, sumWords, productWords)
 	err := failAt(p.text, p.token.at, "unknown-operator", "there is no operator %s", p.token.text)
+	if next := p.token.at + 1; p.token.text == "/" && next < len(p.text) && isLetter(p.text[next]) {
+		return err.Hinting("fields of related records cannot be spoken of here, only the reference itself; to divide is div")
+	}
 	near := symbols[p.token.text]
 	if near == "" {
 		near = fault.Nearest(p.token.text, words)

@@ -79,6 +79,20 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// TestSlash: what a slash was meant to be depends on what stands behind it.
+func TestSlash(t *testing.T) {
+	for text, hint := range map[string]string{
+		"kind/name eq 'x'": "fields of related records cannot be spoken of here",
+		"count/2 eq 1":     "did you mean div",
+		"count /":          "did you mean div",
+	} {
+		_, err := query.Parse(text, query.Names{Collection: querytest.Collection()}, query.MaxURLBytes)
+		if f := fault.Of(err); f == nil || f.Code != "unknown-operator" || !strings.Contains(f.Hint, hint) {
+			t.Errorf("%s: got %v, want the hint %s", text, err, hint)
+		}
+	}
+}
+
 func TestParseRefuses(t *testing.T) {
 	c := querytest.Collection()
 	hidden := make([]bool, len(c.Fields))
