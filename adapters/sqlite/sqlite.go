@@ -19,7 +19,7 @@ type Config struct {
 	// Required.
 	Path string `yaml:"path"`
 
-	// MaxConns is how many connections read at once; 0 means 4. One more writes.
+	// MaxConns is how many connections read at once; 0 means 3. One more writes.
 	// Lists and aggregates leave one of several to those who get records by id.
 	MaxConns int `yaml:"max_conns"`
 
