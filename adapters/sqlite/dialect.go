@@ -32,10 +32,14 @@ var dialect = gormstore.Dialect{
 	HasNumber:   "instr(',' || substr({c}, 2, length({c}) - 2) || ',', {i}) > 0",
 	SumHigh:     "sum({c} >> 32)",
 	SumLow:      "sum({c} & 4294967295)",
+	Descending:  " DESC",
+	Unless:      " ON CONFLICT ({c}) DO NOTHING",
+	Prefix:      "substr({c}, 1, length({v}))",
 	TableSuffix: " STRICT",
 	Type:        columnType,
 	Map:         mapColumn,
 	Counts:      counts,
+	Revision:    revision,
 	Describe:    describe,
 	IndexName:   indexName,
 	IndexTable:  func(table, _ string) string { return table[strings.LastIndexByte(table, '.')+1:] },
@@ -125,6 +129,14 @@ func mapColumn(f *schema.Field, existing gormstore.Column) (gormstore.Mapped, st
 // counts reports whether the column holds whole numbers that can be written.
 func counts(existing gormstore.Column) bool {
 	return affinity(existing.Type) == "INTEGER" && !existing.Generated
+}
+
+// revision tells apart whatever the column may hold.
+func revision(name string, existing gormstore.Column) string {
+	if counts(existing) {
+		return "hex(coalesce(" + name + ", 0))"
+	}
+	return "hex(" + name + ")"
 }
 
 // layouts are the forms of a time that SQLite's own functions read.

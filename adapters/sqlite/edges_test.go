@@ -127,6 +127,14 @@ func (s meddlingSession) Exec(ctx context.Context, kept *gormstore.Statement, ar
 	return s.Session.Exec(ctx, kept, args)
 }
 
+func (s meddlingSession) Queue(ctx context.Context, call gormstore.Call) error {
+	if call.Row != nil {
+		return s.Session.Queue(ctx, call)
+	}
+	changed, err := s.Exec(ctx, call.Statement, call.Args)
+	return call.Done(changed, err)
+}
+
 // meddled returns a store with a collection over such an engine.
 func meddled(t *testing.T, before func(n int) error) (*gormstore.Store, *schema.Collection, *meddling) {
 	t.Helper()

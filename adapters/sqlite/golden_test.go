@@ -56,6 +56,11 @@ func (s recordingSession) Query(ctx context.Context, kept *gormstore.Statement, 
 	return s.Session.Query(ctx, kept, args, each)
 }
 
+func (s recordingSession) Queue(ctx context.Context, call gormstore.Call) error {
+	s.note(call.Statement, call.Args)
+	return s.Session.Queue(ctx, call)
+}
+
 func (s recordingSession) note(kept *gormstore.Statement, args []gormstore.Arg) {
 	s.last, s.args = kept, args
 	fmt.Fprintf(&s.log, "%s\n", kept.Text)

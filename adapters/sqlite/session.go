@@ -174,6 +174,23 @@ func (s *session) Query(_ context.Context, kept *gormstore.Statement, args []gor
 	return err
 }
 
+// Queue runs the call at once: nothing is gained by waiting.
+func (s *session) Queue(ctx context.Context, call gormstore.Call) (err error) {
+	var changed int64
+	if call.Row == nil {
+		changed, err = s.Exec(ctx, call.Statement, call.Args)
+	} else {
+		err = s.Query(ctx, call.Statement, call.Args, func(cells gormstore.Cells) (bool, error) { return true, call.Row(cells) })
+	}
+	if call.Done != nil {
+		return call.Done(changed, err)
+	}
+	return err
+}
+
+// Flush does nothing: nothing waits.
+func (s *session) Flush(context.Context) error { return nil }
+
 // cells reads the row on which the statement stands.
 type cells struct{ stmt *sqlite3.Stmt }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"math/big"
+	"strings"
 
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/query"
@@ -88,12 +89,19 @@ func (p *printer) measure(m query.Measure) {
 		return
 	}
 	c := p.table.columns[m.Field].read
+	if p.table.Fields[m.Field].Type == record.BoolType && p.dialect.Number != "" {
+		c = strings.ReplaceAll(p.dialect.Number, "{c}", c)
+	}
 	exact := p.table.Fields[m.Field].Type != record.FloatType
 	switch {
 	case m.Func == query.Minimum:
 		p.write(", min(", c, "), 0, 0")
 	case m.Func == query.Maximum:
 		p.write(", max(", c, "), 0, 0")
+	case exact && p.dialect.Sum != "":
+		p.write(", count(", c, "), ")
+		p.template(p.dialect.Sum, c, 0)
+		p.write(", 0")
 	case exact:
 		p.write(", count(", c, "), ")
 		p.template(p.dialect.SumHigh, c, 0)
@@ -152,8 +160,15 @@ func (s *Store) measured(p *plan, m query.Measure, cells Cells, cell int) (recor
 	if count == 0 {
 		return record.Null, nil
 	}
-	sum := new(big.Int).Lsh(big.NewInt(cells.Int(cell+1)), 32)
-	sum.Add(sum, big.NewInt(cells.Int(cell+2)))
+	sum, whole := new(big.Int), true
+	if s.dialect.Sum == "" {
+		sum.Lsh(big.NewInt(cells.Int(cell+1)), 32).Add(sum, big.NewInt(cells.Int(cell+2)))
+	} else {
+		sum, whole = sum.SetString(strings.Replace(string(cells.Bytes(cell+1)), ".", "", 1), 10)
+	}
+	if !whole {
+		return record.Null, p.unreadable(f, cells, cell+1, nil)
+	}
 	return s.exact(f, m, sum, count)
 }
 

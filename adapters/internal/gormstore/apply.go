@@ -2,6 +2,7 @@ package gormstore
 
 import (
 	"context"
+	"errors"
 
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/query"
@@ -50,22 +51,54 @@ func (s *Store) tablesOf(ctx context.Context, batch []repository.Mutation) ([]*t
 	return tables, nil
 }
 
+// apply does the batch within a transaction. What the mutations meet is read
+// first, and all of it at once, so that an engine far away is asked few times.
 func (s *Store) apply(ctx context.Context, session Session, tables []*table, batch []repository.Mutation) ([]repository.Outcome, error) {
-	outcomes := make([]repository.Outcome, len(batch))
+	outcomes, read := make([]repository.Outcome, len(batch)), make([]bool, len(batch))
+	changed := make(map[target]bool, len(batch))
 	for i := range batch {
+		m := &batch[i]
+		at := target{tables[i], m.ID}
+		if m.Op == repository.Check && m.NoneOf != nil || changed[at] {
+			continue // the one is read in its turn, and so is what the batch itself changes before
+		}
+		changed[at] = m.Op != repository.Check
 		w := writer{store: s, session: session, table: tables[i]}
-		var err error
-		outcomes[i], err = w.mutate(ctx, &batch[i])
-		if err == nil {
-			continue
+		read[i] = true
+		if err := w.look(ctx, m, &outcomes[i]); err != nil {
+			return nil, s.failed(ctx, i, err)
 		}
-		err = s.fail(ctx, "Apply", err)
-		if kind := fault.KindOf(err); kind == fault.Unavailable || kind == fault.Internal {
-			return nil, err // it is not the mutation that is wrong
+	}
+	if err := session.Flush(ctx); err != nil {
+		return nil, s.fail(ctx, "Apply", err)
+	}
+	for i := range batch {
+		w := writer{store: s, session: session, table: tables[i], failed: func(err error) error { return s.failed(ctx, i, err) }}
+		if err := w.mutate(ctx, &batch[i], read[i], &outcomes[i]); err != nil {
+			return nil, s.failed(ctx, i, err)
 		}
-		return nil, &repository.BatchError{Index: i, Err: err}
 	}
 	return outcomes, nil
+}
+
+// A target is a record of a table.
+type target struct {
+	table *table
+	id    record.ID
+}
+
+// failed returns the error of the mutation at the position, unless it is not the
+// mutation that is wrong, or another one is.
+func (s *Store) failed(ctx context.Context, index int, err error) error {
+	var known *repository.BatchError
+	if errors.As(err, &known) || errors.Is(err, ErrAgain) {
+		return err
+	}
+	err = s.fail(ctx, "Apply", err)
+	if kind := fault.KindOf(err); kind == fault.Unavailable || kind == fault.Internal {
+		return err
+	}
+	return &repository.BatchError{Index: index, Err: err}
 }
 
 // A writer changes one table within a transaction.
@@ -73,60 +106,86 @@ type writer struct {
 	store   *Store
 	session Session
 	table   *table
+	failed  func(error) error // makes the error of a mutation what Apply returns
 }
 
-func (w *writer) mutate(ctx context.Context, m *repository.Mutation) (repository.Outcome, error) {
-	if m.Op == repository.Check && m.NoneOf != nil {
-		return repository.Outcome{}, w.none(ctx, m)
+// look queues the reading of what the mutation meets, if anything needs it: who
+// puts a record that must be absent is told by the INSERT.
+func (w *writer) look(ctx context.Context, m *repository.Mutation, outcome *repository.Outcome) error {
+	id, possible := w.table.idValue(m.ID)
+	if !possible || w.blind(m) {
+		return nil
 	}
-	id, possible := idValue(w.table.Collection, m.ID)
-	var outcome repository.Outcome
-	if possible {
-		var err error
-		if outcome, err = w.prior(ctx, id, m.Needs); err != nil {
-			return outcome, err
+	return w.session.Queue(ctx, w.prior(m, id, m.Needs, outcome))
+}
+
+// blind reports whether the mutation needs not know what it meets.
+func (w *writer) blind(m *repository.Mutation) bool {
+	return m.Op == repository.Put && m.If == repository.Absent && w.store.dialect.Unless != ""
+}
+
+// mutate does the mutation, or queues it. What it meets is in the outcome if it
+// was read.
+func (w *writer) mutate(ctx context.Context, m *repository.Mutation, read bool, outcome *repository.Outcome) error {
+	if m.Op == repository.Check && m.NoneOf != nil {
+		return w.none(ctx, m)
+	}
+	id, possible := w.table.idValue(m.ID)
+	if possible && !read && !w.blind(m) {
+		if err := w.now(ctx, m, id, m.Needs, outcome); err != nil {
+			return err
 		}
 	}
 	if err := m.If.Check(w.store.op("Apply"), outcome.Existed, outcome.Was); err != nil {
-		return outcome, err
+		return err
 	}
 	switch {
 	case m.Op == repository.Put && !possible:
-		return outcome, fault.New(fault.Invalid, w.store.op("Apply"), "the id is not one of %s", w.table.Name)
+		return fault.New(fault.Invalid, w.store.op("Apply"), "the id is not one of %s", w.table.Name)
 	case m.Op == repository.Put:
-		return outcome, w.put(ctx, m, id, &outcome)
+		return w.put(ctx, m, id, outcome)
 	case m.Op == repository.Delete && outcome.Existed:
-		return outcome, w.remove(ctx, id)
+		return w.remove(ctx, id)
 	case m.Op == repository.Check:
 		outcome.Revision = outcome.Was
 	}
-	return outcome, nil
+	return nil
 }
 
-// prior returns the record as it is, as far as it is needed.
-func (w *writer) prior(ctx context.Context, id record.Value, needs []int) (repository.Outcome, error) {
-	r := begin('p')
+// prior returns the call that reads the record as it is, as far as it is needed,
+// and keeps others from changing it; a Check lets others check it, too.
+func (w *writer) prior(m *repository.Mutation, id record.Value, needs []int, outcome *repository.Outcome) Call {
+	lock, kind := w.store.dialect.Lock, byte('p')
+	if m.Op == repository.Check {
+		lock, kind = w.store.dialect.Share, 'c'
+	}
+	r := begin(kind)
 	r.numbers(needs)
 	p := w.table.plans.find(r.shape, func() *plan {
 		p, out := w.table.reading(query.View{Collection: w.table.Collection, Needs: needs}, nil), w.store.dialect.print(w.table)
 		out.selection(p)
-		out.write(" WHERE ", w.table.columns[w.table.ID].read, " = ")
+		out.write(" WHERE ", w.table.key, " = ")
 		out.bind(0, plain)
+		out.write(lock)
 		p.Statement = out.statement()
 		return p
 	})
-	var outcome repository.Outcome
-	err := w.session.Query(ctx, &p.Statement, []Arg{ArgOf(id)}, func(cells Cells) (bool, error) {
+	return Call{Statement: &p.Statement, Args: []Arg{ArgOf(id)}, Row: func(cells Cells) error {
 		outcome.Existed = true
 		revision, err := p.revision(nil, cells)
 		if err != nil {
-			return false, err
+			return err
 		}
 		outcome.Was = record.Revision(revision)
 		outcome.Values, err = p.values(cells, p.needs)
-		return true, err
-	})
-	return outcome, err
+		return err
+	}}
+}
+
+// now reads what prior does, at once.
+func (w *writer) now(ctx context.Context, m *repository.Mutation, id record.Value, needs []int, outcome *repository.Outcome) error {
+	call := w.prior(m, id, needs, outcome)
+	return w.session.Query(ctx, call.Statement, call.Args, func(cells Cells) (bool, error) { return true, call.Row(cells) })
 }
 
 // put stores the record, in place of the one that prior found.
@@ -142,15 +201,28 @@ func (w *writer) put(ctx context.Context, m *repository.Mutation, id record.Valu
 	operands = append(operands, m.Fields...)
 	operands[w.table.ID] = id
 	operands = append(operands, record.String(string(m.Revision)), id)
-	if _, err := w.session.Exec(ctx, &p.Statement, p.args(operands)); err != nil {
+	existed := outcome.Existed
+	err := w.session.Queue(ctx, Call{Statement: &p.Statement, Args: p.args(operands), Done: func(changed int64, err error) error {
+		switch {
+		case err != nil:
+			return w.failed(err)
+		case changed > 0 || existed:
+			return nil
+		}
+		if err := m.If.Check(w.store.op("Apply"), true, ""); err != nil { // it was to be absent
+			return w.failed(err)
+		}
+		return ErrAgain
+	}})
+	if err != nil {
 		return err
 	}
 	outcome.Revision = m.Revision
 	if !w.table.own() {
 		return nil
 	}
-	now, err := w.prior(ctx, id, nil)
-	if err != nil {
+	var now repository.Outcome
+	if err := w.now(ctx, m, id, nil, &now); err != nil {
 		return err
 	}
 	outcome.Revision = now.Was
@@ -175,6 +247,7 @@ func (t *table) printPut(replace bool) Statement {
 	out := t.dialect.print(t)
 	if !replace {
 		out.insert()
+		out.template(t.dialect.Unless, t.columns[t.ID].name, 0)
 		return out.statement()
 	}
 	out.write("UPDATE ", t.name, " SET ")
@@ -195,7 +268,7 @@ func (t *table) printPut(replace bool) Statement {
 	case len(changed) == 0: // the id is all there is
 		out.write(t.columns[t.ID].name, " = ", t.columns[t.ID].name)
 	}
-	out.write(" WHERE ", t.columns[t.ID].read, " = ")
+	out.write(" WHERE ", t.key, " = ")
 	out.bind(len(t.columns)+1, plain)
 	return out.statement()
 }
@@ -243,12 +316,16 @@ func (p *printer) insert() {
 func (w *writer) remove(ctx context.Context, id record.Value) error {
 	p := w.table.plans.find([]byte{'d'}, func() *plan {
 		out := w.store.dialect.print(w.table)
-		out.write("DELETE FROM ", w.table.name, " WHERE ", w.table.columns[w.table.ID].read, " = ")
+		out.write("DELETE FROM ", w.table.name, " WHERE ", w.table.key, " = ")
 		out.bind(0, plain)
 		return &plan{table: w.table, Statement: out.statement()}
 	})
-	_, err := w.session.Exec(ctx, &p.Statement, []Arg{ArgOf(id)})
-	return err
+	return w.session.Queue(ctx, Call{Statement: &p.Statement, Args: []Arg{ArgOf(id)}, Done: func(_ int64, err error) error {
+		if err != nil {
+			return w.failed(err)
+		}
+		return nil
+	}})
 }
 
 // none returns fault.Conflict if a record matches the mutation's NoneOf.

@@ -20,8 +20,26 @@ type Dialect struct {
 	EndsWith   string // the text {c} ends with {v}, which is not empty
 	HasText    string // the list {c} has the string {v}
 	HasNumber  string // the list {c} has the number or bool {v}
-	SumHigh    string // the sum of the integers {c} shifted right by 32 bits, with their sign
-	SumLow     string // the sum of the lower 32 bits of the integers {c}
+	Sum        string // the exact sum of the integers or decimals {c} as text; empty if the engine has none
+	SumHigh    string // without Sum: that of the integers {c} shifted right by 32 bits, with their sign
+	SumLow     string // without Sum: that of the lower 32 bits of the integers {c}
+	Number     string // the bool {c} as something that has a least one; empty if it is that
+
+	// Ascending and Descending come behind a key that may be null, so that null is
+	// before every other value: what the engine does by itself is said in the index
+	// as well as in the order. The id is never null.
+	Ascending, Descending string
+
+	// Lock and Share come behind a SELECT by id within a transaction: nobody else
+	// changes, or locks, what it found until the transaction ends.
+	Lock, Share string
+
+	// Unless comes behind an INSERT of one row, and makes it change nothing if there
+	// is a record of the id in {c} already.
+	Unless string
+
+	// Prefix is the first characters of the text {c}, as many as {v} has.
+	Prefix string
 
 	// Type returns the column type that a managed table gives to the field.
 	Type func(*schema.Field) string
@@ -33,6 +51,10 @@ type Dialect struct {
 	// Counts reports whether a write can count up the column, in which an
 	// unmanaged table has its revisions. Others must move by themselves.
 	Counts func(existing Column) bool
+
+	// Revision returns the text of a column in which an unmanaged table has its
+	// revisions, of the quoted name; a counter that is null stands at 0.
+	Revision func(name string, existing Column) string
 
 	// Describe returns what the table of the qualified name is, nil if there is
 	// none.
@@ -56,7 +78,13 @@ type Dialect struct {
 type Mapped struct {
 	Read    string // gives what managed tables would store
 	Write   string // gives what the column stores
+	Same    string // is compared for equality with what managed tables store; empty is Read
 	Indexed bool   // an index of the column serves Read as well
+
+	// Key, of an id, is what is looked up by its value as the column stores it, for
+	// those ids that Valid accepts; no record can have another. Empty is Same.
+	Key   string
+	Valid func(id string) bool
 }
 
 // Existing is a table as it is.

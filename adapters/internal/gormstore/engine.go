@@ -23,7 +23,9 @@ type Engine interface {
 	Scan(ctx context.Context, do func(Session) error) error
 
 	// Write calls do within a transaction, which commits if do returns nil and
-	// ctx is not done. What do reads, nobody changes until the transaction ends.
+	// ctx is not done. What do reads with the dialect's Lock or Share, nobody
+	// changes until the transaction ends. If do returns ErrAgain, and if the engine
+	// refuses the transaction because of another, do is called again in a new one.
 	Write(ctx context.Context, do func(Session) error) error
 
 	// Migrate is Write for gorm. Several processes that migrate wait for each
@@ -41,6 +43,9 @@ type Engine interface {
 // ErrClosed is what an engine returns after Close.
 var ErrClosed = errors.New("the store is closed")
 
+// ErrAgain says that another transaction stored what this one found absent.
+var ErrAgain = errors.New("another transaction came between")
+
 // A Session runs statements on one connection, one at a time. A statement that
 // begins when ctx is done fails, so that loops over statements end by themselves.
 type Session interface {
@@ -51,6 +56,40 @@ type Session interface {
 	// Query calls each with every row in turn, until it returns false or an
 	// error, which Query then returns.
 	Query(ctx context.Context, s *Statement, args []Arg, each func(Cells) (more bool, err error)) error
+
+	// Queue runs the call at some time before the next Exec, Query or Flush
+	// returns, or the transaction ends: engines far away are sent many calls at
+	// once. Calls run in the order in which they were queued. What a call's Done
+	// returns is the error of Queue, or of whatever ran the call.
+	Queue(ctx context.Context, call Call) error
+
+	// Flush runs what is queued.
+	Flush(ctx context.Context) error
+}
+
+// A Call is a statement that may wait for others.
+type Call struct {
+	Statement *Statement
+	Args      []Arg
+	Row       func(Cells) error                    // takes each row; nil of a statement that returns none
+	Done      func(changed int64, err error) error // told how it ended
+}
+
+// A Loader is a Session that stores many rows faster than one by one.
+type Loader interface {
+	// Load stores the rows, and returns the positions of those that it did not
+	// because a record that the run stored has their id.
+	Load(ctx context.Context, bulk *Bulk) (repeated []int, err error)
+}
+
+// Bulk is rows for a [Loader]. Names are quoted.
+type Bulk struct {
+	Table   string
+	Columns []string // the fields', and that of the revision as the last
+	ID      int      // the id's among Columns
+	Run     string   // what revisions of the run begin with
+	Rows    int
+	Row     func(i int, args []Arg) []Arg // appends the values of Columns
 }
 
 // A Statement is kept text. Sessions keep what they prepare for it by its
@@ -74,9 +113,10 @@ const (
 
 // An Arg is the value of a parameter.
 type Arg struct {
-	Kind Kind
-	num  int64
-	text string
+	Kind  Kind
+	scale uint8
+	num   int64
+	text  string
 }
 
 // ArgOf returns v as it is stored in managed tables.
@@ -92,12 +132,18 @@ func ArgOf(v record.Value) Arg {
 		return Arg{Kind: TextKind, text: string(record.AppendValue(nil, v))}
 	case record.FloatType:
 		return Arg{Kind: FloatKind, num: int64(math.Float64bits(v.AsFloat()))}
+	case record.DecimalType:
+		unscaled, scale := v.AsDecimal()
+		return Arg{Kind: IntKind, scale: uint8(scale), num: unscaled}
 	}
 	return Arg{Kind: IntKind, num: v.AsInt()}
 }
 
 // Int returns the number of an arg of IntKind.
 func (a Arg) Int() int64 { return a.num }
+
+// Scale returns how many of the digits of Int come behind the point of a decimal.
+func (a Arg) Scale() int { return int(a.scale) }
 
 // Float returns the number of an arg of FloatKind.
 func (a Arg) Float() float64 { return math.Float64frombits(uint64(a.num)) }

@@ -258,10 +258,7 @@ func (m *migration) indexes(t *table, existing *Existing) {
 		existing.Indexes = append(existing.Indexes, want)
 		columns := make([]string, len(want.Columns))
 		for i, column := range want.Columns {
-			columns[i] = m.dialect.quote(column)
-			if want.Desc[i] {
-				columns[i] += " DESC"
-			}
+			columns[i] = m.dialect.quote(column) + m.dialect.direction(want.Desc[i], column != t.IDField().Name)
 		}
 		m.ddl = append(m.ddl, "CREATE INDEX "+m.dialect.quote(m.dialect.IndexName(t.path, want.Name))+
 			" ON "+m.dialect.quote(m.dialect.IndexTable(t.path, want.Name))+" ("+strings.Join(columns, ", ")+")")

@@ -51,6 +51,9 @@ func (p *printer) leaf(e query.Expr, not bool) {
 	column, operand := p.table.columns[e.Field].read, p.next
 	p.next++
 	equality := e.Op == query.Eq || e.Op == query.Ne
+	if equality {
+		column = p.table.columns[e.Field].same
+	}
 	if e.Op == query.Ne {
 		e.Op, not = query.Eq, !not
 	}
@@ -81,7 +84,7 @@ func (p *printer) leaf(e query.Expr, not bool) {
 
 // in appends a comparison with several operands, among which may be null.
 func (p *printer) in(e query.Expr, not bool) {
-	column, first := p.table.columns[e.Field].read, p.next
+	column, first := p.table.columns[e.Field].same, p.next
 	n, null := items(e.Values)
 	p.next += n
 	if n == 0 {

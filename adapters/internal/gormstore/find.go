@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"strconv"
 
 	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/record"
@@ -47,7 +48,7 @@ func (s *Store) Get(ctx context.Context, view query.View, ids []record.ID) ([]re
 func wantedIDs(t *table, ids []record.ID) []record.Value {
 	wanted := make([]record.Value, 0, padded(len(ids)))
 	for _, id := range ids {
-		if v, ok := idValue(t.Collection, id); ok {
+		if v, ok := t.idValue(id); ok {
 			wanted = append(wanted, v)
 		}
 	}
@@ -86,7 +87,7 @@ func (t *table) get(ctx context.Context, session Session, view query.View, ids [
 		out := t.dialect.print(t)
 		out.selection(p)
 		first := len(r.operands)
-		out.write(" WHERE ", t.columns[t.ID].read, " IN (")
+		out.write(" WHERE ", t.key, " IN (")
 		out.list(n, func(i int) { out.bind(first+i, plain) })
 		out.write(")")
 		out.and(view.Filter)
@@ -223,8 +224,11 @@ func (t *table) printPage(q query.Query, after []record.Value, filtered int) *pl
 		out.order(q.Order)
 		out.limit(most(q))
 		if len(parts) > 1 {
-			out.write(")")
+			out.write(") AS leg", strconv.Itoa(i))
 		}
+	}
+	if len(parts) > 1 {
+		out.limit(most(q))
 	}
 	p.Statement = out.statement()
 	return p

@@ -64,11 +64,11 @@ func (p *printer) where(q query.Query, l leg, after []record.Value, operand int)
 		return
 	}
 	for i := range l.equal {
-		p.write(joint, p.table.columns[q.Order[i].Field].read)
+		column := &p.table.columns[q.Order[i].Field]
 		if after[i].IsNull() {
-			p.write(isNull(true))
+			p.write(joint, column.read, isNull(true))
 		} else {
-			p.write(" = ")
+			p.write(joint, column.same, " = ")
 			p.bind(operand+i, plain)
 		}
 		joint = " AND "

@@ -60,6 +60,13 @@ func (w *writer) load(ctx context.Context, load repository.Load) ([]int, error) 
 	p := w.table.plans.find([]byte{'l'}, func() *plan {
 		return &plan{table: w.table, Statement: w.table.printLoad()}
 	})
+	if loader, ok := w.session.(Loader); ok && !w.table.own() {
+		bulk, err := w.bulk(load)
+		if err != nil {
+			return nil, err
+		}
+		return loader.Load(ctx, bulk)
+	}
 	var repeated []int
 	var seen map[record.ID]bool
 	if w.table.own() { // the stored revisions say nothing of the run
@@ -77,9 +84,9 @@ func (w *writer) load(ctx context.Context, load repository.Load) ([]int, error) 
 		if seen != nil {
 			seen[row.ID] = true
 		}
-		id, possible := idValue(w.table.Collection, row.ID)
+		id, possible := w.table.idValue(row.ID)
 		if !possible {
-			return nil, fault.New(fault.Invalid, w.store.op("Load"), "the id of row %d is not one of %s", i, w.table.Name)
+			return nil, w.impossible(i)
 		}
 		for j, v := range row.Fields {
 			operands[j] = ArgOf(v)
@@ -100,21 +107,51 @@ func (w *writer) load(ctx context.Context, load repository.Load) ([]int, error) 
 	return repeated, nil
 }
 
+// bulk returns the rows for a Loader.
+func (w *writer) bulk(load repository.Load) (*Bulk, error) {
+	b := &Bulk{Table: w.table.name, ID: w.table.ID, Run: load.Run, Rows: len(load.Rows)}
+	for i := range w.table.columns {
+		b.Columns = append(b.Columns, w.table.columns[i].name)
+	}
+	b.Columns = append(b.Columns, w.table.stored)
+	ids := make([]record.Value, len(load.Rows))
+	for i := range load.Rows {
+		var possible bool
+		if ids[i], possible = w.table.idValue(load.Rows[i].ID); !possible {
+			return nil, w.impossible(i)
+		}
+	}
+	b.Row = func(i int, args []Arg) []Arg {
+		row := &load.Rows[i]
+		for j, v := range row.Fields {
+			if j == w.table.ID {
+				v = ids[i]
+			}
+			args = append(args, ArgOf(v))
+		}
+		return append(args, Arg{Kind: TextKind, text: string(row.Revision)})
+	}
+	return b, nil
+}
+
+func (w *writer) impossible(row int) error {
+	return fault.New(fault.Invalid, w.store.op("Load"), "the id of row %d is not one of %s", row, w.table.Name)
+}
+
 // loadRow stores one row, and sees to it that its revision moves where only the
 // table can do that.
 func (w *writer) loadRow(ctx context.Context, p *plan, id record.Value, args []Arg) (changed int64, err error) {
 	if w.table.Table.Revision == "" || w.table.counted != "" {
 		return w.session.Exec(ctx, &p.Statement, args)
 	}
-	before, err := w.prior(ctx, id, nil)
-	if err != nil {
+	var before, now repository.Outcome
+	if err := w.now(ctx, &repository.Mutation{}, id, nil, &before); err != nil {
 		return 0, err
 	}
 	if changed, err = w.session.Exec(ctx, &p.Statement, args); err != nil {
 		return 0, err
 	}
-	now, err := w.prior(ctx, id, nil)
-	if err != nil {
+	if err := w.now(ctx, &repository.Mutation{}, id, nil, &now); err != nil {
 		return 0, err
 	}
 	return changed, w.moved(before, now)
@@ -146,9 +183,9 @@ func (t *table) printLoad() Statement {
 		out.count()
 	}
 	if !t.own() {
-		out.write(" WHERE substr(", t.name, ".", t.stored, ", 1, length(")
-		out.bind(len(t.columns)+1, plain)
-		out.write(")) <> ")
+		out.write(" WHERE ")
+		out.template(t.dialect.Prefix, t.name+"."+t.stored, len(t.columns)+1)
+		out.write(" <> ")
 		out.bind(len(t.columns)+1, plain)
 	}
 	return out.statement()

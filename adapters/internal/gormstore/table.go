@@ -23,11 +23,13 @@ type table struct {
 	path     string // its name, perhaps qualified, not quoted
 	name     string // quoted
 	columns  []column
-	revision string          // the expression that reads the revision; empty if the hash of the record serves
-	stored   string          // the quoted column that a write puts the revision in, or empty
-	counted  string          // the quoted column of revisions that a write counts up, or empty
-	begun    bool            // and that an insert must begin, because nothing else does
-	whole    *record.Encoder // of all fields, for the hash
+	revision string               // the expression that reads the revision; empty if the hash of the record serves
+	stored   string               // the quoted column that a write puts the revision in, or empty
+	counted  string               // the quoted column of revisions that a write counts up, or empty
+	begun    bool                 // and that an insert must begin, because nothing else does
+	whole    *record.Encoder      // of all fields, for the hash
+	key      string               // the expression by which ids are looked up
+	valid    func(id string) bool // which ids a record can have; nil if all
 	plans    plans
 }
 
@@ -36,6 +38,7 @@ type column struct {
 	name      string // quoted
 	read      string // the expression that is selected, compared and sorted by
 	write     string // a template with {v}
+	same      string // the expression that is compared for equality
 	converted bool   // read is no column, so that no index serves it
 	foreign   bool   // the text in it may not be canonical
 }
@@ -55,8 +58,9 @@ func (d *Dialect) managed(c *schema.Collection) *table {
 	t := d.bare(c)
 	for i := range c.Fields {
 		name := d.quote(c.Fields[i].Name)
-		t.columns[i] = column{name: name, read: name, write: "{v}"}
+		t.columns[i] = column{name: name, read: name, same: name, write: "{v}"}
 	}
+	t.key = t.columns[c.ID].same
 	t.revision = d.quote(revisionColumn)
 	t.stored = t.revision
 	return t
@@ -98,6 +102,12 @@ func (d *Dialect) unmanaged(c *schema.Collection, existing *Existing) (*table, [
 		}
 		t.columns[i] = mapped.column(d.quote(found.Name))
 		t.columns[i].foreign = f.Type == record.JSONType || f.Type == record.ListType
+		if i == c.ID {
+			t.key, t.valid = t.columns[i].same, mapped.Valid
+			if mapped.Key != "" {
+				t.key = strings.ReplaceAll(mapped.Key, "{c}", t.columns[i].name)
+			}
+		}
 	}
 	places = append(places, existing.unfit(c, t.path)...)
 	if name := c.Table.Revision; name != "" {
@@ -116,11 +126,10 @@ func (d *Dialect) unmanaged(c *schema.Collection, existing *Existing) (*table, [
 // nothing is known yet stands at 0.
 func (t *table) revised(found *Column) {
 	name := t.dialect.quote(found.Name)
-	t.revision = "hex(" + name + ")"
+	t.revision = t.dialect.Revision(name, *found)
 	if !t.dialect.Counts(*found) {
 		return
 	}
-	t.revision = "hex(coalesce(" + name + ", 0))"
 	t.counted = name
 	_, field := t.Position(found.Name)
 	t.begun = found.Mandatory && !field
@@ -131,6 +140,10 @@ func (m Mapped) column(name string) column {
 	if m.Read != "" {
 		made.converted = !m.Indexed
 		made.read = strings.ReplaceAll(m.Read, "{c}", name)
+	}
+	made.same = made.read
+	if m.Same != "" {
+		made.same = strings.ReplaceAll(m.Same, "{c}", name)
 	}
 	if m.Write != "" {
 		made.write = m.Write
@@ -218,9 +231,9 @@ func pointer(c *schema.Collection, field string) string {
 }
 
 // idValue returns the value of an id, and false if no record can have it.
-func idValue(c *schema.Collection, id record.ID) (record.Value, bool) {
-	if c.IDField().Type == record.StringType {
-		return record.String(string(id)), true
+func (t *table) idValue(id record.ID) (record.Value, bool) {
+	if t.IDField().Type == record.StringType {
+		return record.String(string(id)), t.valid == nil || t.valid(string(id))
 	}
 	n, err := strconv.ParseInt(string(id), 10, 64)
 	return record.Int(n), err == nil && strconv.FormatInt(n, 10) == string(id)

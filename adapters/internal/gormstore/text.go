@@ -87,15 +87,25 @@ func (p *printer) list(n int, one func(i int)) {
 	}
 }
 
-// order appends ORDER BY. Null order is the engine's own, which is ours.
+// order appends ORDER BY.
 func (p *printer) order(keys []query.Key) {
 	p.write(" ORDER BY ")
 	p.list(len(keys), func(i int) {
-		p.write(p.table.columns[keys[i].Field].read)
-		if keys[i].Desc {
-			p.write(" DESC")
-		}
+		p.write(p.table.columns[keys[i].Field].read, p.dialect.direction(keys[i].Desc, keys[i].Field != p.table.ID))
 	})
+}
+
+// direction returns what comes behind a key of an order or an index.
+func (d *Dialect) direction(desc, nullable bool) string {
+	switch {
+	case nullable && desc:
+		return d.Descending
+	case nullable:
+		return d.Ascending
+	case desc:
+		return " DESC"
+	}
+	return ""
 }
 
 // limit appends a LIMIT, as a literal so that the planner knows it.

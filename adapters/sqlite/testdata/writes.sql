@@ -1,7 +1,7 @@
 -- put a new record
 SELECT `_rev`, `asin`, `category_id` FROM `products` WHERE `asin` = ?
 --   1: "B000000001"
-INSERT INTO `products` (`asin`, `title`, `imgUrl`, `productURL`, `stars`, `reviews`, `price`, `category_id`, `isBestSeller`, `boughtInLastMonth`, `_rev`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO `products` (`asin`, `title`, `imgUrl`, `productURL`, `stars`, `reviews`, `price`, `category_id`, `isBestSeller`, `boughtInLastMonth`, `_rev`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (`asin`) DO NOTHING
 --   1: "B000000001"
 --   2: "Stainless steel water bottle with straw, double walled, keeps cold for 24 hours, number 1"
 --   3: "https://images.example.com/I/B000000001._AC_UL320_.jpg"
