@@ -54,7 +54,7 @@ ids that occur twice are not looked for.`,
 	flags.BoolVar(&o.resume, "resume", false, "go on where an earlier import of this file was ended")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "do everything but store; ids that occur twice are not looked for")
 	flags.Int64Var(&o.maxRejects, "max-rejects", -1, "stop when more rows than this are rejected; -1 never stops")
-	flags.IntVar(&o.batch, "batch", 0, "rows that are stored at once, at most 50000; 0 is 2000")
+	flags.IntVar(&o.batch, "batch", 0, "rows that are stored at once, at most 50000; 0 is 3000")
 	return require(command, "into")
 }
 
@@ -66,7 +66,7 @@ const maxBatchRows = 50_000
 func (o importOptions) outOfRange() string {
 	switch {
 	case o.batch < 0 || o.batch > maxBatchRows:
-		return fmt.Sprintf("--batch %d is out of range: it is 1 to %d, or 0 for 2000", o.batch, maxBatchRows)
+		return fmt.Sprintf("--batch %d is out of range: it is 1 to %d, or 0 for 3000", o.batch, maxBatchRows)
 	case o.maxRejects < -1:
 		return fmt.Sprintf("--max-rejects %d is out of range: it is 0 or more, or -1 never to stop", o.maxRejects)
 	}

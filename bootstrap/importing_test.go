@@ -165,7 +165,7 @@ func TestImportRanges(t *testing.T) {
 		code int
 		want string
 	}{
-		{[]string{"a.csv", "--batch", "-1"}, exitUsage, "--batch -1 is out of range: it is 1 to 50000, or 0 for 2000"},
+		{[]string{"a.csv", "--batch", "-1"}, exitUsage, "--batch -1 is out of range: it is 1 to 50000, or 0 for 3000"},
 		{[]string{"a.csv", "--batch", "50001"}, exitUsage, "--batch 50001 is out of range"},
 		{[]string{"a.csv", "--max-rejects", "-2"}, exitUsage, "--max-rejects -2 is out of range: it is 0 or more, or -1 never to stop"},
 		{[]string{"-"}, exitFailed, "standard input cannot be imported: an import reads its source twice, and again to resume"},

@@ -24,7 +24,7 @@ type ImportRequest struct {
 	DryRun     bool                  // do everything but store; that ids repeat is not found out
 	MaxRejects int64                 // stop at more rejected rows than this; -1 is no limit
 	Rejects    RejectsFile           // nil: rejects are only counted
-	BatchRows  int                   // rows that are stored at once; 0 is 2,000, and 50,000 the most
+	BatchRows  int                   // rows that are stored at once; 0 is 3,000, and 50,000 the most
 	Progress   func(ingest.Progress) // called now and then by the goroutine of Import; nil is not
 
 	job record.ID // of an upload: its job, which is there already; else empty
@@ -42,7 +42,7 @@ type RejectsFile interface {
 }
 
 const (
-	batchRows    = 2000 // more would save little time and cost memory: two batches are held at once
+	batchRows    = 3000 // more would save time and cost memory: two batches are held at once
 	maxBatchRows = 50_000
 	batchOctets  = 4 << 20 // of the source: a batch of long rows has fewer
 )

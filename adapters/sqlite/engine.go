@@ -94,7 +94,7 @@ func (e *engine) connect(ctx context.Context, db *sql.DB) (*session, error) {
 		s.raw = c.(driver.Conn).Raw()
 		return errors.Join(
 			s.raw.BusyTimeout(e.cfg.BusyTimeout),
-			s.raw.Exec("PRAGMA foreign_keys = OFF; PRAGMA cache_size = -6144; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 2000"))
+			s.raw.Exec("PRAGMA foreign_keys = OFF; PRAGMA cache_size = -6144; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 16000"))
 	})
 	if err != nil {
 		return nil, errors.Join(err, s.close())
