@@ -7,6 +7,7 @@ import (
 	"github.com/portolan-io/portolan/adapters/local"
 	"github.com/portolan-io/portolan/adapters/memory"
 	"github.com/portolan-io/portolan/adapters/otel"
+	"github.com/portolan-io/portolan/adapters/postgres"
 	"github.com/portolan-io/portolan/adapters/prometheus"
 	"github.com/portolan-io/portolan/adapters/sqlite"
 )
@@ -17,6 +18,7 @@ func builtin() []Driver {
 	return []Driver{
 		Repository("memory", memory.Open),
 		Repository("sqlite", sqlite.Open),
+		Repository("postgres", postgres.Open),
 		Cache("bigcache", bigcache.Open),
 		Cache("memory", memory.OpenCache),
 		Secrets("env", env.Open),

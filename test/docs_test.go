@@ -135,13 +135,14 @@ func exportedReceiver(d *ast.FuncDecl) bool {
 // TestNoEngineNamesOutsideTheirAdapters keeps code that is shared from knowing
 // which technology it runs on. The table of drivers names them, and the table of
 // profiles, which have the names of the configurations that they write. So do the
-// programs below test/load, which compare Portolan with what it runs on.
+// programs below test/load, which compare Portolan with what it runs on, and those
+// below test/servers, which start it.
 func TestNoEngineNamesOutsideTheirAdapters(t *testing.T) {
 	name := regexp.MustCompile(`"(sqlite|postgres|sqlserver|datastore|redis|bigcache)"`)
 	for _, file := range goFiles(t) {
 		slash := filepath.ToSlash(file)
 		mayName := slash == "../bootstrap/drivers.go" || slash == "../bootstrap/initialise.go" ||
-			strings.HasPrefix(slash, "../adapters/") || strings.HasPrefix(slash, "../test/load/") || strings.HasSuffix(file, "_test.go")
+			strings.HasPrefix(slash, "../adapters/") || strings.HasPrefix(slash, "../test/load/") || strings.HasPrefix(slash, "../test/servers/") || strings.HasSuffix(file, "_test.go")
 		if mayName {
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"math/big"
+	"strconv"
 	"strings"
 
 	"github.com/portolan-io/portolan/core/fault"
@@ -44,6 +45,7 @@ func (s *Store) Aggregate(ctx context.Context, a query.Aggregation) ([]query.Gro
 func aggregating(a query.Aggregation) request {
 	r := begin('a')
 	r.numbers(a.GroupBy)
+	r.number(a.Limit)
 	r.number(len(a.Measures))
 	for _, m := range a.Measures {
 		r.number(int(m.Func))
@@ -74,7 +76,11 @@ func (t *table) printAggregate(a query.Aggregation) *plan {
 	if len(keys) > 0 {
 		out.write(" GROUP BY ")
 		out.list(len(keys), func(i int) { out.write(t.columns[keys[i].Field].read) })
-		out.order(keys)
+		out.write(" ORDER BY ")
+		out.list(len(keys), func(i int) { // by their places, as a measure may be called what a key is
+			out.write(strconv.Itoa(i+2), t.dialect.direction(false, keys[i].Field != t.ID && !t.columns[keys[i].Field].notNull))
+		})
+		out.limit(a.Limit + 1) // one more tells that there are too many
 	}
 	p.Statement = out.statement()
 	return p

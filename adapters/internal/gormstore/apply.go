@@ -121,7 +121,7 @@ func (w *writer) look(ctx context.Context, m *repository.Mutation, outcome *repo
 
 // blind reports whether the mutation needs not know what it meets.
 func (w *writer) blind(m *repository.Mutation) bool {
-	return m.Op == repository.Put && m.If == repository.Absent && w.store.dialect.Unless != ""
+	return m.Op == repository.Put && m.If == repository.Absent
 }
 
 // mutate does the mutation, or queues it. What it meets is in the outcome if it
@@ -204,9 +204,9 @@ func (w *writer) put(ctx context.Context, m *repository.Mutation, id record.Valu
 	existed := outcome.Existed
 	err := w.session.Queue(ctx, Call{Statement: &p.Statement, Args: p.args(operands), Done: func(changed int64, err error) error {
 		switch {
-		case err != nil:
+		case err != nil && (existed || !w.store.dialect.Taken(err)):
 			return w.failed(err)
-		case changed > 0 || existed:
+		case err == nil && (existed || changed > 0):
 			return nil
 		}
 		if err := m.If.Check(w.store.op("Apply"), true, ""); err != nil { // it was to be absent
@@ -246,6 +246,7 @@ func (w *writer) moved(before, now repository.Outcome) error {
 func (t *table) printPut(replace bool) Statement {
 	out := t.dialect.print(t)
 	if !replace {
+		out.write(t.dialect.Guard)
 		out.insert()
 		out.template(t.dialect.Unless, t.columns[t.ID].name, 0)
 		return out.statement()

@@ -34,9 +34,12 @@ type Dialect struct {
 	// changes, or locks, what it found until the transaction ends.
 	Lock, Share string
 
-	// Unless comes behind an INSERT of one row, and makes it change nothing if there
-	// is a record of the id in {c} already.
-	Unless string
+	// Guard and Unless stand before and behind an INSERT of one row, so that it
+	// changes nothing if there is a record of the id in {c} already, or fails with an
+	// error that Taken knows. An engine that does not run calls at once needs the
+	// latter, so that nothing that follows is done either.
+	Guard, Unless string
+	Taken         func(error) bool
 
 	// Prefix is the first characters of the text {c}, as many as {v} has.
 	Prefix string
@@ -62,6 +65,10 @@ type Dialect struct {
 
 	// TableSuffix comes behind the closing parenthesis of CREATE TABLE.
 	TableSuffix string
+
+	// Qualifier comes before what qualifies a table's name, and makes it if need be;
+	// empty if that cannot be made.
+	Qualifier string
 
 	// IndexName and IndexTable return how CREATE INDEX names an index of a
 	// qualified table, and the table.
@@ -99,8 +106,10 @@ type Column struct {
 	Name      string
 	Type      string // as declared
 	Key       int    // 1-based place in the primary key, or 0
-	Mandatory bool   // neither null nor left out
-	Generated bool   // cannot be written
+	NotNull   bool
+	Mandatory bool // neither null nor left out
+	Enum      bool // of a type of named values
+	Generated bool // cannot be written
 }
 
 // Keys are an index as it is.
@@ -111,4 +120,6 @@ type Keys struct {
 	Unique  bool
 	Partial bool
 	Folded  bool // takes texts for equal that are not
+
+	Unordered bool // sorts texts or nulls otherwise than our orders do
 }

@@ -59,8 +59,9 @@ type Session interface {
 
 	// Queue runs the call at some time before the next Exec, Query or Flush
 	// returns, or the transaction ends: engines far away are sent many calls at
-	// once. Calls run in the order in which they were queued. What a call's Done
-	// returns is the error of Queue, or of whatever ran the call.
+	// once. Calls run in the order in which they were queued, none of them behind one
+	// that failed. What a call's Done returns is the error of Queue, or of whatever
+	// ran the call; but it cannot undo what succeeded if the transaction is over.
 	Queue(ctx context.Context, call Call) error
 
 	// Flush runs what is queued.

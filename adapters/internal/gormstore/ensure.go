@@ -168,6 +168,9 @@ func (m *migration) collection(c *schema.Collection) error {
 
 // create collects the making of a table.
 func (m *migration) create(t *table) {
+	if qualifier, _ := cutLast(t.path); qualifier != "" && m.dialect.Qualifier != "" {
+		m.ddl = append(m.ddl, m.dialect.Qualifier+m.dialect.quote(qualifier))
+	}
 	columns := make([]string, 0, len(t.columns)+1)
 	for i := range t.columns {
 		column := t.columns[i].name + " " + m.dialect.Type(&t.Fields[i])

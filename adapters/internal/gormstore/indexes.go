@@ -67,7 +67,7 @@ func (t *table) keysOf(index schema.Index) Keys {
 // has reports whether there is an index with the same keys.
 func (e *Existing) has(want Keys) bool {
 	for _, index := range e.Indexes {
-		if index.Partial || index.Folded || len(index.Columns) < len(want.Columns) {
+		if index.Partial || index.Folded || index.Unordered || len(index.Columns) < len(want.Columns) {
 			continue
 		}
 		same := true

@@ -41,6 +41,7 @@ type column struct {
 	same      string // the expression that is compared for equality
 	converted bool   // read is no column, so that no index serves it
 	foreign   bool   // the text in it may not be canonical
+	notNull   bool
 }
 
 // own reports whether the table makes its own revisions.
@@ -101,6 +102,7 @@ func (d *Dialect) unmanaged(c *schema.Collection, existing *Existing) (*table, [
 			continue
 		}
 		t.columns[i] = mapped.column(d.quote(found.Name))
+		t.columns[i].notNull = found.NotNull
 		t.columns[i].foreign = f.Type == record.JSONType || f.Type == record.ListType
 		if i == c.ID {
 			t.key, t.valid = t.columns[i].same, mapped.Valid

@@ -91,7 +91,7 @@ func (p *printer) list(n int, one func(i int)) {
 func (p *printer) order(keys []query.Key) {
 	p.write(" ORDER BY ")
 	p.list(len(keys), func(i int) {
-		p.write(p.table.columns[keys[i].Field].read, p.dialect.direction(keys[i].Desc, keys[i].Field != p.table.ID))
+		p.write(p.table.columns[keys[i].Field].read, p.dialect.direction(keys[i].Desc, keys[i].Field != p.table.ID && !p.table.columns[keys[i].Field].notNull))
 	})
 }
 

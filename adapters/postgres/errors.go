@@ -1,0 +1,136 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"net"
+	"strconv"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/portolan-io/portolan/adapters/internal/gormstore"
+	"github.com/portolan-io/portolan/core/fault"
+)
+
+// What the engine itself has to say.
+var (
+	errExhausted = errors.New("no connection became free within acquire_timeout")
+	errDSN       = errors.New("dsn cannot be read")
+	errEncoding  = errors.New("the encoding of the database is not UTF8")
+	errRange     = errors.New("a number is too large for its column")
+)
+
+// A class is what an error code means.
+type class struct {
+	kind         fault.Kind
+	code         string
+	detail, hint string
+}
+
+const later = "repeat the request later"
+
+// classes are the codes of PostgreSQL
+// (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+var classes = map[string]class{
+	"22001": {fault.Invalid, "too-long", "a value is too long for its column", ""},
+	"22003": {fault.Invalid, "out-of-range", "a number is too large for its column", ""},
+	"22021": {fault.Invalid, "not-utf8", "a text is not UTF-8", ""},
+	"23502": {fault.Invalid, "null-refused", "a column of the table must have a value", ""},
+	"23503": {fault.Conflict, "referenced", "a foreign key of the table forbids it", ""},
+	"23505": {fault.Conflict, "not-unique", "another record has the same value in a field whose values must differ", ""},
+	"23514": {fault.Conflict, "constraint", "a constraint of the table forbids it", ""},
+	"23P01": {fault.Conflict, "constraint", "a constraint of the table forbids it", ""},
+	"25006": {fault.Unavailable, "read-only", "the database takes no writes at the moment", later},
+	"28000": {fault.Unavailable, "login-refused", "the database does not let this user in", "look at the user and the password in dsn, and at pg_hba.conf"},
+	"28P01": {fault.Unavailable, "login-refused", "the database refuses the password", "look at the user and the password in dsn"},
+	"3D000": {fault.Unavailable, "no-database", "there is no such database", "create it, or name another one in dsn"},
+	"40001": {fault.Unavailable, "overtaken", "other writes of the same records came between too often", later},
+	"40P01": {fault.Unavailable, "overtaken", "other writes of the same records came between too often", later},
+	"42501": {fault.Unavailable, "not-allowed", "the user of the database may not do that", "grant it the right to read and write the tables, and to create in the schema"},
+	"42P01": {fault.Unavailable, "table-missing", "a table of the collections is gone", "restart the server, which makes it again"},
+	"42703": {fault.Unavailable, "column-missing", "a column of the collections is gone", "restart the server, which adds it again"},
+	"53100": {fault.Unavailable, "storage-full", "the disk of the database is full", later},
+	"53200": {fault.Unavailable, "out-of-memory", "the database has too little memory", later},
+	"53300": {fault.Unavailable, "connections-exhausted", "the database takes no more connections", "lower max_conns, or let the server take more"},
+	"54000": {fault.TooLarge, "too-large", "a value is too large for an index of the database", ""},
+	"55P03": {fault.Unavailable, "locked", "another write of the same record takes too long", later},
+	"57014": {fault.Unavailable, "statement-timeout", "the statement took longer than statement_timeout", "ask for less, or declare an index for it"},
+	"57P01": {fault.Unavailable, "stopping", "the database stops", later},
+	"57P02": {fault.Unavailable, "stopping", "the database stops", later},
+	"57P03": {fault.Unavailable, "starting", "the database does not take connections yet", later},
+}
+
+// classify returns the fault that an error of the driver is, by its code.
+func classify(op string, err error) *fault.Error {
+	failed := func(c class) *fault.Error {
+		return &fault.Error{Kind: c.kind, Code: c.code, Detail: c.detail, Hint: c.hint, Op: op, Cause: err}
+	}
+	var refused *pgconn.PgError
+	var unreached *pgconn.ConnectError
+	var network net.Error
+	switch {
+	case errors.Is(err, gormstore.ErrAgain):
+		return failed(classes["40001"])
+	case errors.Is(err, errRange):
+		return failed(classes["22003"])
+	case errors.Is(err, errExhausted):
+		return failed(class{fault.Unavailable, "connections-exhausted", "all connections to the database are at work", later})
+	case errors.Is(err, errDSN):
+		return failed(class{fault.Invalid, "bad-dsn", "dsn cannot be read", "write postgres://user@host:5432/database?sslmode=verify-full"})
+	case errors.Is(err, errEncoding):
+		return failed(class{fault.Invalid, "bad-encoding", "the encoding of the database is not UTF8, and texts would be sorted otherwise", "create the database with ENCODING 'UTF8'"})
+	case errors.As(err, &refused) && refused.Code == "22003" && op == "postgres.Aggregate":
+		return failed(class{fault.Refused, "overflow", "a sum is too large for its type", "filter, or group more finely"})
+	case errors.As(err, &refused):
+		if c, known := classes[refused.Code]; known {
+			return failed(c)
+		}
+		if refused.Code[:2] == "08" {
+			return failed(class{fault.Unavailable, "unreachable", "the connection to the database broke", later})
+		}
+		return failed(class{fault.Internal, "internal", "the database refused a statement", ""})
+	case errors.As(err, &unreached), errors.As(err, &network), errors.Is(err, context.DeadlineExceeded), pgconn.SafeToRetry(err):
+		return failed(class{fault.Unavailable, "unreachable", "the database cannot be reached", later})
+	case broken(err):
+		return failed(class{fault.Unavailable, "unreachable", "the connection to the database broke", later})
+	}
+	return failed(class{fault.Internal, "internal", "the database could not be asked", ""})
+}
+
+// taken reports whether an INSERT found its id taken: by the division of dialect's
+// Unless, 22012. Nothing else divides.
+func taken(err error) bool {
+	var refused *pgconn.PgError
+	return errors.As(err, &refused) && refused.Code == "22012"
+}
+
+// again reports whether a transaction may succeed if it is begun anew.
+func again(err error) bool {
+	var refused *pgconn.PgError
+	return errors.Is(err, gormstore.ErrAgain) || errors.As(err, &refused) && (refused.Code == "40001" || refused.Code == "40P01")
+}
+
+// broken reports whether the connection ended in the middle of something.
+func broken(err error) bool {
+	for _, end := range []error{io.EOF, io.ErrUnexpectedEOF, pgconn.ErrConnClosed, driver.ErrBadConn, sql.ErrConnDone} {
+		if errors.Is(err, end) {
+			return true
+		}
+	}
+	return false
+}
+
+// explain says of a database that cannot be opened where it was looked for. That is
+// in no error that a caller sees later.
+func explain(err error) *fault.Error {
+	failed := classify("postgres.Open", err)
+	var unreached *pgconn.ConnectError
+	if errors.As(err, &unreached) {
+		at := unreached.Config
+		failed.Detail += ": " + net.JoinHostPort(at.Host, strconv.Itoa(int(at.Port))) + ", database " + at.Database + ", user " + at.User
+	}
+	return failed
+}

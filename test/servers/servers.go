@@ -1,0 +1,77 @@
+// Package servers starts real servers for tests, as child processes on free ports
+// of 127.0.0.1, and stops them. A package whose tests use one has
+//
+//	func TestMain(m *testing.M) { os.Exit(servers.Main(m)) }
+//
+// Each server is started once for a package, when it is first wanted. A variable of
+// the environment may name one that runs already. What can neither be started nor is
+// named is skipped; with PORTOLAN_TEST_ALL set that is a failure.
+package servers
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"testing"
+)
+
+// A running is a server of this process.
+type running struct {
+	once sync.Once
+	at   string // how it is reached
+	err  error
+	stop func() error
+}
+
+// errAbsent says that there is nothing to start.
+var errAbsent = errors.New("it is not installed")
+
+// Main runs the tests, and then stops what they started.
+func Main(m *testing.M) int {
+	code := m.Run()
+	if err := postgreSQL.end(); err != nil {
+		fmt.Fprintln(os.Stderr, "a server did not stop:", err)
+		return max(code, 1)
+	}
+	return code
+}
+
+// wanted returns how the server is reached, and starts it if need be.
+func (r *running) wanted(t testing.TB, name, variable string, start func() (at string, stop func() error, err error)) string {
+	t.Helper()
+	if at := os.Getenv(variable); at != "" {
+		return at
+	}
+	everything := os.Getenv("PORTOLAN_TEST_ALL") != ""
+	if !everything && os.Getenv("PORTOLAN_TEST_SERVERS") == "" {
+		t.Skipf("neither %s nor PORTOLAN_TEST_SERVERS is set; see CONTRIBUTING.md", variable)
+	}
+	r.once.Do(func() { r.at, r.stop, r.err = start() })
+	switch {
+	case errors.Is(r.err, errAbsent) && !everything:
+		t.Skipf("%s: %v", name, r.err)
+	case r.err != nil:
+		t.Fatalf("%s could not be started: %v", name, r.err)
+	}
+	return r.at
+}
+
+// end stops the server, if it was started.
+func (r *running) end() error {
+	if r.stop == nil {
+		return nil
+	}
+	return r.stop()
+}
+
+// freePort returns a port that nobody listens on.
+func freePort() (int, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port, nil
+}
