@@ -13,9 +13,10 @@ help: ## list the targets
 run: ## start the sample catalogue in memory
 	go run .
 
-test: $(TOOLS) ## what CI runs: formatting, vet, every test with nothing skipped, and a static build
+test: $(TOOLS) ## what CI runs: formatting, vet, every test over real servers with nothing skipped, and a static build
 	@test -z "$$(gofmt -l .)" || { echo "these files are not formatted:"; gofmt -l .; exit 1; }
 	go vet ./...
+	test/servers/install
 	PORTOLAN_TEST_ALL=1 PORTOLAN_TEST_NODE=$(TOOLS) go test ./...
 	CGO_ENABLED=0 go build -trimpath -o /dev/null .
 

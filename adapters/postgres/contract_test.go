@@ -1,9 +1,14 @@
 package postgres
 
 import (
+	"context"
 	"os"
+	"sync"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/portolan-io/portolan/core/schema"
 	"github.com/portolan-io/portolan/ports/repository"
 	"github.com/portolan-io/portolan/ports/repository/repositorytest"
 	"github.com/portolan-io/portolan/ports/secrets"
@@ -34,4 +39,65 @@ func openAt(t testing.TB, dsn string) *Store {
 
 func TestContract(t *testing.T) {
 	repositorytest.Run(t, func(t *testing.T) repository.Store { return openTest(t) })
+}
+
+// TestContractDurable gives each directory a database of its own.
+func TestContractDurable(t *testing.T) {
+	var mu sync.Mutex
+	databases := map[string]string{}
+	repositorytest.RunDurable(t, func(each repositorytest.T, directory string) repository.Store {
+		mu.Lock()
+		if databases[directory] == "" {
+			databases[directory] = servers.PostgreSQL(t)
+		}
+		dsn := databases[directory]
+		mu.Unlock()
+		store, err := Open(each.Context(), Config{DSN: secrets.Fixed(dsn), MaxConns: 4})
+		if err != nil {
+			each.Fatalf("Open: %v", err)
+		}
+		each.Cleanup(func() { _ = store.Close() })
+		return store
+	})
+}
+
+// TestContractUnmanaged has tables with every kind of revision, and an id that is
+// sorted otherwise than by its octets.
+func TestContractUnmanaged(t *testing.T) {
+	for _, tt := range []struct{ name, ddl, revision string }{
+		{"hash", `CREATE TABLE seen (id text PRIMARY KEY, a bigint, b varchar(100))`, ""},
+		{"xmin", `CREATE TABLE seen (id text COLLATE "C" PRIMARY KEY, a integer, b text)`, "xmin"},
+		{"counter", `CREATE TABLE seen (id varchar(60) COLLATE "und-x-icu" PRIMARY KEY, a smallint, b text, version integer)`, "version"},
+		{"mandatory counter", `CREATE TABLE seen (id text PRIMARY KEY, a bigint, b text COLLATE "C", version bigint NOT NULL)`, "version"},
+		{"trigger", `CREATE TABLE seen (id text PRIMARY KEY, a bigint, b text, version uuid DEFAULT gen_random_uuid());
+			CREATE FUNCTION another() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.version = gen_random_uuid(); RETURN NEW; END $$;
+			CREATE TRIGGER moves BEFORE UPDATE ON seen FOR EACH ROW EXECUTE FUNCTION another()`, "version"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			repositorytest.RunUnmanaged(t, func(t *testing.T) repositorytest.Existing {
+				dsn := servers.PostgreSQL(t)
+				byHand(t, dsn, tt.ddl)
+				return repositorytest.Existing{Store: openAt(t, dsn), Table: schema.Table{Name: "seen", Unmanaged: true, Revision: tt.revision}}
+			})
+		})
+	}
+}
+
+// byHand runs statements past the store, and returns the first value of the last.
+func byHand(t testing.TB, dsn, text string) string {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
+	conn, err := pgconn.Connect(ctx, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	results, err := conn.Exec(ctx, text).ReadAll()
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	if last := results[len(results)-1]; len(last.Rows) > 0 {
+		return string(last.Rows[0][0])
+	}
+	return ""
 }
