@@ -27,7 +27,7 @@ var postgreSQL running
 // by PORTOLAN_TEST_POSTGRES, or is started. The database is removed in the end.
 func PostgreSQL(t testing.TB) string {
 	t.Helper()
-	server := postgreSQL.wanted(t, "PostgreSQL", "PORTOLAN_TEST_POSTGRES", startPostgreSQL)
+	server := postgreSQL.wanted(t, "PostgreSQL", "PORTOLAN_TEST_POSTGRES", func() (*Server, error) { return StartPostgreSQL() })
 	at, err := url.Parse(server)
 	if err != nil {
 		t.Fatalf("PORTOLAN_TEST_POSTGRES: %v", err)
@@ -54,25 +54,31 @@ func administer(t testing.TB, server, statement string) {
 	}
 }
 
-// startPostgreSQL starts a server whose files are in a directory of its own, and
-// which has no care for a loss of power.
-func startPostgreSQL() (at string, stop func() error, err error) {
+// careless are settings for servers that nobody minds to lose.
+var careless = []string{"fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200"}
+
+// StartPostgreSQL starts a server whose files are in a directory of its own. With
+// no settings it has no care for a loss of power.
+func StartPostgreSQL(settings ...string) (*Server, error) {
+	if len(settings) == 0 {
+		settings = careless
+	}
 	initdb, server, err := programs()
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	port, err := freePort()
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	dir, err := os.MkdirTemp("", "portolan-postgres-")
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
 	remove := func() error { return os.RemoveAll(dir) }
 	attributes, err := unprivileged(dir)
 	if err != nil {
-		return "", nil, errors.Join(err, remove())
+		return nil, errors.Join(err, remove())
 	}
 	command := func(program string, args ...string) *exec.Cmd {
 		c := exec.Command(program, args...)
@@ -82,22 +88,24 @@ func startPostgreSQL() (at string, stop func() error, err error) {
 	}
 	data := filepath.Join(dir, "data")
 	if said, err := command(initdb, "-D", data, "-U", "test", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync").CombinedOutput(); err != nil {
-		return "", nil, errors.Join(fmt.Errorf("initdb: %w: %s", err, said), remove())
+		return nil, errors.Join(fmt.Errorf("initdb: %w: %s", err, said), remove())
 	}
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
-		return "", nil, errors.Join(err, remove())
+		return nil, errors.Join(err, remove())
 	}
 	defer log.Close()
-	run := command(server, "-D", data, "-p", strconv.Itoa(port), "-h", "127.0.0.1", "-k", "",
-		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "max_connections=200")
+	run := command(server, "-D", data, "-p", strconv.Itoa(port), "-h", "127.0.0.1", "-k", "")
+	for _, setting := range settings {
+		run.Args = append(run.Args, "-c", setting)
+	}
 	run.Stdout, run.Stderr = log, log
 	if err := run.Start(); err != nil {
-		return "", nil, errors.Join(err, remove())
+		return nil, errors.Join(err, remove())
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- run.Wait() }()
-	stop = func() error {
+	stop := func() error {
 		_ = run.Process.Signal(syscall.SIGINT) // it may have ended
 		select {
 		case err := <-ended:
@@ -106,12 +114,12 @@ func startPostgreSQL() (at string, stop func() error, err error) {
 			return errors.Join(errors.New("PostgreSQL did not stop"), run.Process.Kill(), remove())
 		}
 	}
-	at = "postgres://test@127.0.0.1:" + strconv.Itoa(port) + "/postgres?sslmode=disable"
+	at := "postgres://test@127.0.0.1:" + strconv.Itoa(port) + "/postgres?sslmode=disable"
 	if err := answers(at); err != nil {
 		said, _ := os.ReadFile(log.Name())
-		return "", nil, errors.Join(fmt.Errorf("%w: %s", err, said), stop())
+		return nil, errors.Join(fmt.Errorf("%w: %s", err, said), stop())
 	}
-	return at, stop, nil
+	return &Server{Address: at, PID: run.Process.Pid, Stop: stop}, nil
 }
 
 // programs returns the paths of initdb and postgres, of the newest version there is.
@@ -123,7 +131,7 @@ func programs() (initdb, server string, err error) {
 	}
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if err != nil || len(found) == 0 {
-		return "", "", errAbsent
+		return "", "", ErrAbsent
 	}
 	initdb = found[len(found)-1]
 	return initdb, filepath.Join(filepath.Dir(initdb), "postgres"), nil

@@ -17,16 +17,22 @@ import (
 	"testing"
 )
 
-// A running is a server of this process.
-type running struct {
-	once sync.Once
-	at   string // how it is reached
-	err  error
-	stop func() error
+// A Server is one that was started.
+type Server struct {
+	Address string // how it is reached, a URL or host:port
+	PID     int
+	Stop    func() error // ends it, and removes what it kept
 }
 
-// errAbsent says that there is nothing to start.
-var errAbsent = errors.New("it is not installed")
+// A running is a server of this process.
+type running struct {
+	once   sync.Once
+	server *Server
+	err    error
+}
+
+// ErrAbsent says that there is nothing to start.
+var ErrAbsent = errors.New("it is not installed")
 
 // Main runs the tests, and then stops what they started.
 func Main(m *testing.M) int {
@@ -39,7 +45,7 @@ func Main(m *testing.M) int {
 }
 
 // wanted returns how the server is reached, and starts it if need be.
-func (r *running) wanted(t testing.TB, name, variable string, start func() (at string, stop func() error, err error)) string {
+func (r *running) wanted(t testing.TB, name, variable string, start func() (*Server, error)) string {
 	t.Helper()
 	if at := os.Getenv(variable); at != "" {
 		return at
@@ -48,22 +54,22 @@ func (r *running) wanted(t testing.TB, name, variable string, start func() (at s
 	if !everything && os.Getenv("PORTOLAN_TEST_SERVERS") == "" {
 		t.Skipf("neither %s nor PORTOLAN_TEST_SERVERS is set; see CONTRIBUTING.md", variable)
 	}
-	r.once.Do(func() { r.at, r.stop, r.err = start() })
+	r.once.Do(func() { r.server, r.err = start() })
 	switch {
-	case errors.Is(r.err, errAbsent) && !everything:
+	case errors.Is(r.err, ErrAbsent) && !everything:
 		t.Skipf("%s: %v", name, r.err)
 	case r.err != nil:
 		t.Fatalf("%s could not be started: %v", name, r.err)
 	}
-	return r.at
+	return r.server.Address
 }
 
 // end stops the server, if it was started.
 func (r *running) end() error {
-	if r.stop == nil {
+	if r.server == nil {
 		return nil
 	}
-	return r.stop()
+	return r.server.Stop()
 }
 
 // freePort returns a port that nobody listens on.

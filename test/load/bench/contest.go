@@ -19,6 +19,7 @@ type contest struct {
 	work        string
 	cached      bool // its answers come from the cache
 	contestants []contestant
+	database    *database // that works for the contestants, if one does
 }
 
 // A contestant is a program that does the work.
@@ -55,7 +56,7 @@ func (c *contest) run(ctx context.Context, s settings) ([]standing, error) {
 	samples := make([][]sample, len(c.contestants))
 	for range s.rounds {
 		for i, one := range c.contestants {
-			measured, err := one.measure(ctx, s.round)
+			measured, err := one.measure(ctx, s.round, c.database)
 			if err != nil {
 				return nil, err
 			}
@@ -87,8 +88,17 @@ func (c *contestant) warm(ctx context.Context, round time.Duration) (perRequest 
 }
 
 // measure drives the contestant for one round.
-func (c *contestant) measure(ctx context.Context, round time.Duration) (sample, error) {
-	before, err := c.server.cpu()
+func (c *contestant) measure(ctx context.Context, round time.Duration, d *database) (sample, error) {
+	spent := func() (server, database time.Duration, err error) {
+		if d != nil {
+			if database, err = d.cpu(); err != nil {
+				return 0, 0, err
+			}
+		}
+		server, err = c.server.cpu()
+		return server, database, err
+	}
+	before, dbBefore, err := spent()
 	if err != nil {
 		return sample{}, err
 	}
@@ -96,9 +106,10 @@ func (c *contestant) measure(ctx context.Context, round time.Duration) (sample, 
 	if err != nil {
 		return sample{}, err
 	}
-	after, err := c.server.cpu()
+	after, dbAfter, err := spent()
 	return sample{
 		cpu:       (after - before) / time.Duration(result.Requests),
+		database:  (dbAfter - dbBefore) / time.Duration(result.Requests),
 		perSecond: result.PerSecond(), p50: result.P50, p99: result.P99,
 	}, err
 }

@@ -115,7 +115,7 @@ func (w *workshop) contests(s *servers) []contest {
 			{"bare", withoutTheGate, s.bareCached, gets("", one("/v1/products/", hot)), 1.15, 0},
 			{"everything", everythingOn, s.cached, gets(s.token, one("/v1/products/", hot)), 1.4, 0.75},
 			{"logged", accessLogged, s.cachedLogged, gets(s.token, one("/v1/products/", hot)), 0, 0},
-		}},
+		}, nil},
 		{"cached-list", "2", "cached list of 20", true, []contestant{
 			{"constant", constantBody, s.limit, gets("", same("/constant/list")), 0, 0},
 			{"headed", headedBody, s.limit, gets("", same("/headed/list")), 0, 0},
@@ -123,23 +123,23 @@ func (w *workshop) contests(s *servers) []contest {
 			{"bare", withoutTheGate, s.bareCached, gets("", w.page(pages, 1)), 1.2, 0},
 			{"everything", everythingOn, s.cached, gets(s.token, w.page(pages, 1)), 1.4, 0.75},
 			{"logged", accessLogged, s.cachedLogged, gets(s.token, w.page(pages, 1)), 0, 0},
-		}},
+		}, nil},
 		{"sqlite-get", "8", "SQLite, get by key", false, []contestant{
 			{"limit", sqliteAlone, s.limit, gets("", one("/sqlite/", w.ids)), 0, 0},
 			{"bare", withoutTheGate, s.bare, gets("", one("/v1/products/", w.ids)), 0, 0},
 			{"everything", everythingOn, s.everything, gets(s.token, one("/v1/products/", w.ids)), 1.4, 0.8},
 			{"logged", accessLogged, s.logged, gets(s.token, one("/v1/products/", w.ids)), 0, 0},
-		}},
+		}, nil},
 		{"sqlite-list", "8", "SQLite, list of 20, filter and sort", false, []contestant{
 			{"limit", sqliteAlone, s.limit, gets("", w.page("/sqlite?category=%d&price=%d", 10)), 0, 0},
 			{"bare", withoutTheGate, s.bare, gets("", w.page(pages, 10)), 0, 0},
 			{"everything", everythingOn, s.everything, gets(s.token, w.page(pages, 10)), 1.4, 0.8},
 			{"logged", accessLogged, s.logged, gets(s.token, w.page(pages, 10)), 0, 0},
-		}},
+		}, nil},
 		{"create", "", "SQLite, create a record", false, []contestant{
 			{"limit", sqliteAlone, s.limitWritten, counter.posts("/sqlite", ""), 0, 0},
 			{"logged", accessLogged, s.made, counter.posts("/v1/products", s.token), 0, 0},
-		}},
+		}, nil},
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 // A sample is what one round measured of one program.
 type sample struct {
 	cpu       time.Duration // of the server, for a request
+	database  time.Duration // likewise, of the database if it is another server
 	perSecond float64
 	p50, p99  time.Duration
 }
@@ -19,6 +20,7 @@ type sample struct {
 func medians(samples []sample) sample {
 	return sample{
 		cpu:       median(samples, func(s sample) time.Duration { return s.cpu }),
+		database:  median(samples, func(s sample) time.Duration { return s.database }),
 		perSecond: median(samples, func(s sample) float64 { return s.perSecond }),
 		p50:       median(samples, func(s sample) time.Duration { return s.p50 }),
 		p99:       median(samples, func(s sample) time.Duration { return s.p99 }),

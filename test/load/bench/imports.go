@@ -33,7 +33,11 @@ const importRounds = 3
 
 // loadings lets the loaders work in turn.
 func (w *workshop) loadings(ctx context.Context, s settings) ([]loading, error) {
-	loaders := w.loaders(ctx)
+	return s.timed(w, w.loaders(ctx))
+}
+
+// timed lets the loaders work in turn.
+func (s settings) timed(w *workshop, loaders []loader) ([]loading, error) {
 	measured := make([][]loading, len(loaders))
 	for range min(importRounds, s.rounds) {
 		for i, l := range loaders {

@@ -113,8 +113,10 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 // A report is all that was measured.
 type report struct {
 	contests   []judged
+	databases  []judged // of which another server does the work
 	footprints []footprint
 	loadings   []loading
+	copies     []loading // into PostgreSQL
 }
 
 // A judged contest is one with its standings.
@@ -123,15 +125,9 @@ type judged struct {
 	standings []standing
 }
 
-// measure runs what was asked for.
-func (w *workshop) measure(ctx context.Context, s settings) (*report, error) {
-	servers, err := w.startServers(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	defer servers.stop()
-	r := &report{}
-	for _, c := range w.contests(servers) {
+// judge runs those of the contests that were asked for.
+func judge(ctx context.Context, s settings, contests []contest) (all []judged, err error) {
+	for _, c := range contests {
 		if !s.wants(c.name) {
 			continue
 		}
@@ -142,9 +138,54 @@ func (w *workshop) measure(ctx context.Context, s settings) (*report, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", c.work, err)
 		}
-		r.contests = append(r.contests, judged{c, standings})
+		all = append(all, judged{c, standings})
+	}
+	return all, nil
+}
+
+// overDatabase are the names of what is measured over PostgreSQL.
+const overDatabase = "postgres-get postgres-list postgres-aggregate postgres-create postgres-replace postgres-patch postgres-mixed postgres-import"
+
+// withDatabase calls do with PostgreSQL and the contests over it, if that is there
+// and was asked for.
+func (w *workshop) withDatabase(ctx context.Context, s settings, token string, do func(*database, []contest) error) (err error) {
+	if !strings.Contains(overDatabase, s.only) {
+		return nil
+	}
+	d, err := startDatabase()
+	if err != nil || d == nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Stop()) }()
+	contests, stop, err := w.databaseContests(ctx, d, token)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	return do(d, contests)
+}
+
+// measure runs what was asked for.
+func (w *workshop) measure(ctx context.Context, s settings) (*report, error) {
+	servers, err := w.startServers(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	defer servers.stop()
+	r := &report{}
+	if r.contests, err = judge(ctx, s, w.contests(servers)); err != nil {
+		return nil, err
 	}
 	servers.stop()
+	err = w.withDatabase(ctx, s, servers.token, func(d *database, contests []contest) (err error) {
+		if r.databases, err = judge(ctx, s, contests); err == nil && s.wants("postgres-import") {
+			r.copies, err = s.timed(w, w.databaseLoaders(ctx, d))
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
 	if s.wants("memory") {
 		if r.footprints, err = w.footprints(ctx, s, servers.token); err != nil {
 			return nil, err

@@ -39,7 +39,7 @@ func (w *workshop) footprints(ctx context.Context, s settings, token string) ([]
 			return w.launch(ctx, "laptop", cmd, "/v1/products?$first=1")
 		}, gets("", w.page(pages, 10))},
 		{"SQLite and bigcache, everything on", func() (*process, error) {
-			return w.serve(ctx, variant{w.portolan, true, true, true}, "portolan.db")
+			return w.serve(ctx, variant{binary: w.portolan, Everything: true, Logged: true, Cached: true}, "portolan.db")
 		}, w.everything(token)},
 	}
 	var found []footprint

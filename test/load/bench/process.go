@@ -71,8 +71,10 @@ func (p *process) stop() {
 }
 
 // cpu returns what the process has used, as user and as system together.
-func (p *process) cpu() (time.Duration, error) {
-	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), "stat"))
+func (p *process) cpu() (time.Duration, error) { return used(p.cmd.Process.Pid) }
+
+func used(pid int) (time.Duration, error) {
+	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	if err != nil {
 		return 0, err
 	}

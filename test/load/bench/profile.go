@@ -24,7 +24,15 @@ func (w *workshop) profile(ctx context.Context, s settings) error {
 		return err
 	}
 	defer servers.stop()
-	for _, c := range w.contests(servers) {
+	if err := s.profileAll(ctx, w.contests(servers)); err != nil {
+		return err
+	}
+	return w.withDatabase(ctx, s, servers.token, func(_ *database, contests []contest) error { return s.profileAll(ctx, contests) })
+}
+
+// profileAll profiles those of the contests that were asked for.
+func (s settings) profileAll(ctx context.Context, contests []contest) error {
+	for _, c := range contests {
 		if !s.wants(c.name) {
 			continue
 		}

@@ -82,17 +82,27 @@ func (c *created) posts(path, headers string) func(dst []byte) []byte {
 	var body []byte
 	return func(dst []byte) []byte {
 		n := c.Add(1)
-		body = append(body[:0], `{"asin":"C`...)
-		body = strconv.AppendInt(body, n, 10)
-		body = append(body, `","title":"Northwind Foldable Kettle with Automatic Shut-off (Graphite) with Cool-touch Handle and Water Gauge",`...)
-		body = append(body, `"imgUrl":"https://images.example/I/AB12CD34EF5._AC_UL320_.jpg","productURL":"https://shop.example/dp/C`...)
-		body = strconv.AppendInt(body, n, 10)
-		body = append(body, `","stars":4.5,"reviews":17,"price":29.99,"listPrice":39.99,"category_id":`...)
-		body = append(strconv.AppendInt(body, 1+n%4, 10), `,"isBestSeller":false,"boughtInLastMonth":50}`...)
-		dst = append(dst, "POST "...)
-		dst = append(append(dst, path...), " HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: "...)
-		dst = strconv.AppendInt(dst, int64(len(body)), 10)
-		dst = append(append(append(dst, "\r\n"...), headers...), "\r\n"...)
-		return append(dst, body...)
+		body = productBody(body[:0], "C"+strconv.FormatInt(n, 10), n)
+		return appendRequest(dst, "POST", path, "application/json", headers, body)
 	}
+}
+
+// productBody appends a product.
+func productBody(dst []byte, id string, n int64) []byte {
+	dst = append(append(dst, `{"asin":"`...), id...)
+	dst = append(dst, `","title":"Northwind Foldable Kettle with Automatic Shut-off (Graphite) with Cool-touch Handle and Water Gauge",`...)
+	dst = append(dst, `"imgUrl":"https://images.example/I/AB12CD34EF5._AC_UL320_.jpg","productURL":"https://shop.example/dp/`...)
+	dst = append(dst, id...)
+	dst = append(dst, `","stars":4.5,"reviews":17,"price":29.99,"listPrice":39.99,"category_id":`...)
+	return append(strconv.AppendInt(dst, 1+n%4, 10), `,"isBestSeller":false,"boughtInLastMonth":50}`...)
+}
+
+// appendRequest appends a request with a body.
+func appendRequest(dst []byte, method, path, mediaType, headers string, body []byte) []byte {
+	for _, part := range []string{method, " ", path, " HTTP/1.1\r\nHost: bench\r\nContent-Type: ", mediaType, "\r\nContent-Length: "} {
+		dst = append(dst, part...)
+	}
+	dst = strconv.AppendInt(dst, int64(len(body)), 10)
+	dst = append(append(append(dst, "\r\n"...), headers...), "\r\n"...)
+	return append(dst, body...)
 }

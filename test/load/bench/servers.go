@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -22,14 +23,15 @@ var shopText string
 // A variant is a way in which Portolan is run.
 type variant struct {
 	binary     string
-	Everything bool // metrics and the ids of traces; requests then have a token
-	Logged     bool // a line in a file for each request
-	Cached     bool // by bigcache
+	Everything bool   // metrics and the ids of traces; requests then have a token
+	Logged     bool   // a line in a file for each request
+	Cached     bool   // by bigcache
+	DSN        string // of PostgreSQL; SQLite if it is empty
 }
 
 // name returns what the files of the variant are called.
 func (v variant) name() string {
-	return fmt.Sprintf("everything-%t-logged-%t-cached-%t", v.Everything, v.Logged, v.Cached)
+	return fmt.Sprintf("everything-%t-logged-%t-cached-%t-%x", v.Everything, v.Logged, v.Cached, sha256.Sum256([]byte(v.DSN)))[:60]
 }
 
 // command returns a command of the variant over the database, in the workshop.
@@ -82,12 +84,12 @@ func port(address string) string {
 }
 
 // serveLimit starts the limits.
-func (w *workshop) serveLimit(ctx context.Context, db string) (*process, error) {
+func (w *workshop) serveLimit(ctx context.Context, db string, more ...string) (*process, error) {
 	address, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, w.limit, "serve", "-db", db, "-listen", address)
+	cmd := exec.CommandContext(ctx, w.limit, append([]string{"serve", "-db", db, "-listen", address}, more...)...)
 	cmd.Dir = w.dir
 	return start(ctx, "limit", w.path(db+".log"), address, "/constant/one", cmd)
 }

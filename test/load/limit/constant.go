@@ -88,14 +88,12 @@ func headed(w http.ResponseWriter, body []byte) {
 }
 
 var fields = map[string][]string{
-	"Cache-Control":                {"private, no-cache"},
-	"Cache-Status":                 {"Portolan; hit; detail=strict"},
-	"Content-Security-Policy":      {"default-src 'none'; frame-ancestors 'none'"},
-	"Cross-Origin-Resource-Policy": {"same-origin"},
-	"Etag":                         {`"0mbxq1c2w5d3kfz9qv0a.1x2y3z4"`},
-	"Referrer-Policy":              {"no-referrer"},
-	"Vary":                         {"Accept, Accept-Encoding, Authorization, X-API-Key"},
-	"X-Content-Type-Options":       {"nosniff"},
+	"Cache-Control":           {"private, no-cache"},
+	"Cache-Status":            {"Portolan; hit; detail=strict"},
+	"Content-Security-Policy": {"default-src 'none'; frame-ancestors 'none'"},
+	"Etag":                    {`"0mbxq1c2w5d3kfz9qv0a.1x2y3z4"`},
+	"Vary":                    {"Accept, Accept-Encoding, Authorization, X-API-Key"},
+	"X-Content-Type-Options":  {"nosniff"},
 }
 
 // answer sends a whole body.

@@ -40,6 +40,7 @@ func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("limit "+args[0], flag.ContinueOnError)
 	db := flags.String("db", "limit.db", "the file of the database")
 	csv := flags.String("csv", "products.csv", "the products to import")
+	postgres := flags.String("postgres", "", "the URL of a PostgreSQL database that Portolan made, to serve too")
 	listen := flags.String("listen", "127.0.0.1:0", "where to serve")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
@@ -48,13 +49,13 @@ func run(ctx context.Context, args []string) error {
 	case "import":
 		return load(*db, *csv)
 	case "serve":
-		return serve(ctx, *db, *listen)
+		return serve(ctx, *db, *postgres, *listen)
 	}
 	return fmt.Errorf("%s is neither import nor serve", args[0])
 }
 
 // serve answers until ctx is done.
-func serve(ctx context.Context, db, address string) error {
+func serve(ctx context.Context, db, postgres, address string) error {
 	products, err := openProducts(db)
 	if err != nil {
 		return err
@@ -67,6 +68,14 @@ func serve(ctx context.Context, db, address string) error {
 	mux.HandleFunc("GET /sqlite/{id}", products.get)
 	mux.HandleFunc("GET /sqlite", products.list)
 	mux.HandleFunc("POST /sqlite", products.create)
+	if postgres != "" {
+		more, err := openPostgres(ctx, postgres)
+		if err != nil {
+			return err
+		}
+		defer more.pool.Close()
+		more.mount(mux)
+	}
 	mux.Handle("/debug/pprof/", http.DefaultServeMux)
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", address)

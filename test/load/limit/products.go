@@ -15,7 +15,7 @@ import (
 )
 
 // maxReaders is how many connections read at once, as many as Portolan's.
-const maxReaders = 4
+const maxReaders = 3
 
 // products are connections to the database with their statements prepared.
 type products struct {

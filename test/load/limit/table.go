@@ -34,7 +34,7 @@ func connect(path string) (*sqlite3.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return conn, conn.Exec("PRAGMA busy_timeout = 5000; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 2000; PRAGMA synchronous = FULL")
+	return conn, conn.Exec("PRAGMA busy_timeout = 5000; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 16000; PRAGMA synchronous = FULL")
 }
 
 // prepare prepares a statement that is kept.
