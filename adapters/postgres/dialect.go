@@ -35,9 +35,14 @@ var dialect = gormstore.Dialect{
 	Descending: " DESC NULLS LAST",
 	Lock:       " FOR UPDATE",
 	Share:      " FOR SHARE",
-	Guard:      "WITH put AS (",
-	Unless:     " ON CONFLICT ({c}) DO NOTHING RETURNING 1) SELECT 1 / count(*) FROM put", // nothing fails to divide
-	Taken:      taken,
+	Unless:     " ON CONFLICT ({c}) DO NOTHING",
+	Ahead: &gormstore.Ahead{ // one cannot be divided by nothing, and nothing else is divided
+		Before:  "WITH met AS (",
+		Changed: " RETURNING 1) SELECT 1 / count(*) FROM met",
+		Found:   ") SELECT 1 / count(*), max(revision) FROM met",
+		None:    [2]string{"SELECT 1 / (1 - count(*)) FROM (", ") AS met"},
+		Failed:  divided,
+	},
 	Prefix:     "left({c}, length({v}::text))",
 	Type:       columnType,
 	Map:        mapColumn,

@@ -100,9 +100,9 @@ func classify(op string, err error) *fault.Error {
 	return failed(class{fault.Internal, "internal", "the database could not be asked", ""})
 }
 
-// taken reports whether an INSERT found its id taken: by the division of dialect's
-// Unless, 22012. Nothing else divides.
-func taken(err error) bool {
+// divided reports whether a statement divided by zero, which those of dialect's Ahead
+// do if they do not find what they require.
+func divided(err error) bool {
 	var refused *pgconn.PgError
 	return errors.As(err, &refused) && refused.Code == "22012"
 }

@@ -34,7 +34,6 @@ var dialect = gormstore.Dialect{
 	SumLow:      "sum({c} & 4294967295)",
 	Descending:  " DESC",
 	Unless:      " ON CONFLICT ({c}) DO NOTHING",
-	Taken:       func(error) bool { return false },
 	Prefix:      "substr({c}, 1, length({v}))",
 	TableSuffix: " STRICT",
 	Type:        columnType,

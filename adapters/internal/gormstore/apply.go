@@ -109,8 +109,8 @@ type writer struct {
 	failed  func(error) error // makes the error of a mutation what Apply returns
 }
 
-// look queues the reading of what the mutation meets, if anything needs it: who
-// puts a record that must be absent is told by the INSERT.
+// look queues the reading of what the mutation meets, if it must be known before
+// anything is done about it.
 func (w *writer) look(ctx context.Context, m *repository.Mutation, outcome *repository.Outcome) error {
 	id, possible := w.table.idValue(m.ID)
 	if !possible || w.blind(m) {
@@ -119,9 +119,22 @@ func (w *writer) look(ctx context.Context, m *repository.Mutation, outcome *repo
 	return w.session.Queue(ctx, w.prior(m, id, m.Needs, outcome))
 }
 
-// blind reports whether the mutation needs not know what it meets.
+// blind reports whether the mutation's own statement tells whether its precondition
+// holds: an INSERT whether the record is absent, and one that is sent ahead whether
+// it is at the revision.
 func (w *writer) blind(m *repository.Mutation) bool {
-	return m.Op == repository.Put && m.If == repository.Absent
+	return m.Op == repository.Put && m.If == repository.Absent || w.ahead(m)
+}
+
+// ahead reports whether the mutation is a statement that fails if its precondition
+// does not hold.
+func (w *writer) ahead(m *repository.Mutation) bool {
+	if w.store.dialect.Ahead == nil || w.table.own() {
+		return false
+	}
+	_, revised := m.If.Revision()
+	return revised && (m.Op != repository.Check || len(m.Needs) == 0) ||
+		m.Op == repository.Check && m.If == repository.Present && len(m.Needs) == 0
 }
 
 // mutate does the mutation, or queues it. What it meets is in the outcome if it
@@ -131,6 +144,9 @@ func (w *writer) mutate(ctx context.Context, m *repository.Mutation, read bool, 
 		return w.none(ctx, m)
 	}
 	id, possible := w.table.idValue(m.ID)
+	if possible && w.ahead(m) {
+		return w.send(ctx, m, id, outcome)
+	}
 	if possible && !read && !w.blind(m) {
 		if err := w.now(ctx, m, id, m.Needs, outcome); err != nil {
 			return err
@@ -204,7 +220,7 @@ func (w *writer) put(ctx context.Context, m *repository.Mutation, id record.Valu
 	existed := outcome.Existed
 	err := w.session.Queue(ctx, Call{Statement: &p.Statement, Args: p.args(operands), Done: func(changed int64, err error) error {
 		switch {
-		case err != nil && (existed || !w.store.dialect.Taken(err)):
+		case err != nil && (existed || !w.store.dialect.failed(err)):
 			return w.failed(err)
 		case err == nil && (existed || changed > 0):
 			return nil
@@ -246,11 +262,19 @@ func (w *writer) moved(before, now repository.Outcome) error {
 func (t *table) printPut(replace bool) Statement {
 	out := t.dialect.print(t)
 	if !replace {
-		out.write(t.dialect.Guard)
-		out.insert()
-		out.template(t.dialect.Unless, t.columns[t.ID].name, 0)
+		out.required(func() {
+			out.insert()
+			out.template(t.dialect.Unless, t.columns[t.ID].name, 0)
+		})
 		return out.statement()
 	}
+	out.update()
+	return out.statement()
+}
+
+// update appends an UPDATE of one record.
+func (p *printer) update() {
+	t, out := p.table, p
 	out.write("UPDATE ", t.name, " SET ")
 	changed := t.changed()
 	out.list(len(changed), func(i int) {
@@ -271,7 +295,6 @@ func (t *table) printPut(replace bool) Statement {
 	}
 	out.write(" WHERE ", t.key, " = ")
 	out.bind(len(t.columns)+1, plain)
-	return out.statement()
 }
 
 // changed returns the positions of the fields that replacing a record writes:
@@ -321,30 +344,49 @@ func (w *writer) remove(ctx context.Context, id record.Value) error {
 		out.bind(0, plain)
 		return &plan{table: w.table, Statement: out.statement()}
 	})
-	return w.session.Queue(ctx, Call{Statement: &p.Statement, Args: []Arg{ArgOf(id)}, Done: func(_ int64, err error) error {
-		if err != nil {
-			return w.failed(err)
-		}
-		return nil
-	}})
+	return w.session.Queue(ctx, Call{Statement: &p.Statement, Args: []Arg{ArgOf(id)}, Done: func(_ int64, err error) error { return w.failing(err) }})
 }
 
-// none returns fault.Conflict if a record matches the mutation's NoneOf.
+// none returns fault.Conflict if a record matches the mutation's NoneOf, or has the
+// transaction fail with it.
 func (w *writer) none(ctx context.Context, m *repository.Mutation) error {
+	ahead := w.store.dialect.Ahead
 	r := begin('n')
 	r.filter(*m.NoneOf)
 	p := w.table.plans.find(r.shape, func() *plan {
 		out := w.store.dialect.print(w.table)
+		if ahead != nil {
+			out.write(ahead.None[0])
+		}
 		out.write("SELECT 1 FROM ", w.table.name)
 		if m.NoneOf.Op != query.All {
 			out.write(" WHERE ")
 			out.filter(*m.NoneOf, false)
 		}
 		out.limit(1)
+		if ahead != nil {
+			out.write(ahead.None[1])
+		}
 		return &plan{table: w.table, Statement: out.statement()}
 	})
-	return w.session.Query(ctx, &p.Statement, p.args(r.operands), func(Cells) (bool, error) {
-		return false, fault.New(fault.Conflict, w.store.op("Apply"), "a record of %s refers to it", w.table.Name).
-			Coded("referenced")
-	})
+	referenced := func() error {
+		return fault.New(fault.Conflict, w.store.op("Apply"), "a record of %s refers to it", w.table.Name).Coded("referenced")
+	}
+	if ahead == nil {
+		return w.session.Query(ctx, &p.Statement, p.args(r.operands), func(Cells) (bool, error) { return false, referenced() })
+	}
+	return w.session.Queue(ctx, Call{Statement: &p.Statement, Args: p.args(r.operands), Done: func(_ int64, err error) error {
+		if ahead.Failed(err) {
+			err = referenced()
+		}
+		return w.failing(err)
+	}})
+}
+
+// failing returns the error of the mutation that err is, if it is one.
+func (w *writer) failing(err error) error {
+	if err == nil {
+		return nil
+	}
+	return w.failed(err)
 }

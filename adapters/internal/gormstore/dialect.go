@@ -34,12 +34,13 @@ type Dialect struct {
 	// changes, or locks, what it found until the transaction ends.
 	Lock, Share string
 
-	// Guard and Unless stand before and behind an INSERT of one row, so that it
-	// changes nothing if there is a record of the id in {c} already, or fails with an
-	// error that Taken knows. An engine that does not run calls at once needs the
-	// latter, so that nothing that follows is done either.
-	Guard, Unless string
-	Taken         func(error) bool
+	// Unless comes behind an INSERT of one row, and makes it change nothing if there
+	// is a record of the id in {c} already.
+	Unless string
+
+	// Ahead is how calls are sent before it is known what those before them met; nil
+	// if the engine runs each at once.
+	Ahead *Ahead
 
 	// Prefix is the first characters of the text {c}, as many as {v} has.
 	Prefix string
@@ -77,6 +78,16 @@ type Dialect struct {
 	// Classify returns the fault that a driver's error is. Detail and Hint are
 	// for the caller.
 	Classify func(op string, err error) *fault.Error
+}
+
+// Ahead makes statements fail where others would merely find or change nothing, so
+// that what was sent behind them, and the transaction, fail with them.
+type Ahead struct {
+	Before  string           // comes before a statement that must change a row, or find one
+	Changed string           // comes behind one that must change a row
+	Found   string           // comes behind a SELECT of a revision that must find one, and gives the revision
+	None    [2]string        // stand around a SELECT that must find nothing
+	Failed  func(error) bool // reports whether that is why a statement failed
 }
 
 // Mapped is how a column of an unmanaged table serves a field: templates in
