@@ -47,6 +47,7 @@ func open(ctx context.Context, cfg Config) (*engine, error) {
 	config.MaxConnIdleTime = 5 * time.Minute
 	config.MaxConnLifetime = time.Hour
 	config.MaxConnLifetimeJitter = 10 * time.Minute
+	config.PingTimeout = time.Second // of a connection that nobody used for a second
 	config.ConnConfig.ConnectTimeout = cfg.AcquireTimeout
 	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec // of gorm; sessions keep statements themselves
 	cfg.settle(config.ConnConfig.RuntimeParams)
