@@ -47,7 +47,7 @@ with rejected rows.`,
 	root.AddCommand(
 		p.serveCommand(), p.initCommand(), p.validateCommand(), p.importCommand(), p.exportCommand(),
 		p.openapiCommand(), p.configCommand(), p.permissionsCommand(), p.keysCommand(),
-		p.healthcheckCommand(), p.versionCommand(),
+		p.contractCommand(), p.healthcheckCommand(), p.versionCommand(),
 	)
 	return root
 }

@@ -83,6 +83,9 @@ func (cfg *Config) settle(params map[string]string) {
 	params["idle_in_transaction_session_timeout"] = "60000"
 	params["timezone"] = "UTC"
 	params["client_encoding"] = "UTF8"
+	if cfg.schema != "" {
+		params["search_path"] = cfg.schema
+	}
 }
 
 // credentials asks anew who connects, and with which password.
@@ -201,6 +204,11 @@ func (e *engine) Write(ctx context.Context, do func(gormstore.Session) error) er
 			return ctx.Err()
 		}
 	}
+}
+
+// alone runs one statement on a connection.
+func (e *engine) alone(ctx context.Context, text string) error {
+	return e.with(ctx, func(s *session) error { return s.run(ctx, text) })
 }
 
 // migrating is the key of the lock that processes hold that change tables.

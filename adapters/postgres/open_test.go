@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/schema"
+	"github.com/portolan-io/portolan/ports/repository"
 	"github.com/portolan-io/portolan/ports/secrets"
 	"github.com/portolan-io/portolan/test/servers"
 )
@@ -116,5 +118,43 @@ func TestPasswordIsAskedAnew(t *testing.T) {
 	store.engine.pool.Reset()
 	if err := store.Ping(t.Context()); err != nil || first == 0 || asked <= first {
 		t.Errorf("asked %d times before, and %d after all connections were closed; %v", first, asked, err)
+	}
+}
+
+// TestScratch: a place for the suite has nothing of what is there, and nothing of it
+// is left.
+func TestScratch(t *testing.T) {
+	dsn := servers.PostgreSQL(t)
+	store, c := openAt(t, dsn), counters(t)
+	if err := store.Ensure(t.Context(), []*schema.Collection{c}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Apply(t.Context(), []repository.Mutation{counter(c, 1, 1, repository.Absent)}); err != nil {
+		t.Fatal(err)
+	}
+	fresh, err := store.Scratch(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := fresh.Ensure(t.Context(), []*schema.Collection{c}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fresh.Apply(t.Context(), []repository.Mutation{counter(c, 1, 2, repository.Absent)}); err != nil {
+		t.Fatal(err)
+	}
+	const schemas = "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'portolan%'"
+	if n := byHand(t, dsn, schemas); n != "1" {
+		t.Errorf("there are %s schemas, want 1", n)
+	}
+	for range 2 {
+		if err := fresh.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	}
+	if n := byHand(t, dsn, schemas+"; SELECT n FROM counters"); n != "1" {
+		t.Errorf("the counter is %s, want 1 as before", n)
+	}
+	if n := byHand(t, dsn, schemas); n != "0" {
+		t.Errorf("%s schemas are left", n)
 	}
 }

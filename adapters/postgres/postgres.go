@@ -7,6 +7,10 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/portolan-io/portolan/adapters/internal/gormstore"
@@ -42,12 +46,15 @@ type Config struct {
 
 	// LockTimeout is how long a write waits for another; 0 means 5s.
 	LockTimeout time.Duration `yaml:"lock_timeout"`
+
+	schema string // of Scratch: that in which all tables are
 }
 
 // A Store is a repository.Store in one PostgreSQL database.
 type Store struct {
 	*gormstore.Store
 	engine *engine
+	cfg    Config
 }
 
 var _ repository.Store = (*Store)(nil)
@@ -85,7 +92,38 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		}
 		return nil, explain(err)
 	}
-	return &Store{gormstore.New(&dialect, e), e}, nil
+	return &Store{gormstore.New(&dialect, e), e, cfg}, nil
+}
+
+// Scratch opens a store in a new schema of the same database, which is dropped when
+// it is closed.
+func (s *Store) Scratch(ctx context.Context) (repository.Store, error) {
+	cfg := s.cfg
+	cfg.schema = "portolan_contract_" + strings.ToLower(rand.Text())
+	if err := s.engine.alone(ctx, "CREATE SCHEMA "+cfg.schema); err != nil {
+		return nil, classify("postgres.Scratch", err)
+	}
+	made, err := Open(ctx, cfg)
+	if err != nil {
+		return nil, errors.Join(err, s.engine.alone(context.WithoutCancel(ctx), "DROP SCHEMA "+cfg.schema))
+	}
+	return &scratch{Store: made, from: s.engine}, nil
+}
+
+// A scratch is a store that is removed when it is closed.
+type scratch struct {
+	*Store
+	from *engine
+	once sync.Once
+	err  error
+}
+
+// Close closes the store and removes all that is in it.
+func (s *scratch) Close() error {
+	s.once.Do(func() {
+		s.err = errors.Join(s.Store.Close(), s.from.alone(context.Background(), "DROP SCHEMA "+s.cfg.schema+" CASCADE"))
+	})
+	return s.err
 }
 
 func invalid(detail string) *fault.Error {

@@ -5,6 +5,11 @@ package sqlite
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/portolan-io/portolan/adapters/internal/gormstore"
@@ -87,6 +92,37 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 }
 
 func invalid(detail string) error { return fault.New(fault.Invalid, "sqlite.Open", "%s", detail) }
+
+// Scratch opens a store in a file beside the database, which is removed when it is
+// closed.
+func (s *Store) Scratch(ctx context.Context) (repository.Store, error) {
+	cfg := s.engine.cfg
+	if s.durable {
+		cfg.Path = s.Path() + ".contract-" + strings.ToLower(rand.Text())
+	}
+	made, err := Open(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return scratch{made}, nil
+}
+
+// A scratch is a store that is removed when it is closed.
+type scratch struct{ *Store }
+
+// Close closes the store and removes its files.
+func (s scratch) Close() error {
+	err := s.Store.Close()
+	if !s.durable {
+		return err
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if removed := os.Remove(s.Path() + suffix); !errors.Is(removed, fs.ErrNotExist) {
+			err = errors.Join(err, removed)
+		}
+	}
+	return err
+}
 
 // Ping returns nil if the database answers and its file is where it was opened.
 func (s *Store) Ping(ctx context.Context) error {

@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"slices"
 	"sync"
 	"testing"
 )
@@ -49,12 +48,7 @@ func Run[S any](t *testing.T, cases []Case[S], open func(t *testing.T) S) {
 func Failing[S any](ctx context.Context, cases []Case[S], open func(t T) S) []string {
 	var names []string
 	for _, c := range cases {
-		r := &recorder{ctx: ctx}
-		r.do(func() { c.Run(r, open(r)) })
-		for _, done := range slices.Backward(r.cleanups) {
-			r.do(done)
-		}
-		if len(r.failures) > 0 {
+		if len(run(ctx, c, open)) > 0 {
 			names = append(names, c.Name)
 		}
 	}
