@@ -91,7 +91,7 @@ func byHand(t testing.TB, dsn, text string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(ctx)
+	defer func() { _ = conn.Close(ctx) }()
 	results, err := conn.Exec(ctx, text).ReadAll()
 	if err != nil {
 		t.Fatalf("%s: %v", text, err)

@@ -13,7 +13,8 @@ import (
 func TestNumeric(t *testing.T) {
 	numbers := []int64{0, 1, -1, 9, 10, 9999, 10_000, 10_001, 99_999_999, 100_000_000, 12_340_000, 999_999_999_999_999_999, -999_999_999_999_999_999, math.MaxInt64, -math.MaxInt64}
 	for range 2000 {
-		numbers = append(numbers, rand.Int64N(1<<rand.IntN(63))-rand.Int64N(1<<rand.IntN(63)))
+		size := rand.IntN(63)
+		numbers = append(numbers, rand.Int64N(1<<size), -rand.Int64N(1<<size))
 	}
 	types := pgtype.NewMap()
 	for _, n := range numbers {

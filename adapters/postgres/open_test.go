@@ -26,7 +26,9 @@ func TestOpenRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	closed.Close()
+	if err := closed.Close(); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		name, dsn  string
 		kind       fault.Kind

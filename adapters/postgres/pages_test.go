@@ -60,7 +60,7 @@ func (n node) read() float64 {
 func (r *recorder) explained(t *testing.T) (plan node, text string) {
 	t.Helper()
 	explain := gormstore.Statement{Text: "EXPLAIN (ANALYZE, FORMAT JSON) " + r.last.Text}
-	err := r.engine.Read(t.Context(), false, func(s gormstore.Session) error {
+	err := r.Read(t.Context(), false, func(s gormstore.Session) error {
 		return s.Query(t.Context(), &explain, r.args, func(cells gormstore.Cells) (bool, error) {
 			text = string(cells.Bytes(0))
 			return true, nil

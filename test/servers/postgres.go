@@ -48,7 +48,7 @@ func administer(t testing.TB, server, statement string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(ctx)
+	defer func() { _ = conn.Close(ctx) }() // what was done is done
 	if _, err := conn.Exec(ctx, statement); err != nil {
 		t.Fatalf("%s: %v", statement, err)
 	}
@@ -81,7 +81,7 @@ func StartPostgreSQL(settings ...string) (*Server, error) {
 		return nil, errors.Join(err, remove())
 	}
 	command := func(program string, args ...string) *exec.Cmd {
-		c := exec.Command(program, args...)
+		c := exec.CommandContext(context.Background(), program, args...)
 		c.Dir, c.SysProcAttr = dir, attributes
 		c.Env = []string{"PATH=" + filepath.Dir(program) + ":/usr/bin:/bin", "LC_ALL=C.UTF-8", "HOME=" + dir}
 		return c
@@ -90,17 +90,22 @@ func StartPostgreSQL(settings ...string) (*Server, error) {
 	if said, err := command(initdb, "-D", data, "-U", "test", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync").CombinedOutput(); err != nil {
 		return nil, errors.Join(fmt.Errorf("initdb: %w: %s", err, said), remove())
 	}
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		return nil, errors.Join(err, remove())
-	}
-	defer log.Close()
 	run := command(server, "-D", data, "-p", strconv.Itoa(port), "-h", "127.0.0.1", "-k", "")
 	for _, setting := range settings {
 		run.Args = append(run.Args, "-c", setting)
 	}
+	return serve(run, "postgres://test@127.0.0.1:"+strconv.Itoa(port)+"/postgres?sslmode=disable", dir)
+}
+
+// serve runs the server until it is stopped, and then removes its directory.
+func serve(run *exec.Cmd, at, dir string) (*Server, error) {
+	remove := func() error { return os.RemoveAll(dir) }
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		return nil, errors.Join(err, remove())
+	}
 	run.Stdout, run.Stderr = log, log
-	if err := run.Start(); err != nil {
+	if err := errors.Join(run.Start(), log.Close()); err != nil {
 		return nil, errors.Join(err, remove())
 	}
 	ended := make(chan error, 1)
@@ -114,7 +119,6 @@ func StartPostgreSQL(settings ...string) (*Server, error) {
 			return errors.Join(errors.New("PostgreSQL did not stop"), run.Process.Kill(), remove())
 		}
 	}
-	at := "postgres://test@127.0.0.1:" + strconv.Itoa(port) + "/postgres?sslmode=disable"
 	if err := answers(at); err != nil {
 		said, _ := os.ReadFile(log.Name())
 		return nil, errors.Join(fmt.Errorf("%w: %s", err, said), stop())

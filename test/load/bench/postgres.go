@@ -38,7 +38,7 @@ func (d *database) make(ctx context.Context, name string) (dsn string, err error
 	if err != nil {
 		return "", err
 	}
-	defer conn.Close(ctx)
+	defer func() { _ = conn.Close(ctx) }()
 	for _, statement := range []string{"DROP DATABASE IF EXISTS " + name + " WITH (FORCE)", "CREATE DATABASE " + name, "CHECKPOINT"} {
 		if _, err := conn.Exec(ctx, statement); err != nil {
 			return "", err
@@ -58,7 +58,7 @@ func settle(ctx context.Context, dsn string) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close(ctx)
+	defer func() { _ = conn.Close(ctx) }()
 	for _, statement := range []string{"VACUUM ANALYZE", "CHECKPOINT"} {
 		if _, err := conn.Exec(ctx, statement); err != nil {
 			return err
@@ -133,6 +133,15 @@ func (w *workshop) databaseContests(ctx context.Context, d *database, token stri
 	if err != nil {
 		return nil, nil, err
 	}
+	return d.contests(w, limit, bare, everything, token), s.stop, nil
+}
+
+// groups is the address of an aggregation of Portolan's, of whatever category and a
+// price.
+const groups = "/v1/products/$aggregate?$apply=filter(price%%20ge%%20%[2]d)/groupby((category_id),aggregate($count%%20as%%20n,price%%20with%%20average%%20as%%20mean))"
+
+// contests returns those between the servers.
+func (d *database) contests(w *workshop, limit, bare, everything *process, token string) []contest {
 	made := &created{}
 	records := one("/postgres/", w.ids)
 	ours := one("/v1/products/", w.ids)
@@ -149,7 +158,6 @@ func (w *workshop) databaseContests(ctx context.Context, d *database, token stri
 			{"everything", everythingOn, everything, all, 1.4, 0.85},
 		}}
 	}
-	groups := "/v1/products/$aggregate?$apply=filter(price%%20ge%%20%[2]d)/groupby((category_id),aggregate($count%%20as%%20n,price%%20with%%20average%%20as%%20mean))"
 	return []contest{
 		work("get", "4", "get by key", 1.25, 0.85, gets("", records), gets("", ours), gets(token, ours)),
 		work("list", "5", "list of 20, filter and sort", 1.3, 0.85, gets("", w.page("/postgres?category=%d&price=%d", 10)), gets("", w.page(pages, 10)), gets(token, w.page(pages, 10))),
@@ -158,7 +166,7 @@ func (w *workshop) databaseContests(ctx context.Context, d *database, token stri
 		writes("replace", "replace a record", w.puts("/postgres/", ""), w.puts("/v1/products/", token)),
 		writes("patch", "conditional patch", w.patches("/postgres/", ""), w.patches("/v1/products/", token+"If-Match: *\r\n")),
 		work("mixed", "7", "95 gets and 5 creates, no cache", 1.3, 0, mixed(gets("", records), made.posts("/postgres", "")), mixed(gets("", ours), made.posts("/v1/products", token)), mixed(gets(token, ours), made.posts("/v1/products", token))),
-	}, s.stop, nil
+	}
 }
 
 // mixed returns a source of 95 of the one and 5 of the other.
