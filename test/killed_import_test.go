@@ -39,22 +39,26 @@ func TestKilledImportResumes(t *testing.T) {
 	if err := json.Unmarshal([]byte(read(t, filepath.Join(source, "expected.json"))), &expected); err != nil {
 		t.Fatal(err)
 	}
-	kills := 0
-	for round := range rounds {
-		kills += killAndResume(t, source, expected["products"], rand.New(rand.NewPCG(uint64(round), 1)))
+	for _, store := range durable() {
+		t.Run(store.name, func(t *testing.T) {
+			kills := 0
+			for round := range rounds {
+				kills += killAndResume(t, store, source, expected["products"], rand.New(rand.NewPCG(uint64(round), 1)))
+			}
+			if kills < rounds {
+				t.Errorf("only %d imports were killed half-way in %d rounds: the test proves too little", kills, rounds)
+			}
+			t.Logf("%d rounds of %d rows, %d kills", rounds, rows, kills)
+		})
 	}
-	if kills < rounds {
-		t.Errorf("only %d imports were killed half-way in %d rounds: the test proves too little", kills, rounds)
-	}
-	t.Logf("%d rounds of %d rows, %d kills", rounds, rows, kills)
 }
 
 // killAndResume runs one import in a database of its own, killing it at most
 // three times, and returns how often it was killed half-way.
-func killAndResume(t *testing.T, source string, expected expectation, random *rand.Rand) int {
+func killAndResume(t *testing.T, store kept, source string, expected expectation, random *rand.Rand) int {
 	t.Helper()
 	dir := t.TempDir()
-	mustRun(t, dir, "portolan", "init", "--profile", "sqlite", "--dir", dir)
+	store.initialise(t, dir)
 	mustRun(t, dir, "portolan", "import", filepath.Join(source, "categories.csv"), "--into", "categories")
 	args := []string{"import", filepath.Join(source, "products.csv"), "--into", "products", "--batch", "500", "--rejects", "rejects.ndjson", "--json"}
 	kills := 0
