@@ -120,7 +120,9 @@ func mapColumn(f *schema.Field, existing gormstore.Column) (gormstore.Mapped, st
 	case record.StringType:
 		mapped, fits = mapText(existing, kind, base)
 	case record.IntType:
-		fits = whole(base)
+		if fits = whole(base); base != "bigint" { // a number that is too large for it is compared all the same
+			mapped.Operand = "{v}::bigint"
+		}
 	case record.BoolType:
 		fits = base == "boolean"
 	case record.FloatType:

@@ -2,8 +2,10 @@ package postgres
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgtype"
 
@@ -52,8 +54,11 @@ func appendArg(dst []byte, oid uint32, arg gormstore.Arg) ([]byte, error) {
 	case gormstore.NullKind:
 		return dst, nil
 	case gormstore.TextKind, gormstore.BlobKind:
-		if oid == pgtype.JSONBOID {
+		switch oid {
+		case pgtype.JSONBOID:
 			dst = append(dst, 1) // the version of the format
+		case pgtype.UUIDOID:
+			return hex.AppendDecode(dst, []byte(strings.ReplaceAll(arg.Text(), "-", "")))
 		}
 		return append(dst, arg.Text()...), nil
 	case gormstore.FloatKind:

@@ -65,12 +65,6 @@ func (s *session) prepare(ctx context.Context, kept *gormstore.Statement) (*prep
 	if p := s.kept[kept]; p != nil {
 		return p, nil
 	}
-	if len(s.kept) >= maxKept {
-		if _, err := s.conn.Exec(ctx, "DEALLOCATE ALL").ReadAll(); err != nil {
-			return nil, err
-		}
-		clear(s.kept)
-	}
 	s.named++
 	described, err := s.conn.Prepare(ctx, "portolan_"+strconv.Itoa(s.named), kept.Text, nil)
 	if err != nil {
@@ -84,11 +78,23 @@ func (s *session) prepare(ctx context.Context, kept *gormstore.Statement) (*prep
 	return p, nil
 }
 
+// room forgets what was prepared if there is no room for so many more. What is sent
+// together is prepared together.
+func (s *session) room(ctx context.Context, more int) error {
+	if len(s.kept)+more <= maxKept {
+		return nil
+	}
+	clear(s.kept)
+	_, err := s.conn.Exec(ctx, "DEALLOCATE ALL").ReadAll()
+	return err
+}
+
 // transact calls do between begin and COMMIT, or ROLLBACK if it fails. What do only
 // queues and nothing asks for is sent in one piece, and is a transaction without
 // either.
 func (s *session) transact(ctx context.Context, begin *gormstore.Statement, do func() error) error {
-	s.queue, s.open = s.queue[:0], begin
+	s.empty()
+	s.open = begin
 	err := do()
 	if err == nil {
 		err = ctx.Err()
@@ -96,7 +102,8 @@ func (s *session) transact(ctx context.Context, begin *gormstore.Statement, do f
 	if err == nil {
 		err = s.commit(ctx)
 	}
-	s.queue, s.open = s.queue[:0], nil
+	s.empty()
+	s.open = nil
 	if err == nil || s.conn.IsClosed() || s.conn.TxStatus() == 'I' {
 		return err
 	}
@@ -104,6 +111,12 @@ func (s *session) transact(ctx context.Context, begin *gormstore.Statement, do f
 	defer cancel()
 	_, failed := s.conn.Exec(ctx, "ROLLBACK").ReadAll()
 	return errors.Join(err, failed)
+}
+
+// empty lets go of what is queued.
+func (s *session) empty() {
+	clear(s.queue)
+	s.queue = s.queue[:0]
 }
 
 // begin begins the transaction, if it has not begun.
@@ -158,6 +171,10 @@ func (s *session) now(ctx context.Context, call gormstore.Call) error {
 		s.queue = append(s.queue, call)
 		return s.Flush(ctx)
 	}
+	err := s.room(ctx, 1)
+	if err != nil {
+		return done(call, 0, err)
+	}
 	p, err := s.prepare(ctx, call.Statement)
 	if err != nil {
 		return done(call, 0, err)
@@ -177,10 +194,13 @@ func (s *session) Flush(ctx context.Context) error {
 	if len(s.queue) == 0 {
 		return nil
 	}
-	calls := s.queue
-	defer func() { s.queue = s.queue[:0] }()
 	if s.open != nil {
 		return s.begin(ctx)
+	}
+	calls := s.queue
+	defer s.empty()
+	if err := s.room(ctx, len(calls)); err != nil {
+		return done(calls[0], 0, err)
 	}
 	plans := make([]*prepared, len(calls))
 	for i := range calls {
@@ -190,8 +210,9 @@ func (s *session) Flush(ctx context.Context) error {
 		}
 	}
 	if len(calls) == 1 {
-		s.queue = s.queue[:0]
-		return s.now(ctx, calls[0])
+		only := calls[0]
+		s.empty()
+		return s.now(ctx, only)
 	}
 	var batch pgconn.Batch
 	for i := range calls {

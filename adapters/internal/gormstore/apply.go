@@ -181,7 +181,7 @@ func (w *writer) prior(m *repository.Mutation, id record.Value, needs []int, out
 		p, out := w.table.reading(query.View{Collection: w.table.Collection, Needs: needs}, nil), w.store.dialect.print(w.table)
 		out.selection(p)
 		out.write(" WHERE ", w.table.key, " = ")
-		out.bind(0, plain)
+		out.against(w.table.ID, 0)
 		out.write(lock)
 		p.Statement = out.statement()
 		return p
@@ -294,7 +294,7 @@ func (p *printer) update() {
 		out.write(t.columns[t.ID].name, " = ", t.columns[t.ID].name)
 	}
 	out.write(" WHERE ", t.key, " = ")
-	out.bind(len(t.columns)+1, plain)
+	out.against(t.ID, len(t.columns)+1)
 }
 
 // changed returns the positions of the fields that replacing a record writes:
@@ -341,7 +341,7 @@ func (w *writer) remove(ctx context.Context, id record.Value) error {
 	p := w.table.plans.find([]byte{'d'}, func() *plan {
 		out := w.store.dialect.print(w.table)
 		out.write("DELETE FROM ", w.table.name, " WHERE ", w.table.key, " = ")
-		out.bind(0, plain)
+		out.against(w.table.ID, 0)
 		return &plan{table: w.table, Statement: out.statement()}
 	})
 	return w.session.Queue(ctx, Call{Statement: &p.Statement, Args: []Arg{ArgOf(id)}, Done: func(_ int64, err error) error { return w.failing(err) }})

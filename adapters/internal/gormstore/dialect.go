@@ -99,6 +99,9 @@ type Mapped struct {
 	Same    string // is compared for equality with what managed tables store; empty is Read
 	Indexed bool   // an index of the column serves Read as well
 
+	// Operand is {v} as it is compared with Read, or with Same; empty is {v} itself.
+	Operand string
+
 	// Key, of an id, is what is looked up by its value as the column stores it, for
 	// those ids that Valid accepts; no record can have another. Empty is Same.
 	Key   string

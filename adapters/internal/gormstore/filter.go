@@ -74,11 +74,11 @@ func (p *printer) leaf(e query.Expr, not bool) {
 		p.write(")")
 	case not:
 		p.write("(", column, opposites[e.Op].opposite)
-		p.bind(operand, plain)
+		p.against(e.Field, operand)
 		p.write(" OR ", column, " IS NULL)")
 	default:
 		p.write(column, opposites[e.Op].op)
-		p.bind(operand, plain)
+		p.against(e.Field, operand)
 	}
 }
 
@@ -104,11 +104,16 @@ func (p *printer) in(e query.Expr, not bool) {
 		p.write(" NOT")
 	}
 	p.write(" IN (")
-	p.list(n, func(i int) { p.bind(first+i, plain) })
+	p.list(n, func(i int) { p.against(e.Field, first+i) })
 	p.write(")")
 	if alsoNull {
 		p.write(" OR ", column, " IS NULL)")
 	}
+}
+
+// against appends an operand that a column is compared with.
+func (p *printer) against(field, operand int) {
+	p.template(p.table.columns[field].operand, "", operand)
 }
 
 func isNull(null bool) string {

@@ -88,7 +88,7 @@ func (t *table) get(ctx context.Context, session Session, view query.View, ids [
 		out.selection(p)
 		first := len(r.operands)
 		out.write(" WHERE ", t.key, " IN (")
-		out.list(n, func(i int) { out.bind(first+i, plain) })
+		out.list(n, func(i int) { out.against(t.ID, first+i) })
 		out.write(")")
 		out.and(view.Filter)
 		p.Statement = out.statement()

@@ -69,7 +69,7 @@ func (p *printer) where(q query.Query, l leg, after []record.Value, operand int)
 			p.write(joint, column.read, isNull(true))
 		} else {
 			p.write(joint, column.same, " = ")
-			p.bind(operand+i, plain)
+			p.against(q.Order[i].Field, operand+i)
 		}
 		joint = " AND "
 	}
@@ -77,10 +77,10 @@ func (p *printer) where(q query.Query, l leg, after []record.Value, operand int)
 	switch l.then {
 	case isGreater:
 		p.write(" > ")
-		p.bind(operand+l.equal, plain)
+		p.against(q.Order[l.equal].Field, operand+l.equal)
 	case isLess:
 		p.write(" < ")
-		p.bind(operand+l.equal, plain)
+		p.against(q.Order[l.equal].Field, operand+l.equal)
 	default:
 		p.write(isNull(l.then == isNothing))
 	}

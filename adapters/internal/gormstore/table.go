@@ -1,6 +1,7 @@
 package gormstore
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"strings"
@@ -39,6 +40,7 @@ type column struct {
 	read      string // the expression that is selected, compared and sorted by
 	write     string // a template with {v}
 	same      string // the expression that is compared for equality
+	operand   string // a template with {v}, of what is compared with either
 	converted bool   // read is no column, so that no index serves it
 	foreign   bool   // the text in it may not be canonical
 	notNull   bool
@@ -59,7 +61,7 @@ func (d *Dialect) managed(c *schema.Collection) *table {
 	t := d.bare(c)
 	for i := range c.Fields {
 		name := d.quote(c.Fields[i].Name)
-		t.columns[i] = column{name: name, read: name, same: name, write: "{v}"}
+		t.columns[i] = column{name: name, read: name, same: name, operand: "{v}", write: "{v}"}
 	}
 	t.key = t.columns[c.ID].same
 	t.revision = d.quote(revisionColumn)
@@ -138,7 +140,7 @@ func (t *table) revised(found *Column) {
 }
 
 func (m Mapped) column(name string) column {
-	made := column{name: name, read: name, write: "{v}"}
+	made := column{name: name, read: name, operand: cmp.Or(m.Operand, "{v}"), write: "{v}"}
 	if m.Read != "" {
 		made.converted = !m.Indexed
 		made.read = strings.ReplaceAll(m.Read, "{c}", name)
