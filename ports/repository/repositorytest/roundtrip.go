@@ -81,6 +81,11 @@ func extremes() []record.Record {
 	return append(records, thing("null", nil), full("full"))
 }
 
+// Extremes returns a collection with a field of every type, and records with the ends
+// of what their values may be: what goes from one store to another must arrive as it
+// was.
+func Extremes() (*schema.Collection, []record.Record) { return things(), extremes() }
+
 func allOctets() []byte {
 	octets := make([]byte, 256)
 	for i := range octets {
