@@ -23,7 +23,11 @@ func TestYAMLInDocumentationIsValid(t *testing.T) {
 					text += "collections: {things: {fields: {name: {type: string}}}}\n"
 				}
 				write(t, dir, "portolan.yaml", text)
-				mustRun(t, dir, "portolan", "validate")
+				args := []string{"validate"}
+				if strings.Contains(text, "example.com") { // it names a server that is not there
+					args = append(args, "--offline")
+				}
+				mustRun(t, dir, "portolan", args...)
 			})
 		}
 	}

@@ -10,7 +10,7 @@ import (
 // contract writes, and what the author of another adapter may write.
 type Report struct {
 	Port   string   `json:"port"`   // "repository"
-	Driver string   `json:"driver"` // "postgres"
+	Driver string   `json:"driver"` // as configurations name it
 	Passed int      `json:"passed"`
 	Failed int      `json:"failed"`
 	Cases  []Result `json:"cases"`

@@ -16,10 +16,13 @@ import (
 
 	"github.com/portolan-io/portolan/ports/cache"
 	"github.com/portolan-io/portolan/ports/repository"
+	"github.com/portolan-io/portolan/test/servers"
 )
 
 // longForm names the environment variable that says how long each combination runs.
 const longForm = "PORTOLAN_TEST_COHERENCE"
+
+func TestMain(m *testing.M) { os.Exit(servers.Main(m)) }
 
 func TestReadAfterWrite(t *testing.T) {
 	crowded(t)
@@ -38,6 +41,7 @@ func TestReadAfterWrite(t *testing.T) {
 		{"memory store, memory cache", inMemory, cachedInMemory},
 		{"memory store, bigcache", inMemory, cachedInBigcache},
 		{"SQLite, bigcache", inSQLite, cachedInBigcache},
+		{"PostgreSQL, bigcache", inPostgreSQL, cachedInBigcache},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := ordinary

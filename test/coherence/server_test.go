@@ -11,6 +11,7 @@ import (
 	"github.com/portolan-io/portolan/adapters/httpapi"
 	"github.com/portolan-io/portolan/adapters/layer"
 	"github.com/portolan-io/portolan/adapters/memory"
+	"github.com/portolan-io/portolan/adapters/postgres"
 	"github.com/portolan-io/portolan/adapters/sqlite"
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/fault"
@@ -19,6 +20,8 @@ import (
 	"github.com/portolan-io/portolan/ports/auth"
 	"github.com/portolan-io/portolan/ports/cache"
 	"github.com/portolan-io/portolan/ports/repository"
+	"github.com/portolan-io/portolan/ports/secrets"
+	"github.com/portolan-io/portolan/test/servers"
 )
 
 // parts are what a server under test is made of.
@@ -121,6 +124,16 @@ func collection(t *testing.T, spec schema.Spec, grants ...policy.GrantSpec) core
 func inMemory(t *testing.T) repository.Store {
 	t.Helper()
 	s, err := memory.Open(t.Context(), memory.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func inPostgreSQL(t *testing.T) repository.Store {
+	t.Helper()
+	s, err := postgres.Open(t.Context(), postgres.Config{DSN: secrets.Fixed(servers.PostgreSQL(t))})
 	if err != nil {
 		t.Fatal(err)
 	}
