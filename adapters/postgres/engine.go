@@ -145,7 +145,11 @@ func (e *engine) with(ctx context.Context, do func(*session) error) error {
 		return err
 	}
 	defer conn.Release()
-	return do(sessionOn(conn.Conn().PgConn()))
+	err = do(sessionOn(conn.Conn().PgConn()))
+	if outdated(err) { // the next one prepares its statements anew
+		_ = conn.Conn().PgConn().Close(context.WithoutCancel(ctx))
+	}
+	return err
 }
 
 // Read lends a connection that reads.

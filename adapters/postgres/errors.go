@@ -35,6 +35,8 @@ const later = "repeat the request later"
 // classes are the codes of PostgreSQL
 // (https://www.postgresql.org/docs/current/errcodes-appendix.html).
 var classes = map[string]class{
+	"0A000": {fault.Unavailable, "table-changed", "a table was changed meanwhile", later},
+	"26000": {fault.Unavailable, "statement-lost", "the connection lost a statement that was prepared", later},
 	"22001": {fault.Invalid, "too-long", "a value is too long for its column", ""},
 	"22003": {fault.Invalid, "out-of-range", "a number is too large for its column", ""},
 	"22021": {fault.Invalid, "not-utf8", "a text is not UTF-8", ""},
@@ -107,10 +109,18 @@ func divided(err error) bool {
 	return errors.As(err, &refused) && refused.Code == "22012"
 }
 
+// outdated reports whether what a connection has prepared no longer serves: a column
+// has another type since, or something between dropped it.
+func outdated(err error) bool {
+	var refused *pgconn.PgError
+	return errors.As(err, &refused) && (refused.Code == "0A000" || refused.Code == "26000")
+}
+
 // again reports whether a transaction may succeed if it is begun anew.
 func again(err error) bool {
 	var refused *pgconn.PgError
-	return errors.Is(err, gormstore.ErrAgain) || errors.As(err, &refused) && (refused.Code == "40001" || refused.Code == "40P01")
+	return errors.Is(err, gormstore.ErrAgain) || outdated(err) ||
+		errors.As(err, &refused) && (refused.Code == "40001" || refused.Code == "40P01")
 }
 
 // broken reports whether the connection ended in the middle of something.
