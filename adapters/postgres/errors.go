@@ -137,6 +137,9 @@ func broken(err error) bool {
 // in no error that a caller sees later.
 func explain(err error) *fault.Error {
 	failed := classify("postgres.Open", err)
+	if failed.Code == "unreachable" {
+		failed.Hint = "start the server, or let dsn name one that runs and may be reached from here"
+	}
 	var unreached *pgconn.ConnectError
 	if errors.As(err, &unreached) {
 		at := unreached.Config
