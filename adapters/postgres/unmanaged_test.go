@@ -199,3 +199,35 @@ func TestLongNames(t *testing.T) {
 		t.Errorf("there are %s indexes, want 4", n)
 	}
 }
+
+// TestOddNames serves tables whose names would end what quotes them.
+func TestOddNames(t *testing.T) {
+	for _, name := range []string{`odd "one`, `a"; DROP TABLE counters; --`, "tick`ed", "Ünder", "drop"} {
+		t.Run(name, func(t *testing.T) {
+			dsn := servers.PostgreSQL(t)
+			byHand(t, dsn, `CREATE TABLE counters (id bigint PRIMARY KEY); CREATE TABLE "`+strings.ReplaceAll(name, `"`, `""`)+`" (id bigint PRIMARY KEY, n bigint)`)
+			c, err := schema.New(schema.Spec{Name: "odd", ID: "id", Fields: []schema.FieldSpec{{Name: "id", Type: "int"}, {Name: "n", Type: "int"}},
+				Table: schema.Table{Name: name, Unmanaged: true}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			store := openAt(t, dsn)
+			if err := store.Ensure(t.Context(), []*schema.Collection{c}); err != nil {
+				t.Fatal(err)
+			}
+			for i := range 2 {
+				_, err := store.Apply(t.Context(), []repository.Mutation{counter(c, 1, int64(i), repository.Always)})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			rows, err := store.Get(t.Context(), query.View{Collection: c, Fields: c.All()}, []record.ID{"1"})
+			if err != nil || len(rows) != 1 || string(rows[0].JSON) != `{"id":1,"n":1}` {
+				t.Errorf("got %v, %v", rows, err)
+			}
+			if n := byHand(t, dsn, "SELECT count(*) FROM pg_class WHERE relname = 'counters'"); n != "1" {
+				t.Errorf("the other table is gone")
+			}
+		})
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/portolan-io/portolan/core/fault"
@@ -187,6 +188,14 @@ var brokenApplies = []broken{
 			m.NoneOf = &query.Expr{Op: query.None}
 		}
 	}), nil), "Precondition/NoneOf"},
+	{"what begins like a comment is lost", applying(each(func(m *repository.Mutation) {
+		m.Fields = slices.Clone(m.Fields)
+		for i, v := range m.Fields {
+			if text, _, found := strings.Cut(v.AsString(), "--"); found && v.Type() == record.StringType {
+				m.Fields[i] = record.String(text)
+			}
+		}
+	}), nil), "Types/Hostile"},
 	{"half a batch stays", oneByOne, "Apply/None"},
 	{"half a batch is seen", oneByOne, "Concurrency/HalfABatch"},
 	{"deletes are done first", applying(func(batch []repository.Mutation) []repository.Mutation {

@@ -20,6 +20,7 @@ var typeCases = []Case{
 	{Name: "Types/Lists", Clause: rowHolds, Run: typesLists},
 	{Name: "Types/Long", Clause: rowHolds, Run: typesLong},
 	{Name: "Types/Names", Clause: rowHolds, Run: typesNames},
+	{Name: "Types/Hostile", Clause: "Get returns the records with the given ids that match the view's filter.", Run: typesHostile},
 }
 
 // full returns a thing with a value in every field.
