@@ -44,8 +44,9 @@ bench: ## the table of docs/performance.md, in some minutes; BENCH="-write docs/
 profile: ## a CPU profile of each measured path, in PROFILES, for go tool pprof
 	go run ./test/load/bench -profile $(PROFILES) $(BENCH)
 
-docs: ## write again what is generated: the JSON Schema of configurations
+docs: ## write again what is generated: the JSON Schema of configurations, and docs/adapters.md
 	go test ./bootstrap -run TestSchemaFile -update
+	PORTOLAN_TEST_SERVERS=1 go test ./test -run TestAdaptersPage -update
 
 build: ## the static program, in dist/
 	CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o dist/portolan .
