@@ -308,6 +308,7 @@ var brokenApplies = []broken{
 	}), "Outcome/Table"},
 	{"preconditions are checked beforehand", checksFirst, "Concurrency/Conditional"},
 	{"updates are lost", checksFirst, "Concurrency/Counter"},
+	{"references are checked beforehand", checksFirst, "Concurrency/References"},
 	{"outcomes are read beforehand", readsFirst, "Concurrency/Priors"},
 	{"arguments are kept", func(s repository.Store) repository.Store { return &keeper{Store: s} }, "Ownership/Arguments"},
 	{"rows are shared", sharer, "Ownership/Results"},

@@ -22,6 +22,7 @@ var concurrencyCases = []Case{
 	{Name: "Concurrency/Counter", Clause: quotes("A Store is safe for concurrent use.", exactlyOne), Run: concurrentCounter},
 	{Name: "Concurrency/HalfABatch", Clause: neverAPart, Run: concurrentHalf},
 	{Name: "Concurrency/Priors", Clause: "of Needs, as they were before; nil if the record did not exist", Run: concurrentPriors},
+	{Name: "Concurrency/References", Clause: "change nothing, but require If, or that no record matches NoneOf", Run: concurrentReferences},
 	{Name: "Concurrency/Loads", Clause: "A Store is safe for concurrent use.", Run: concurrentLoads},
 }
 
