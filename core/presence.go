@@ -33,8 +33,12 @@ func NewPresence(store repository.Store, now func() time.Time) *Presence {
 // once if none of them answers from its cache, and else when that is over, some
 // seconds later.
 func (p *Presence) Enter(ctx context.Context) error {
-	p.renewed = time.Now()
-	return p.writer.enter(ctx)
+	began := time.Now()
+	err := p.writer.enter(ctx)
+	if err == nil {
+		p.renewed = began // else Run tries again at once
+	}
+	return err
 }
 
 // Run says now and then that this process is there, until ctx is done. If it

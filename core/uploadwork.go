@@ -161,7 +161,7 @@ func (u *Uploads) fail(ctx context.Context, id record.ID, cause error) error {
 	j.state, j.code, j.detail = JobFailed, why.Code, why.Detail
 	for i, place := range why.Places {
 		if i < maxFailurePlaces {
-			j.detail += "; " + place.Detail
+			j.detail += "; " + place.Pointer + ": " + place.Detail
 		}
 	}
 	_, err = u.a.store.Apply(ctx, []repository.Mutation{j.put(j.revision, u.a.now())})

@@ -78,6 +78,17 @@ func (s *session) prepare(ctx context.Context, kept *gormstore.Statement) (*prep
 	return p, nil
 }
 
+// fresh returns how many statements of the calls are not prepared.
+func (s *session) fresh(calls []gormstore.Call) int {
+	n := 0
+	for i := range calls {
+		if s.kept[calls[i].Statement] == nil && (i == 0 || calls[i].Statement != calls[i-1].Statement) {
+			n++
+		}
+	}
+	return n
+}
+
 // room forgets what was prepared if there is no room for so many more. What is sent
 // together is prepared together.
 func (s *session) room(ctx context.Context, more int) error {
@@ -171,7 +182,7 @@ func (s *session) now(ctx context.Context, call gormstore.Call) error {
 		s.queue = append(s.queue, call)
 		return s.Flush(ctx)
 	}
-	err := s.room(ctx, 1)
+	err := s.room(ctx, s.fresh([]gormstore.Call{call}))
 	if err != nil {
 		return done(call, 0, err)
 	}
@@ -199,7 +210,7 @@ func (s *session) Flush(ctx context.Context) error {
 	}
 	calls := s.queue
 	defer s.empty()
-	if err := s.room(ctx, len(calls)); err != nil {
+	if err := s.room(ctx, s.fresh(calls)); err != nil {
 		return done(calls[0], 0, err)
 	}
 	plans := make([]*prepared, len(calls))

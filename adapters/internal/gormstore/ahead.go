@@ -24,16 +24,10 @@ func (p *printer) required(statement func()) {
 }
 
 // send queues the mutation as a statement that fails if its precondition does not
-// hold, and before it, of a Put or a Delete, the reading of what is needed of the
-// record as it was.
+// hold.
 func (w *writer) send(ctx context.Context, m *repository.Mutation, id record.Value, outcome *repository.Outcome) error {
 	revision, revised := m.If.Revision()
 	outcome.Existed, outcome.Was = true, revision
-	if len(m.Needs) > 0 {
-		if err := w.session.Queue(ctx, w.prior(m, id, m.Needs, outcome)); err != nil {
-			return err
-		}
-	}
 	call := Call{Done: func(_ int64, err error) error {
 		if w.store.dialect.failed(err) {
 			err = m.If.Check(w.store.op("Apply"), false, "")

@@ -1,8 +1,10 @@
 package gormstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/query"
@@ -63,9 +65,14 @@ func (s *Store) apply(ctx context.Context, session Session, tables []*table, bat
 			continue // the one is read in its turn, and so is what the batch itself changes before
 		}
 		changed[at] = m.Op != repository.Check
-		w := writer{store: s, session: session, table: tables[i]}
 		read[i] = true
-		if err := w.look(ctx, m, &outcomes[i]); err != nil {
+	}
+	for _, i := range lockingOrder(tables, batch) {
+		if !read[i] {
+			continue
+		}
+		w := writer{store: s, session: session, table: tables[i]}
+		if err := w.look(ctx, &batch[i], &outcomes[i]); err != nil {
 			return nil, s.failed(ctx, i, err)
 		}
 	}
@@ -79,6 +86,19 @@ func (s *Store) apply(ctx context.Context, session Session, tables []*table, bat
 		}
 	}
 	return outcomes, nil
+}
+
+// lockingOrder returns the positions of the mutations in an order that all batches
+// have in common, so that two of them do not lock each other's records.
+func lockingOrder(tables []*table, batch []repository.Mutation) []int {
+	order := make([]int, len(batch))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(tables[a].path, tables[b].path), cmp.Compare(batch[a].ID, batch[b].ID))
+	})
+	return order
 }
 
 // A target is a record of a table.
@@ -127,14 +147,14 @@ func (w *writer) blind(m *repository.Mutation) bool {
 }
 
 // ahead reports whether the mutation is a statement that fails if its precondition
-// does not hold.
+// does not hold. What is needed of the record is read before anything is committed, as
+// it may be what cannot be read.
 func (w *writer) ahead(m *repository.Mutation) bool {
 	if w.store.dialect.Ahead == nil || w.table.own() {
 		return false
 	}
 	_, revised := m.If.Revision()
-	return revised && (m.Op != repository.Check || len(m.Needs) == 0) ||
-		m.Op == repository.Check && m.If == repository.Present && len(m.Needs) == 0
+	return len(m.Needs) == 0 && (revised || m.Op == repository.Check && m.If == repository.Present)
 }
 
 // mutate does the mutation, or queues it. What it meets is in the outcome if it
