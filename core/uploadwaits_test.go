@@ -15,6 +15,7 @@ import (
 type away struct {
 	repository.Store
 	until time.Time
+	loads bool // and then it takes all but loads
 }
 
 func (s *away) gone() error {
@@ -25,7 +26,7 @@ func (s *away) gone() error {
 }
 
 func (s *away) Apply(ctx context.Context, batch []repository.Mutation) ([]repository.Outcome, error) {
-	if err := s.gone(); err != nil {
+	if err := s.gone(); err != nil && !s.loads {
 		return nil, err
 	}
 	return s.Store.Apply(ctx, batch)
@@ -41,8 +42,14 @@ func (s *away) Load(ctx context.Context, load repository.Load) (repository.Loade
 // TestUploadsWaitForTheStore: what was accepted is not given up while the store is
 // away, and somebody is told now and then that it waits.
 func TestUploadsWaitForTheStore(t *testing.T) {
+	for name, loads := range map[string]bool{"nothing is taken": false, "no rows are taken": true} {
+		t.Run(name, func(t *testing.T) { waitsForTheStore(t, loads) })
+	}
+}
+
+func waitsForTheStore(t *testing.T, loads bool) {
 	synctest.Test(t, func(t *testing.T) {
-		store := &away{Store: newStore(t)}
+		store := &away{Store: newStore(t), loads: loads}
 		api := newAPI(t, store)
 		warned := 0
 		uploads, err := core.NewUploads(core.UploadsConfig{API: api, Dir: t.TempDir(), Warn: func(_, _ string, err error) {

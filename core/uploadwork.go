@@ -15,8 +15,8 @@ import (
 )
 
 // uploadAttempts is how often an import is tried while the store does not take its
-// rows, with pauses that double. If it does not take either that the import failed,
-// all begins again behind a pause.
+// rows, with pauses that double. Then somebody is told, and all begins again behind a
+// pause.
 const uploadAttempts = 5
 
 // warnEvery is how often somebody is told that an import waits for the store.
@@ -79,15 +79,17 @@ func (u *Uploads) finish(ctx context.Context, id record.ID) bool {
 }
 
 // persist imports one source, or stores why that cannot be done. Its error is why
-// neither could.
+// neither could be, or that the store is away.
 func (u *Uploads) persist(ctx context.Context, id record.ID) error {
 	for attempt := range uploadAttempts {
 		err := u.importOne(ctx, id)
 		switch {
 		case err == nil || ctx.Err() != nil:
 			return err
-		case fault.KindOf(err) != fault.Unavailable || attempt == uploadAttempts-1:
+		case fault.KindOf(err) != fault.Unavailable:
 			return u.fail(ctx, id, err)
+		case attempt == uploadAttempts-1:
+			return err
 		case !sleep(ctx, u.pause<<attempt):
 			return ctx.Err()
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/url"
 	"sync"
 	"testing"
@@ -232,6 +233,30 @@ func TestDeadlock(t *testing.T) {
 				batch := []repository.Mutation{counter(c, 1, int64(n), repository.Always), counter(c, 2, int64(n), repository.Always)}
 				if writer%2 == 1 {
 					batch[0], batch[1] = batch[1], batch[0]
+				}
+				if _, err := store.Apply(t.Context(), batch); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	running.Wait()
+}
+
+// TestManyOrders has batches of the same records in whatever orders: none waits for
+// another that waits for it, so all are stored.
+func TestManyOrders(t *testing.T) {
+	store, c := openTest(t), counters(t)
+	if err := store.Ensure(t.Context(), []*schema.Collection{c}); err != nil {
+		t.Fatal(err)
+	}
+	var running sync.WaitGroup
+	for range 8 {
+		running.Go(func() {
+			for n := range 5 {
+				batch := make([]repository.Mutation, 0, 20)
+				for _, id := range rand.Perm(50)[:20] {
+					batch = append(batch, counter(c, id+1, int64(n), repository.Always))
 				}
 				if _, err := store.Apply(t.Context(), batch); err != nil {
 					t.Error(err)
