@@ -115,6 +115,9 @@ func TestFencesStand(t *testing.T) {
 		{"not stored, as it seems", func(context.Context, func() error) error { return errDown }, true},
 		{"stored, but not said", func(_ context.Context, apply func() error) error { return errors.Join(apply(), errDown) }, true},
 		{"failed with no kind", func(context.Context, func() error) error { return errors.New("defect") }, true},
+		{"failed by a defect of the store", func(context.Context, func() error) error {
+			return fault.New(fault.Internal, "broken", "defect")
+		}, true},
 		{"cut off on the way", func(context.Context, func() error) error {
 			return fault.New(fault.Unavailable, "broken", "cut off").Because(context.Canceled)
 		}, true},

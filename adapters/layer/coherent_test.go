@@ -1,6 +1,7 @@
 package layer_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -66,6 +67,33 @@ func TestCoherentUnsettled(t *testing.T) {
 			t.Errorf("filled: got state %d and %q, want a hit", found.State, found.Value)
 		}
 	})
+}
+
+// Publishing twice ends one fence: that of another write on the same tag stands.
+func TestCoherentPublishesOnce(t *testing.T) {
+	c, ctx := coherent(t), t.Context()
+	key := page("s/category_id/12")
+	var publish [2]func(context.Context, bool) error
+	for i := range publish {
+		var err error
+		if publish[i], err = c.Fence(ctx, "products", key.Tags); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		if err := publish[0](ctx, true); err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Look(ctx, key).State; got != cache.Fenced {
+			t.Errorf("with the other write under way: got state %d, want fenced", got)
+		}
+	}
+	if err := publish[1](ctx, true); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Look(ctx, key).State; got != cache.Miss {
+		t.Errorf("with no write under way: got state %d, want a miss", got)
+	}
 }
 
 // A write costs little, and an answer from the cache no more than its key.
