@@ -10,6 +10,7 @@ import (
 	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/record"
 	"github.com/portolan-io/portolan/ports/cache"
+	"github.com/portolan-io/portolan/ports/repository"
 )
 
 // An AggregateRequest asks for measures over the records of a collection, with
@@ -109,7 +110,11 @@ func (a *API) groups(ctx context.Context, c *collection, wanted query.Aggregatio
 			return nil, err
 		}
 	}
-	return fold.Groups()
+	groups, err := fold.Groups()
+	if err != nil {
+		return nil, err
+	}
+	return groups, repository.CheckGroups("core.Aggregate", groups)
 }
 
 // reads returns the positions of the fields that the aggregation computes with.

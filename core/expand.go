@@ -15,10 +15,14 @@ import (
 	"github.com/portolan-io/portolan/ports/repository"
 )
 
-// expandedAtOnce is for how many rows related records are read at a time: a page
-// of the usual size asks the store once for each relation, and however long
-// records are, no more than these are held.
-const expandedAtOnce = DefaultFirst
+// Related records are read for the first rows of a page, and then, if those were
+// short, for as many as a page of the usual size has: so it asks the store twice for
+// each relation, and however long records are, few long ones are held.
+const (
+	expandedFirst  = 20
+	expandedAtOnce = DefaultFirst
+	shortEnough    = repository.MaxPageBytes / 16 // octets of the first rows
+)
 
 // A relation is a reference whose record can be shown within the one that refers
 // to it.
@@ -170,8 +174,11 @@ func (a *API) expandedOne(ctx context.Context, view query.View, id record.ID, wa
 // repository.MaxPageBytes.
 func (a *API) expand(ctx context.Context, rows []record.Row, wanted []expansion) (fit int, err error) {
 	size := 0
-	for begin := 0; begin < len(rows); begin += expandedAtOnce {
-		part := rows[begin:min(begin+expandedAtOnce, len(rows))]
+	for begin, most := 0, expandedFirst; begin < len(rows); begin += most {
+		if begin > 0 && size <= shortEnough {
+			most = expandedAtOnce
+		}
+		part := rows[begin:min(begin+most, len(rows))]
 		for i := range wanted {
 			if err := a.relatedTo(ctx, part, i, &wanted[i]); err != nil {
 				return 0, err

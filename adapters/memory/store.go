@@ -103,7 +103,11 @@ func (s *Store) Aggregate(ctx context.Context, a query.Aggregation) ([]query.Gro
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return fold.Groups()
+	groups, err := fold.Groups()
+	if err != nil {
+		return nil, err
+	}
+	return groups, repository.CheckGroups(op, groups)
 }
 
 // current returns the state as it is now.

@@ -153,11 +153,16 @@ func (s *session) Exec(_ context.Context, kept *gormstore.Statement, args []gorm
 }
 
 // Query runs a statement and hands out its rows.
-func (s *session) Query(_ context.Context, kept *gormstore.Statement, args []gormstore.Arg, each func(gormstore.Cells) (bool, error)) error {
+func (s *session) Query(_ context.Context, kept *gormstore.Statement, args []gormstore.Arg, each func(gormstore.Cells) (bool, error)) (err error) {
 	stmt, err := s.prepare(kept)
 	if err != nil {
 		return err
 	}
+	defer func() {
+		if failed := recover(); failed != nil {
+			err = s.exhausted(kept, failed)
+		}
+	}()
 	if err := bind(stmt, args); err != nil {
 		return err
 	}
@@ -172,6 +177,25 @@ func (s *session) Query(_ context.Context, kept *gormstore.Statement, args []gor
 		err = reset
 	}
 	return err
+}
+
+// exhausted returns what the driver panics with if the engine has no memory left for a
+// statement, which it then gives up; another panic goes on.
+func (s *session) exhausted(kept *gormstore.Statement, failed any) error {
+	err, ok := failed.(error)
+	if !ok || err.Error() != "sqlite3: out of memory" { // the driver has no name for it
+		panic(failed)
+	}
+	s.giveUp(kept)
+	return sqlite3.NOMEM
+}
+
+// giveUp ends the statement, as far as the engine still can.
+func (s *session) giveUp(kept *gormstore.Statement) {
+	defer func() { _ = recover() }() // it may have no memory for that either
+	if stmt := s.kept[kept]; stmt != nil {
+		_ = stmt.Reset() // its error is the one that is known
+	}
 }
 
 // Queue runs the call at once: nothing is gained by waiting.

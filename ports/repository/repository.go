@@ -49,7 +49,9 @@ type Store interface {
 	//
 	// Without GroupBy there is exactly one group. More groups than Limit are
 	// fault.Refused with the code too-many-groups. A sum that overflows, of ints,
-	// decimals or floats, is fault.Refused with the code overflow.
+	// decimals or floats, is fault.Refused with the code overflow. Groups whose texts
+	// have more than MaxPageBytes octets together are fault.Refused with the code
+	// groups-too-large.
 	Aggregate(ctx context.Context, a query.Aggregation) ([]query.Group, error)
 
 	// Apply does all mutations of the batch in their order, or none of them.

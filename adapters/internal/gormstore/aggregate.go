@@ -11,6 +11,7 @@ import (
 	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/record"
 	"github.com/portolan-io/portolan/core/schema"
+	"github.com/portolan-io/portolan/ports/repository"
 )
 
 // Aggregate computes all measures in one statement.
@@ -25,6 +26,7 @@ func (s *Store) Aggregate(ctx context.Context, a query.Aggregation) ([]query.Gro
 	r := aggregating(a)
 	p := t.plans.find(r.shape, func() *plan { return t.printAggregate(a) })
 	var groups []query.Group
+	var size repository.GroupSize
 	err = s.engine.Scan(ctx, func(session Session) error {
 		return session.Query(ctx, &p.Statement, p.args(r.operands), func(cells Cells) (bool, error) {
 			if len(a.GroupBy) > 0 && len(groups) == a.Limit {
@@ -32,8 +34,11 @@ func (s *Store) Aggregate(ctx context.Context, a query.Aggregation) ([]query.Gro
 					Coded("too-many-groups").Hinting("group by fewer fields, or filter")
 			}
 			group, err := s.group(p, a, cells)
+			if err != nil {
+				return false, err
+			}
 			groups = append(groups, group)
-			return true, err
+			return true, size.Add(s.op("Aggregate"), group)
 		})
 	})
 	if err != nil {

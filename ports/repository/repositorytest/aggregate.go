@@ -19,6 +19,7 @@ var aggregateCases = []Case{
 	{Name: "Aggregate/OneGroup", Clause: "Without GroupBy there is exactly one group.", Run: aggregateOneGroup},
 	{Name: "Aggregate/Limit", Clause: "More groups than Limit are fault.Refused with the code too-many-groups.", Run: aggregateLimit},
 	{Name: "Aggregate/Overflow", Clause: "A sum that overflows, of ints, decimals or floats, is fault.Refused with the code overflow.", Run: aggregateOverflow},
+	{Name: "Aggregate/Large", Clause: "Groups whose texts have more than MaxPageBytes octets together are fault.Refused with the code groups-too-large.", Run: aggregateLarge},
 	{Name: "Aggregate/Keys", Clause: "Aggregate returns the groups of the aggregation, ordered by their keys.", Run: aggregateKeys},
 }
 
