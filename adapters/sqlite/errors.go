@@ -67,6 +67,10 @@ func classify(op string, err error) *fault.Error {
 		code = more.Code()
 	case errors.As(err, &code):
 	}
+	if code == sqlite3.NOMEM && op == "sqlite.Aggregate" { // which would not succeed later either
+		return fault.New(fault.Refused, op, "to group these takes more memory than the database has").
+			Coded("groups-too-large").Hinting("group by shorter fields, or filter").Because(err)
+	}
 	means, known := extended[more]
 	if !known {
 		means, known = primary[code]
