@@ -7,6 +7,9 @@ import (
 	"github.com/portolan-io/portolan/core/record"
 )
 
+// MaxBatch is the most mutations in one Apply: the weakest store's limit.
+const MaxBatch = 500
+
 // A BatchError is why a batch was not applied. It unwraps to Err.
 type BatchError struct {
 	Index int // position of the mutation that failed

@@ -113,9 +113,6 @@ type Page struct {
 // for its last row: long records do not make a page take all memory.
 const MaxPageBytes = 4 << 20
 
-// MaxBatch is the most mutations in one Apply: the weakest store's limit.
-const MaxBatch = 500
-
 // An Op is what a [Mutation] does.
 type Op uint8
 
