@@ -32,10 +32,7 @@ const theTable = `(SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c
 
 // describe asks the catalogue (https://www.postgresql.org/docs/current/catalogs.html).
 func describe(db *gorm.DB, table string) (*gormstore.Existing, error) {
-	schema, name := "", table
-	if i := strings.LastIndexByte(table, '.'); i >= 0 {
-		schema, name = table[:i], table[i+1:]
-	}
+	schema, name := cutSchema(table)
 	usual, err := usualCollation(db)
 	if err != nil {
 		return nil, err
@@ -63,6 +60,14 @@ func describe(db *gorm.DB, table string) (*gormstore.Existing, error) {
 	existing.Columns = append(existing.Columns, gormstore.Column{Name: "xmin", Type: "xid", Generated: true})
 	existing.Indexes, err = describeIndexes(db, name, schema, usual)
 	return existing, err
+}
+
+// cutSchema splits the name of a table into its schema, if one is named, and the rest.
+func cutSchema(table string) (schema, name string) {
+	if i := strings.LastIndexByte(table, '.'); i >= 0 {
+		return table[:i], table[i+1:]
+	}
+	return "", table
 }
 
 // usualCollation returns that of texts of which nothing else is said. The provider
@@ -105,6 +110,15 @@ func describeIndexes(db *gorm.DB, name, schema, usual string) ([]gormstore.Keys,
 		last.Unordered = last.Unordered || key.Collation != "" && !sortsOctets(key.Collation, usual) || !nullsFit(key)
 	}
 	return list, nil
+}
+
+// taken reports whether a table, an index or the like is called so in the table's
+// schema.
+func taken(db *gorm.DB, table, index string) (found bool, err error) {
+	schema, _ := cutSchema(table)
+	err = db.Raw(`SELECT EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.relname = ? AND n.nspname = coalesce(nullif(?, ''), current_schema()))`, index, schema).Scan(&found).Error
+	return found, err
 }
 
 // nullsFit reports whether nulls are where our orders have them: before every

@@ -1,8 +1,6 @@
 package postgres
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"strconv"
 	"strings"
 
@@ -52,6 +50,7 @@ var dialect = gormstore.Dialect{
 	Qualifier:  "CREATE SCHEMA IF NOT EXISTS ",
 	IndexName:  indexName,
 	IndexTable: func(table, _ string) string { return table },
+	Taken:      taken,
 	Classify:   classify,
 }
 
@@ -82,14 +81,14 @@ func columnType(f *schema.Field) string {
 // maxName is how many octets a name has at most; PostgreSQL cuts longer ones off.
 const maxName = 63
 
-// indexName names an index, which is in the schema of its table. A long name ends
-// in a hash, so that two that begin alike stay two.
-func indexName(table, index string) string {
+// indexName names an index, which is in the schema of its table. A long name keeps the
+// hash at its end, so that two that begin alike stay two.
+func indexName(_, index string) string {
 	if len(index) <= maxName {
 		return index
 	}
-	sum := sha256.Sum256([]byte(table + "." + index))
-	return index[:maxName-9] + "_" + hex.EncodeToString(sum[:4])
+	hash := index[len(index)-2*gormstore.NameHash-1:]
+	return strings.ToValidUTF8(index[:maxName-len(hash)], "") + hash
 }
 
 // arrays are the types whose arrays can be lists.

@@ -200,6 +200,32 @@ func TestLongNames(t *testing.T) {
 	}
 }
 
+// TestIndexNames makes indexes of different tables that are called alike, and says
+// which cannot be made because its name is taken.
+func TestIndexNames(t *testing.T) {
+	var collections []*schema.Collection
+	for name, field := range map[string]string{"user": "address_city", "user_address": "city", strings.Repeat("ö", 25): "größe", "o" + strings.Repeat("ö", 25): "größe"} {
+		c, err := schema.New(schema.Spec{Name: "things", ID: "id", Fields: []schema.FieldSpec{{Name: "id", Type: "int"}, {Name: "f", Type: "int"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Name, c.Table.Name, c.Fields[1].Name = name, "public."+name, field
+		c.Indexes = []schema.Index{{{Field: 1}}}
+		collections = append(collections, c)
+	}
+	dsn := servers.PostgreSQL(t)
+	store := openAt(t, dsn)
+	if err := store.Ensure(t.Context(), collections); err != nil {
+		t.Fatal(err)
+	}
+	name := byHand(t, dsn, "SELECT indexname FROM pg_indexes WHERE tablename = 'user' AND indexname LIKE '%city%'")
+	byHand(t, dsn, `DROP TABLE "user"; DROP TABLE _portolan_types; CREATE TABLE other (n int); CREATE INDEX `+name+` ON other (n)`)
+	err := store.Ensure(t.Context(), collections)
+	if places := fault.Of(err).Places; fault.KindOf(err) != fault.Conflict || len(places) != 1 || places[0].Code != "index-name-taken" || places[0].Pointer != "user" {
+		t.Errorf("Ensure with the name taken: got %v, %v", err, places)
+	}
+}
+
 // TestOddNames serves tables whose names would end what quotes them.
 func TestOddNames(t *testing.T) {
 	for _, name := range []string{`odd "one`, `a"; DROP TABLE counters; --`, "tick`ed", "Ünder", "drop"} {

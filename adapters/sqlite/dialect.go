@@ -43,6 +43,7 @@ var dialect = gormstore.Dialect{
 	Describe:    describe,
 	IndexName:   indexName,
 	IndexTable:  func(table, _ string) string { return table[strings.LastIndexByte(table, '.')+1:] },
+	Taken:       taken,
 	Classify:    classify,
 }
 
@@ -65,6 +66,12 @@ func indexName(table, index string) string {
 		return table[:i+1] + index
 	}
 	return index
+}
+
+// taken reports whether a table or an index is called so; a file is one database.
+func taken(db *gorm.DB, _, index string) (found bool, err error) {
+	err = db.Raw("SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = ? COLLATE NOCASE)", index).Scan(&found).Error
+	return found, err
 }
 
 // affinity returns the type that SQLite makes of a declared one, by its rules

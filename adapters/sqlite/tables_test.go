@@ -50,8 +50,8 @@ func TestTables(t *testing.T) {
 	}
 	want := []string{
 		"CREATE TABLE `my-things` (`id` INTEGER PRIMARY KEY NOT NULL, `name` TEXT, `price` INTEGER, `_rev` TEXT NOT NULL, `made` INTEGER) STRICT",
-		"CREATE INDEX `my-things_made_id` ON `my-things` (`made`, `id`)",
-		"CREATE INDEX `my-things_name_price_desc_id_desc` ON `my-things` (`name`, `price` DESC, `id` DESC)",
+		"CREATE INDEX `my-things_made_id_c2984383` ON `my-things` (`made`, `id`)",
+		"CREATE INDEX `my-things_name_price_desc_id_desc_99f9aaad` ON `my-things` (`name`, `price` DESC, `id` DESC)",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("tables and indexes (-want +got):\n%s", diff)
@@ -65,6 +65,93 @@ func collection(t testing.TB, spec schema.Spec) *schema.Collection {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// alike are collections whose indexes are called alike but for the hash.
+func alike(t *testing.T) []*schema.Collection {
+	id := schema.FieldSpec{Name: "id", Type: "string"}
+	fields := func(names ...string) []schema.FieldSpec {
+		list := []schema.FieldSpec{id}
+		for _, name := range names {
+			list = append(list, schema.FieldSpec{Name: name, Type: "int"})
+		}
+		return list
+	}
+	return []*schema.Collection{
+		collection(t, schema.Spec{Name: "user", ID: "id", Fields: fields("address_city"), Indexes: [][]string{{"address_city"}}}),
+		collection(t, schema.Spec{Name: "user_address", ID: "id", Fields: fields("city"), Indexes: [][]string{{"city"}}}),
+		collection(t, schema.Spec{Name: "things", ID: "id", Fields: fields("a", "b", "a_b"), Indexes: [][]string{{"a_b"}, {"a", "b"}}}),
+		collection(t, schema.Spec{Name: "others", ID: "id", Fields: fields("a", "a_desc"), Indexes: [][]string{{"a desc"}, {"a_desc desc", "id"}, {"a_desc"}, {"a", "id desc"}}}),
+	}
+}
+
+// TestIndexNames makes indexes of different tables and columns that are called alike,
+// and knows one again that is called otherwise.
+func TestIndexNames(t *testing.T) {
+	path := testPath(t)
+	store, db, collections := openTest(t, path), byHand(t, path), alike(t)
+	indexes := func() (count int, one string) {
+		t.Helper()
+		const made = " FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+		if err := db.QueryRow("SELECT count(*), max(CASE tbl_name WHEN 'user' THEN name END)"+made).Scan(&count, &one); err != nil {
+			t.Fatal(err)
+		}
+		return count, one
+	}
+	if err := store.Ensure(t.Context(), collections); err != nil {
+		t.Fatal(err)
+	}
+	before, name := indexes()
+	if before != 8 {
+		t.Fatalf("got %d indexes, want 8", before)
+	}
+	if _, err := db.Exec("DROP INDEX " + name + "; CREATE INDEX user_address_city_id ON user (address_city, id)"); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Ensure(t.Context(), collections); err != nil {
+		t.Fatal(err)
+	}
+	if after, name := indexes(); after != 8 || name != "user_address_city_id" {
+		t.Errorf("got %d indexes, that of user is %q, want the 8 with that which was made by hand", after, name)
+	}
+}
+
+// TestIndexNameTaken says which index cannot be made.
+func TestIndexNameTaken(t *testing.T) {
+	path := testPath(t)
+	store, db, collections := openTest(t, path), byHand(t, path), alike(t)[:1]
+	if err := store.Ensure(t.Context(), collections); err != nil {
+		t.Fatal(err)
+	}
+	var name string
+	if err := db.QueryRow("SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL").Scan(&name); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec("DROP TABLE user; DROP TABLE _portolan_types; CREATE TABLE " + name + " (id TEXT)"); err != nil {
+		t.Fatal(err)
+	}
+	named := collection(t, schema.Spec{Name: "named", ID: "id", Fields: []schema.FieldSpec{{Name: "id", Type: "string"}}, Table: schema.Table{Name: "main." + name}})
+	want := []fault.Place{{Pointer: "user", Code: "index-name-taken", Detail: "the index of user over address_city, id is to be called " + name + ", and something else is called so"}}
+	for what, ensure := range map[string]func() error{
+		"Check":  func() error { return store.Check(t.Context(), collections) },
+		"Ensure": func() error { return store.Ensure(t.Context(), collections) },
+		"a table that is to be made": func() error {
+			if _, err := db.Exec("DROP TABLE IF EXISTS " + name); err != nil {
+				t.Fatal(err)
+			}
+			err := store.Ensure(t.Context(), append(collections, named))
+			_, again := db.Exec("CREATE TABLE " + name + " (id TEXT)")
+			return errors.Join(err, again)
+		},
+	} {
+		err := ensure()
+		if fault.KindOf(err) != fault.Conflict {
+			t.Fatalf("%s: got %v, want %s", what, err, fault.Conflict)
+		}
+		if diff := cmp.Diff(want, fault.Of(err).Places); diff != "" {
+			t.Errorf("%s: places (-want +got):\n%s", what, diff)
+		}
+	}
 }
 
 // TestEnforcedReference adds a reference to a table that is there already. From
@@ -91,7 +178,7 @@ func TestEnforcedReference(t *testing.T) {
 		if err := apply(t, store, repository.Mutation{Op: repository.Check, Collection: c, NoneOf: &where}); err != nil {
 			t.Fatal(err)
 		}
-		if got, want := explain.plan(log.last, log.args), "SEARCH parts USING COVERING INDEX parts_thing_id (thing=?)"; !strings.Contains(got, want) {
+		if got, want := explain.plan(log.last, log.args), "SEARCH parts USING COVERING INDEX parts_thing_id_120d7a49 (thing=?)"; !strings.Contains(got, want) {
 			t.Errorf("who refers to one of %d: got the plan %q, want %q, of %s", n, got, want, log.last.Text)
 		}
 	}

@@ -75,6 +75,10 @@ type Dialect struct {
 	// qualified table, and the table.
 	IndexName, IndexTable func(table, index string) string
 
+	// Taken reports whether something is where an index of the qualified table would
+	// be that is called so; nil if a table's indexes are called as nothing beside it.
+	Taken func(db *gorm.DB, table, index string) (bool, error)
+
 	// Classify returns the fault that a driver's error is. Detail and Hint are
 	// for the caller.
 	Classify func(op string, err error) *fault.Error

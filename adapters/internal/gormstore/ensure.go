@@ -42,6 +42,9 @@ func (s *Store) migrate(ctx context.Context, collections []*schema.Collection, a
 				return err
 			}
 		}
+		if err := m.named(); err != nil {
+			return err
+		}
 		switch {
 		case len(m.places) > 0:
 			return conflict(s.op("Ensure"), m.places)
@@ -70,10 +73,17 @@ type migration struct {
 	db        *gorm.DB
 	types     map[typeKey]string // as they were kept
 	taken     map[string]string  // managed tables, and whose they are
+	made      []madeIndex
 	ddl       []string
 	added     []typeRow
 	unmanaged []*table
 	places    []fault.Place
+}
+
+// A madeIndex is an index that is to be made.
+type madeIndex struct {
+	table *table
+	keys  Keys
 }
 
 // typesTable keeps the types of the fields of managed tables, because several
@@ -259,6 +269,7 @@ func (m *migration) indexes(t *table, existing *Existing) {
 			continue
 		}
 		existing.Indexes = append(existing.Indexes, want)
+		m.made = append(m.made, madeIndex{t, want})
 		columns := make([]string, len(want.Columns))
 		for i, column := range want.Columns {
 			columns[i] = m.dialect.quote(column) + m.dialect.direction(want.Desc[i], column != t.IDField().Name)

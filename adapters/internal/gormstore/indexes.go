@@ -2,6 +2,9 @@ package gormstore
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
 
 	"gorm.io/gorm"
 
@@ -54,14 +57,46 @@ func (t *table) keysOf(index schema.Index) Keys {
 		keys.Desc = append(keys.Desc, key.Desc)
 	}
 	_, name := cutLast(t.path)
+	parts := make([]string, len(keys.Columns))
 	for i, column := range keys.Columns {
-		name += "_" + column
+		parts[i] = column
 		if keys.Desc[i] {
-			name += "_desc"
+			parts[i] += " desc"
+		}
+		name += "_" + strings.ReplaceAll(parts[i], " ", "_")
+	}
+	sum := sha256.Sum256([]byte(strings.Join(append([]string{t.path}, parts...), "\x00")))
+	keys.Name = name + "_" + hex.EncodeToString(sum[:NameHash])
+	return keys
+}
+
+// NameHash is how many octets of a hash, each in two digits, the name of an index
+// ends in: that of user over address_city begins as that of user_address over city.
+const NameHash = 4
+
+// named objects to the indexes to be made whose names are taken: by what is there, or
+// by a table that is to be made.
+func (m *migration) named() error {
+	for _, index := range m.made {
+		path := index.table.path
+		_, name := cutLast(m.dialect.IndexName(path, index.keys.Name))
+		taken := false
+		for other := range m.taken {
+			_, table := cutLast(other)
+			taken = taken || strings.EqualFold(table, name)
+		}
+		if !taken && m.dialect.Taken != nil {
+			var err error
+			if taken, err = m.dialect.Taken(m.db, path, name); err != nil {
+				return err
+			}
+		}
+		if taken {
+			m.object(index.table.Collection, "", "index-name-taken", "the index of %s over %s is to be called %s, and something else is called so",
+				path, strings.Join(index.keys.Columns, ", "), name)
 		}
 	}
-	keys.Name = name
-	return keys
+	return nil
 }
 
 // has reports whether there is an index with the same keys.
