@@ -114,6 +114,9 @@ func mapColumn(f *schema.Field, existing gormstore.Column) (gormstore.Mapped, st
 			}
 		}
 	}
+	if why := rounds(f, kind, base, size); why != "" {
+		return gormstore.Mapped{}, why
+	}
 	mapped, fits := gormstore.Mapped{}, false
 	switch f.Type {
 	case record.StringType:
@@ -125,10 +128,7 @@ func mapColumn(f *schema.Field, existing gormstore.Column) (gormstore.Mapped, st
 	case record.BoolType:
 		fits = base == "boolean"
 	case record.FloatType:
-		fits = base == "double precision"
-		if whole(base) || base == "numeric" || base == "real" {
-			mapped, fits = gormstore.Mapped{Read: "({c})::double precision", Write: "{v}::double precision"}, true
-		}
+		mapped, fits = mapFloat(base)
 	case record.DecimalType:
 		mapped, fits = mapDecimal(f, base, size)
 	case record.TimeType:
@@ -147,6 +147,7 @@ func mapColumn(f *schema.Field, existing gormstore.Column) (gormstore.Mapped, st
 	if !fits {
 		return gormstore.Mapped{}, existing.Type + ", which cannot hold a field of type " + f.Type.String()
 	}
+	mapped.Keeps = keeps(f, base, size)
 	return mapped, ""
 }
 
@@ -168,18 +169,14 @@ func mapText(existing gormstore.Column, kind, base string) (gormstore.Mapped, bo
 	return gormstore.Mapped{Read: "({c}" + byOctets + ")", Same: "{c}"}, true
 }
 
-// isUUID reports whether the text is a uuid as PostgreSQL writes it.
-func isUUID(text string) bool {
-	if len(text) != 36 {
-		return false
+func mapFloat(base string) (gormstore.Mapped, bool) {
+	switch base {
+	case "real":
+		return gormstore.Mapped{Read: "({c})::double precision", Write: "{v}::double precision"}, true
+	case "numeric": // a cast would round to 15 digits, and the text has all
+		return gormstore.Mapped{Read: "({c})::double precision", Write: "{v}::double precision::text::numeric"}, true
 	}
-	for i := range len(text) {
-		c := text[i]
-		if dash := i == 8 || i == 13 || i == 18 || i == 23; dash && c != '-' || !dash && !strings.ContainsRune("0123456789abcdef", rune(c)) {
-			return false
-		}
-	}
-	return true
+	return gormstore.Mapped{}, base == "double precision"
 }
 
 func mapDecimal(f *schema.Field, base, size string) (gormstore.Mapped, bool) {

@@ -22,6 +22,14 @@ func (s *Store) Apply(ctx context.Context, batch []repository.Mutation) ([]repos
 	if err != nil {
 		return nil, err
 	}
+	for i := range batch {
+		if batch[i].Op != repository.Put {
+			continue
+		}
+		if err := tables[i].kept(s.op("Apply"), batch[i].Fields); err != nil {
+			return nil, &repository.BatchError{Index: i, Err: err}
+		}
+	}
 	var outcomes []repository.Outcome
 	err = s.engine.Write(ctx, func(session Session) error {
 		var err error

@@ -4,6 +4,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/record"
 	"github.com/portolan-io/portolan/core/schema"
 )
 
@@ -105,6 +106,10 @@ type Mapped struct {
 
 	// Operand is {v} as it is compared with Read, or with Same; empty is {v} itself.
 	Operand string
+
+	// Keeps says of a value, which is not null, what it would have to be for the column
+	// not to change it; empty if it does not. Nil if the column keeps all values.
+	Keeps func(record.Value) (must string)
 
 	// Key, of an id, is what is looked up by its value as the column stores it, for
 	// those ids that Valid accepts; no record can have another. Empty is Same.

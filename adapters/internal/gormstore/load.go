@@ -88,6 +88,9 @@ func (w *writer) load(ctx context.Context, load repository.Load) ([]int, error) 
 		if !possible {
 			return nil, w.impossible(i)
 		}
+		if err := w.table.kept(w.store.op("Load"), row.Fields); err != nil {
+			return nil, err
+		}
 		for j, v := range row.Fields {
 			operands[j] = ArgOf(v)
 		}

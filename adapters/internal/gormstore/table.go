@@ -44,6 +44,7 @@ type column struct {
 	converted bool   // read is no column, so that no index serves it
 	foreign   bool   // the text in it may not be canonical
 	notNull   bool
+	keeps     func(record.Value) (must string) // as Mapped has it
 }
 
 // own reports whether the table makes its own revisions.
@@ -140,7 +141,7 @@ func (t *table) revised(found *Column) {
 }
 
 func (m Mapped) column(name string) column {
-	made := column{name: name, read: name, operand: cmp.Or(m.Operand, "{v}"), write: "{v}"}
+	made := column{name: name, read: name, operand: cmp.Or(m.Operand, "{v}"), write: "{v}", keeps: m.Keeps}
 	if m.Read != "" {
 		made.converted = !m.Indexed
 		made.read = strings.ReplaceAll(m.Read, "{c}", name)
@@ -241,6 +242,25 @@ func (t *table) idValue(id record.ID) (record.Value, bool) {
 	}
 	n, err := strconv.ParseInt(string(id), 10, 64)
 	return record.Int(n), err == nil && strconv.FormatInt(n, 10) == string(id)
+}
+
+// kept returns an error if a column would keep other values than these. Which ids
+// there can be is said by valid.
+func (t *table) kept(op string, fields []record.Value) error {
+	var places []fault.Place
+	for i := range t.columns {
+		if i == t.ID || t.columns[i].keeps == nil || fields[i].IsNull() {
+			continue
+		}
+		if must := t.columns[i].keeps(fields[i]); must != "" {
+			name := t.Fields[i].Name
+			places = append(places, fault.Place{Pointer: "/" + name, Code: "not-kept", Detail: name + " " + must})
+		}
+	}
+	if len(places) == 0 {
+		return nil
+	}
+	return fault.New(fault.Invalid, op, "the table of %s would keep other values than these", t.Collection.Name).Coded("not-kept").At(places...)
 }
 
 // table returns where the collection is kept. An unmanaged table is looked at
