@@ -124,13 +124,21 @@ func mapColumn(f *schema.Field, existing gormstore.Column) (gormstore.Mapped, st
 		return gormstore.Mapped{Read: "CAST({c} AS REAL)"}, ""
 	case f.Type == record.DecimalType && number:
 		unit := strconv.FormatFloat(math.Pow10(f.Scale), 'f', 1, 64)
-		return gormstore.Mapped{Read: "CAST(round({c} * " + unit + ") AS INTEGER)", Write: "{v} / " + unit}, ""
+		return gormstore.Mapped{Read: "CAST(round({c} * " + unit + ") AS INTEGER)", Write: "{v} / " + unit, Keeps: keepsDigits}, ""
 	case f.Type == record.TimeType && kind == "INTEGER":
 		return gormstore.Mapped{}, ""
 	case f.Type == record.TimeType && (kind == "TEXT" || kind == "NUMERIC"):
 		return gormstore.Mapped{Read: "portolan_micros({c})", Write: "portolan_time({v})"}, ""
 	}
 	return gormstore.Mapped{}, wrong
+}
+
+// keepsDigits says it of a decimal in a column of floats.
+func keepsDigits(v record.Value) string {
+	if n, _ := v.AsDecimal(); n <= -1e15 || n >= 1e15 {
+		return "must have at most 15 digits: more are not kept"
+	}
+	return ""
 }
 
 // counts reports whether the column holds whole numbers that can be written.

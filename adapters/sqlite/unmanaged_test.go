@@ -154,6 +154,37 @@ func TestUnmanagedWrites(t *testing.T) {
 	}
 }
 
+// TestUnmanagedDigits keeps decimals that a float tells apart, and refuses others by
+// name.
+func TestUnmanagedDigits(t *testing.T) {
+	path := testPath(t)
+	if _, err := byHand(t, path).Exec("CREATE TABLE prices (id INTEGER PRIMARY KEY, price NUMERIC)"); err != nil {
+		t.Fatal(err)
+	}
+	c := collection(t, schema.Spec{Name: "prices", ID: "id", Fields: []schema.FieldSpec{{Name: "id", Type: "int"}, {Name: "price", Type: "decimal", Scale: 2}},
+		Table: schema.Table{Name: "prices", Unmanaged: true}})
+	store := openTest(t, path)
+	for _, tt := range []struct {
+		unscaled int64
+		want     string // as it is read; empty if it is refused
+	}{{999_999_999_999_999, "9999999999999.99"}, {-123_456_789_012_345, "-1234567890123.45"}, {9_007_199_254_740_993, ""}, {-1_000_000_000_000_000, ""}} {
+		err := apply(t, store, repository.Mutation{Op: repository.Put, Collection: c, ID: "1", Fields: []record.Value{record.Int(1), record.Decimal(tt.unscaled, 2)}})
+		if tt.want == "" {
+			if !errors.Is(err, fault.Invalid) || len(fault.Of(err).Places) != 1 || fault.Of(err).Places[0].Pointer != "/price" {
+				t.Errorf("%d: got %v, want it refused at /price", tt.unscaled, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := store.Get(t.Context(), query.View{Collection: c, Fields: []int{1}}, []record.ID{"1"})
+		if err != nil || len(rows) != 1 || string(rows[0].JSON) != `{"price":`+tt.want+`}` {
+			t.Errorf("%d: got %d rows, %v, want %s", tt.unscaled, len(rows), err, tt.want)
+		}
+	}
+}
+
 // TestUnmanagedRefused names all that keeps a table from serving a collection.
 func TestUnmanagedRefused(t *testing.T) {
 	path := testPath(t)
