@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -265,4 +266,46 @@ func TestManyOrders(t *testing.T) {
 		})
 	}
 	running.Wait()
+}
+
+// TestOneOfMany has many write the same records in whatever orders: one of them does,
+// and the others are told at once why they do not.
+func TestOneOfMany(t *testing.T) {
+	store, c := openTest(t), counters(t)
+	if err := store.Ensure(t.Context(), []*schema.Collection{c}); err != nil {
+		t.Fatal(err)
+	}
+	for n, tt := range []struct {
+		condition repository.Precondition
+		was       record.Revision
+		others    fault.Kind
+	}{{repository.Absent, "", fault.Exists}, {repository.At("r0"), "r0", fault.Stale}, {repository.At("r1"), "r1", fault.Stale}} {
+		var running sync.WaitGroup
+		var written atomic.Int32
+		for range 10 {
+			running.Go(func() {
+				batch := make([]repository.Mutation, 0, 200)
+				for _, id := range rand.Perm(200) {
+					batch = append(batch, counter(c, id+1, int64(n), tt.condition))
+				}
+				outcomes, err := store.Apply(t.Context(), batch)
+				if err != nil {
+					if !errors.Is(err, tt.others) {
+						t.Errorf("got %v, want %s", err, tt.others)
+					}
+					return
+				}
+				written.Add(1)
+				for i, outcome := range outcomes {
+					if outcome.Was != tt.was || outcome.Revision != batch[i].Revision {
+						t.Errorf("outcome %d: got %+v, want %q after %q", i, outcome, batch[i].Revision, tt.was)
+					}
+				}
+			})
+		}
+		running.Wait()
+		if written.Load() != 1 {
+			t.Errorf("%v: %d wrote the records, want 1", tt.condition, written.Load())
+		}
+	}
 }

@@ -85,7 +85,7 @@ func (s *Store) apply(ctx context.Context, session Session, tables []*table, bat
 	if err := session.Flush(ctx); err != nil {
 		return nil, s.fail(ctx, "Apply", err)
 	}
-	for i := range batch {
+	for _, i := range sendingOrder(tables, batch) {
 		w := writer{store: s, session: session, table: tables[i], failed: func(err error) error { return s.failed(ctx, i, err) }}
 		if err := w.mutate(ctx, &batch[i], read[i], &outcomes[i]); err != nil {
 			return nil, s.failed(ctx, i, err)
