@@ -20,6 +20,7 @@ type columnInfo struct {
 type keyInfo struct {
 	Index, Name, Collation string // Name is empty if it is an expression
 	Distinct, Valid        bool
+	Immediate              bool // not DEFERRABLE
 	Partial                bool
 	NotNull                bool
 	Options                int // the bits 1 for descending, and 2 for nulls first
@@ -42,7 +43,7 @@ func describe(db *gorm.DB, table string) (*gormstore.Existing, error) {
 			a.attnotnull AS not_null, a.atthasdef OR a.attidentity <> '' AS defaulted, a.attgenerated <> '' OR a.attidentity = 'a' AS written,
 			t.typtype = 'e' AS enum, coalesce(array_position(i.indkey::int2[], a.attnum) + 1, 0) AS place
 		FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_collation l ON l.oid = a.attcollation
-			LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary
+			LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary AND i.indimmediate
 		WHERE a.attrelid = `+theTable+` AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`, name, schema).Scan(&columns).Error
 	if err != nil || len(columns) == 0 {
 		return nil, err
@@ -90,7 +91,7 @@ func sortsOctets(collation, usual string) bool {
 func describeIndexes(db *gorm.DB, name, schema, usual string) ([]gormstore.Keys, error) {
 	var keys []keyInfo
 	err := db.Raw(`SELECT x.relname AS index, coalesce(a.attname, '') AS name, coalesce(l.collname, '') AS collation,
-			i.indisunique AS distinct, i.indisvalid AS valid, i.indpred IS NOT NULL AS partial, coalesce(a.attnotnull, false) AS not_null, i.indoption[k.n] AS options
+			i.indisunique AS distinct, i.indisvalid AS valid, i.indimmediate AS immediate, i.indpred IS NOT NULL AS partial, coalesce(a.attnotnull, false) AS not_null, i.indoption[k.n] AS options
 		FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_am m ON m.oid = x.relam AND m.amname = 'btree'
 			CROSS JOIN LATERAL generate_series(0, i.indnkeyatts - 1) AS k (n)
 			LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k.n] AND a.attnum > 0
@@ -102,7 +103,8 @@ func describeIndexes(db *gorm.DB, name, schema, usual string) ([]gormstore.Keys,
 	var list []gormstore.Keys
 	for i, key := range keys {
 		if i == 0 || keys[i-1].Index != key.Index {
-			list = append(list, gormstore.Keys{Name: key.Index, Unique: key.Distinct && key.Valid, Partial: key.Partial, Unordered: !key.Valid})
+			list = append(list, gormstore.Keys{Name: key.Index, Unique: key.Distinct && key.Valid && key.Immediate, Deferred: key.Distinct && !key.Immediate,
+				Partial: key.Partial, Unordered: !key.Valid})
 		}
 		last := &list[len(list)-1]
 		last.Columns = append(last.Columns, key.Name)

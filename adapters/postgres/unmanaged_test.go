@@ -144,6 +144,38 @@ func TestUnmanagedRefused(t *testing.T) {
 	}
 }
 
+// TestDeferrable takes no key that tells of a taken id only at the end of a
+// transaction, and names it.
+func TestDeferrable(t *testing.T) {
+	dsn := servers.PostgreSQL(t)
+	store := openAt(t, dsn)
+	for _, tt := range []struct{ ddl, code string }{
+		{"id bigint PRIMARY KEY DEFERRABLE", "id-deferrable"},
+		{"id bigint UNIQUE DEFERRABLE INITIALLY DEFERRED", "id-deferrable"},
+		{"id bigint PRIMARY KEY DEFERRABLE, CONSTRAINT another UNIQUE (id)", "id-deferrable"}, // both would be asked
+		{"id bigint PRIMARY KEY, n bigint UNIQUE DEFERRABLE", ""},
+	} {
+		byHand(t, dsn, "DROP TABLE IF EXISTS old; CREATE TABLE old ("+tt.ddl+")")
+		c, err := schema.New(schema.Spec{Name: "things", ID: "id", Fields: []schema.FieldSpec{{Name: "id", Type: "int"}}, Table: schema.Table{Name: "old", Unmanaged: true}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = store.Ensure(t.Context(), []*schema.Collection{c})
+		if tt.code == "" {
+			if err == nil {
+				_, err = store.Apply(t.Context(), []repository.Mutation{{Op: repository.Put, Collection: c, ID: "1", Fields: []record.Value{record.Int(1)}}})
+			}
+			if err != nil {
+				t.Errorf("%s: got %v, want a table that serves", tt.ddl, err)
+			}
+			continue
+		}
+		if fault.KindOf(err) != fault.Conflict || len(fault.Of(err).Places) != 1 || fault.Of(err).Places[0].Code != tt.code || fault.Of(err).Places[0].Pointer != "things/id" {
+			t.Errorf("%s: got %v, want %s at the id", tt.ddl, err, tt.code)
+		}
+	}
+}
+
 // TestUnserved names the declared indexes that such a table lacks.
 func TestUnserved(t *testing.T) {
 	dsn := servers.PostgreSQL(t)

@@ -142,7 +142,9 @@ type Keys struct {
 	Desc    []bool
 	Unique  bool
 	Partial bool
-	Folded  bool // takes texts for equal that are not
+
+	Deferred bool // is unique, but may not tell until the transaction ends
+	Folded   bool // takes texts for equal that are not
 
 	Unordered bool // sorts texts or nulls otherwise than our orders do
 }

@@ -3,6 +3,7 @@ package gormstore
 import (
 	"cmp"
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -166,6 +167,9 @@ func (e *Existing) unfit(c *schema.Collection, path string) []fault.Place {
 	case e.folded(id):
 		return []fault.Place{{Pointer: pointer(c, id.Name), Code: "id-collation",
 			Detail: "the column " + id.Name + " of " + path + " has a collation that takes different ids for equal"}}
+	case e.deferred(id):
+		return []fault.Place{{Pointer: pointer(c, id.Name), Code: "id-deferrable",
+			Detail: "the column " + id.Name + " of " + path + " has a key that is DEFERRABLE, so that a write is not told at once whether the id is taken"}}
 	case !e.unique(id):
 		return []fault.Place{{Pointer: pointer(c, id.Name), Code: "id-not-unique",
 			Detail: "the column " + id.Name + " of " + path + " is neither its primary key nor alone in a unique index"}}
@@ -181,6 +185,13 @@ func (e *Existing) folded(id *Column) bool {
 		}
 	}
 	return false
+}
+
+// deferred reports whether a key of the id alone is checked only later.
+func (e *Existing) deferred(id *Column) bool {
+	return slices.ContainsFunc(e.Indexes, func(index Keys) bool {
+		return index.Deferred && len(index.Columns) == 1 && index.Columns[0] == id.Name
+	})
 }
 
 // unique reports whether no two rows have the same value in the column.
