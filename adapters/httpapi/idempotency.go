@@ -112,15 +112,15 @@ func (x *exchange) write(how core.How, once *core.Once, do func(core.How) (core.
 
 // once returns what makes the write have one effect, or nil if the request has
 // no Idempotency-Key. All that the answer depends on is in the digest: the body,
-// decompressed, its type, the conditions and the preferences that are followed. What
-// takes a key has no options in its query.
+// decompressed, its type, the conditions and what the preferences mean. What takes a key
+// has no options in its query.
 func (x *exchange) once(mediaType string, body []byte) (*core.Once, error) {
 	key, err := idempotencyKey(x.r.Header[headerIdempotencyKey])
 	if err != nil || key == "" {
 		return nil, err
 	}
 	h := sha256.New()
-	for _, part := range []string{mediaType, strings.Join(x.r.Header["If-Match"], ","), x.applied()} {
+	for _, part := range []string{mediaType, strings.Join(x.r.Header["If-Match"], ","), x.prefer.meaning()} {
 		var size [8]byte
 		binary.BigEndian.PutUint64(size[:], uint64(len(part)))
 		h.Write(size[:])

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -73,6 +74,12 @@ func parsePrefer(lines, known []string) (preferences, error) {
 		p.applied = append(p.applied, name)
 	}
 	return p, nil
+}
+
+// meaning returns what is to be done otherwise than without preferences, the same text
+// however it was said.
+func (p *preferences) meaning() string {
+	return fmt.Sprintf("minimal %t, at most %d, each %t, trial %t", p.minimal, p.maxAffected, p.each, p.trial)
 }
 
 // unapplied notes that nothing came of a preference, so that the answer does not

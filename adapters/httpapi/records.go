@@ -52,15 +52,15 @@ func (s *server) create(x *exchange) error {
 	if err != nil {
 		return err
 	}
+	if given.single { // which has no others to go on with
+		x.prefer.each = false
+		x.prefer.unapplied(preferContinue)
+	}
 	once, err := x.once(mediaType, body)
 	if err != nil {
 		return err
 	}
 	how := x.how(core.Condition{})
-	if how.Each && given.single { // which has no others to go on with
-		how.Each = false
-		x.prefer.unapplied(preferContinue)
-	}
 	return x.write(how, once, func(how core.How) (core.Written, error) {
 		written, err := s.api.Create(x.r.Context(), x.who, x.collection, given.records, how)
 		return written, inLines(err, given.lines)
