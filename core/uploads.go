@@ -35,6 +35,9 @@ type Uploads struct {
 	warned time.Time              // when somebody was told last that the store is away
 }
 
+// CodeTooManyImports is the code of an upload for which there is no place.
+const CodeTooManyImports = "too-many-imports"
+
 // A caller is whose uploads are counted: all that nobody in particular sends are
 // those of one.
 type caller struct{ issuer, subject string }
@@ -129,9 +132,10 @@ type Upload struct {
 	who    policy.Principal
 	by     caller
 	job    job
-	file   *os.File // nil once it is submitted or discarded
+	file   *os.File // nil once it is submitted or discarded, and of a repetition
 	hash   hash.Hash
 	failed error
+	full   error // of a repetition: why it would have no place
 }
 
 // Receive begins an upload for the collection. The caller needs the rights of
@@ -163,6 +167,26 @@ func (u *Uploads) Receive(_ context.Context, who policy.Principal, collection st
 	}}, nil
 }
 
+// Repeat is Receive for who finds no place, as full says, and may only want to know
+// what an upload with the same Key and Route of once was answered: it reports whether
+// there was one. The Upload then keeps nothing of what is written, and its Submit
+// stores nothing.
+func (u *Uploads) Repeat(ctx context.Context, who policy.Principal, collection string, once *Once, full error) (*Upload, bool, error) {
+	c, err := u.a.importGate(who, collection)
+	if err != nil {
+		return nil, false, err
+	}
+	claim, err := u.a.newClaim(who, c, once)
+	if err != nil {
+		return nil, false, err
+	}
+	_, same, err := u.a.lookUp(ctx, claim)
+	if reused := fault.KindOf(err) == fault.Refused; !same && !reused { // of which source it was is known when this one is read
+		return nil, false, err
+	}
+	return &Upload{u: u, c: c, who: who, hash: sha256.New(), full: full}, true, nil
+}
+
 // Write takes the next octets of the source. More than MaxOctets in all are
 // fault.TooLarge with the code body-too-large.
 func (up *Upload) Write(p []byte) (int, error) {
@@ -173,7 +197,10 @@ func (up *Upload) Write(p []byte) (int, error) {
 	if up.failed != nil {
 		return 0, up.failed
 	}
-	n, err := up.file.Write(p)
+	n, err := len(p), error(nil)
+	if up.full == nil {
+		n, err = up.file.Write(p)
+	}
 	up.hash.Write(p[:n])
 	up.job.total += int64(n)
 	if err != nil {
@@ -199,6 +226,9 @@ func (up *Upload) Submit(ctx context.Context, once *Once) (Written, error) {
 	defer up.Discard()
 	if up.failed != nil {
 		return Written{}, up.failed
+	}
+	if up.full != nil {
+		return up.u.a.once(ctx, up.who, up.c, How{Once: once}, func(How) (Written, error) { return Written{}, up.full })
 	}
 	if err := up.file.Sync(); err != nil {
 		return Written{}, unspooled(err)
@@ -234,10 +264,10 @@ func (u *Uploads) enter(by caller) error {
 	switch {
 	case u.places[by] >= callerPlaces:
 		return fault.New(fault.Unavailable, "core.Receive", "%d imports of yours are received, wait or run already", callerPlaces).
-			Coded("too-many-imports").Hinting("send it again when one of them has ended")
+			Coded(CodeTooManyImports).Hinting("send it again when one of them has ended")
 	case taken >= uploadPlaces:
 		return fault.New(fault.Unavailable, "core.Receive", "%d imports are received, wait or run already", uploadPlaces).
-			Coded("too-many-imports").Hinting("send it again when one of them has ended")
+			Coded(CodeTooManyImports).Hinting("send it again when one of them has ended")
 	}
 	u.places[by]++
 	return nil

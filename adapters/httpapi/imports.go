@@ -88,7 +88,7 @@ func (s *server) receive(x *exchange) (_ *core.Upload, mediaType string, err err
 		s.readPast(x)
 		return nil, "", s.overlong()
 	}
-	up, err := s.uploads.Receive(x.r.Context(), x.who, x.collection, importFormat(mediaType))
+	up, err := s.begin(x, importFormat(mediaType))
 	if err != nil {
 		return nil, "", err
 	}
@@ -103,6 +103,23 @@ func (s *server) receive(x *exchange) (_ *core.Upload, mediaType string, err err
 			Hinting("send rows as one of %s, %s", typeCSV, typeNDJSON)
 	}
 	return up, mediaType, nil
+}
+
+// begin begins an upload. Who asks again what became of one needs no place for it,
+// which may well be taken by that very import.
+func (s *server) begin(x *exchange, format ingest.Format) (*core.Upload, error) {
+	up, full := s.uploads.Receive(x.r.Context(), x.who, x.collection, format)
+	if full == nil || fault.Of(full).Code != core.CodeTooManyImports {
+		return up, full
+	}
+	once, err := x.once("", nil) // which body it is shows when it is read
+	if err != nil || once == nil {
+		return nil, full
+	}
+	if up, ok, err := s.uploads.Repeat(x.r.Context(), x.who, x.collection, once, full); err != nil || ok {
+		return up, err
+	}
+	return nil, full
 }
 
 // pour reads the body into the upload, decompressed.

@@ -9,6 +9,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/portolan-io/portolan/core"
 	"time"
 )
 
@@ -132,6 +134,43 @@ func TestImportOnce(t *testing.T) {
 	}
 	if names := f.files(t); len(names) > 0 {
 		t.Errorf("%v are left", names)
+	}
+}
+
+// TestImportOnceWhileFull: who asks again needs no place, and takes none.
+func TestImportOnceWhileFull(t *testing.T) {
+	f := newImportFixture(t, 100, true)
+	send := func(key, body string) *httptest.ResponseRecorder {
+		return f.do(t, "POST", "/v1/categories/$import", body, "X-API-Key", "ada", "Content-Type", typeCSV, "Idempotency-Key", key)
+	}
+	const rows = "id,name\n81,Tea\n"
+	var first *httptest.ResponseRecorder
+	for _, key := range []string{"k1", "k2", "k3"} {
+		if first = send(key, rows); first.Code != http.StatusAccepted {
+			t.Fatalf("got %d %s", first.Code, first.Body)
+		}
+	}
+	for range 4 {
+		again := send("k3", rows)
+		if again.Code != first.Code || again.Body.String() != first.Body.String() || again.Header().Get(headerReplayed) == "" {
+			t.Errorf("got %d %s, then %d %s", first.Code, first.Body, again.Code, again.Body)
+		}
+	}
+	for _, tt := range []struct {
+		name, key, body string
+		status          int
+		code            string
+	}{
+		{"another body", "k3", rows + "\n", 422, "idempotency-key-reused"},
+		{"another key", "k4", rows, 503, core.CodeTooManyImports},
+		{"a long body", "k3", strings.Repeat("x", 101), 413, "body-too-large"},
+	} {
+		if w := send(tt.key, tt.body); w.Code != tt.status || !strings.Contains(w.Body.String(), tt.code) {
+			t.Errorf("%s: got %d %s, want %d %s", tt.name, w.Code, w.Body, tt.status, tt.code)
+		}
+	}
+	if names := f.files(t); len(names) != 3 {
+		t.Errorf("%v are there, want 3", names)
 	}
 }
 
