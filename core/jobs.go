@@ -51,17 +51,17 @@ type JobReject struct {
 // Ended reports whether the job is finished or failed.
 func (j Job) Ended() bool { return j.State == JobFinished || j.State == JobFailed }
 
-// Job returns the job with the given id. To all but who asked for it, and the
-// operator of the process, there is none: fault.NotFound with the code
-// unknown-job.
+// Job returns the job with the given id. To all but who asked for it, with rights that
+// suffice to ask for it again, and the operator of the process, there is none:
+// fault.NotFound with the code unknown-job.
 func (a *API) Job(ctx context.Context, who policy.Principal, id string) (Job, error) {
 	j, err := a.job(ctx, record.ID(id))
 	if err != nil {
 		return Job{}, err
 	}
-	if j == nil || !j.visible(who) {
+	if j == nil || !a.shows(j, who) {
 		return Job{}, fault.New(fault.NotFound, "core.Job", "there is no such job").Coded("unknown-job").
-			Hinting("jobs are seen only by who began them, with the same credential's subject")
+			Hinting("jobs are seen only by who began them, and may still import into the collection")
 	}
 	return j.shown()
 }
@@ -69,13 +69,18 @@ func (a *API) Job(ctx context.Context, who policy.Principal, id string) (Job, er
 // ended is Job.Ended.
 func (j *job) ended() bool { return j.state == JobFinished || j.state == JobFailed }
 
-// visible reports whether who may know of the job. Of jobs that nobody in
-// particular asked for the id is what proves it.
-func (j *job) visible(who policy.Principal) bool {
+// shows reports whether who may know of the job. Of jobs that nobody in particular
+// asked for the id is what proves it. One subject may have several credentials, of which
+// not each may see what a job tells about its rows.
+func (a *API) shows(j *job, who policy.Principal) bool {
 	if who.Local || j.owner.Local {
 		return who.Local
 	}
-	return who.Issuer == j.owner.Issuer && who.Subject == j.owner.Subject
+	if who.Issuer != j.owner.Issuer || who.Subject != j.owner.Subject {
+		return false
+	}
+	_, err := a.importGate(who, j.collection)
+	return err == nil
 }
 
 // shown returns the job as callers see it.

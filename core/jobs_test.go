@@ -26,8 +26,9 @@ func TestJobOwners(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	otherIssuer := admin
+	otherIssuer, lesser, seller := admin, admin, admin
 	otherIssuer.Issuer = "elsewhere"
+	lesser.Roles, seller.Roles = nil, []string{"seller"}
 	for _, tt := range []struct {
 		name  string
 		who   policy.Principal
@@ -36,6 +37,7 @@ func TestJobOwners(t *testing.T) {
 	}{
 		{"the owner", admin, adas, true}, {"the operator", operator, adas, true}, {"another", bolt, adas, false}, {"nobody", nobody, adas, false},
 		{"the same subject of another issuer", otherIssuer, adas, false},
+		{"the owner with a credential that may only read there", lesser, adas, false}, {"with one of another role", seller, adas, false},
 		{"the operator's", operator, summary.Job, true}, {"the operator's, asked by another", admin, summary.Job, false},
 		{"the operator's, asked by nobody", nobody, summary.Job, false},
 	} {
