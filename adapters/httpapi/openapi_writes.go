@@ -14,7 +14,7 @@ var preferenceTexts = map[string]string{
 	preferContinue:    "continue-on-error stores, of several records, those that can be stored, and answers 207 with a report of each.",
 	preferMaxAffected: "max-affected=n deletes nothing if more than n records match; the answer is 422 then.",
 	preferTx:          "tx=rollback does everything but store: the answer is the one that storing would give, without Location and ETag.",
-	preferHandling:    "handling=strict refuses preferences that are not known, and such as contradict each other (RFC 7240).",
+	preferHandling:    "handling=strict refuses preferences that are not known (RFC 7240).",
 }
 
 // preferParameter returns the Prefer header of an operation that knows the

@@ -33,10 +33,10 @@ type preferences struct {
 // unless the request asks for handling=strict. A known preference with a value
 // that cannot be read is always refused: the caller counts on it.
 //
-// Of a preference that is given twice the first counts, as RFC 7240 has it; one
-// that is given twice with different values is refused under handling=strict.
-// tx=rollback is followed or refused, and never ignored: to write all the same
-// would be the opposite of what is wanted.
+// One that is given twice and means different things is refused, too, though by
+// RFC 7240 the first counts: that may be the looser one of two guards.
+// tx=rollback is followed or refused, and never ignored: to write all the same would
+// be the opposite of what is wanted.
 func parsePrefer(lines, known []string) (preferences, error) {
 	p := preferences{maxAffected: -1}
 	if len(lines) == 0 {
@@ -50,7 +50,7 @@ func parsePrefer(lines, known []string) (preferences, error) {
 	for _, name := range given.names {
 		value := given.first[name]
 		switch {
-		case name == preferTx && (value == "rollback" || given.twice[name]) && !slices.Contains(known, name):
+		case name == preferTx && (value == "rollback" || given.others[name] != nil) && !slices.Contains(known, name):
 			return p, preferFault("unknown-preference", "the preference tx=rollback cannot be followed here").
 				Hinting("nothing was done; leave it out to do it")
 		case name != preferHandling && !slices.Contains(known, name):
@@ -62,7 +62,7 @@ func parsePrefer(lines, known []string) (preferences, error) {
 		case !p.set(name, value):
 			return p, preferFault("bad-preference", "the preference %s cannot be %s", name, quoted(value)).
 				Hinting("%s", preferenceHint[name])
-		case given.twice[name] && (strict || name == preferTx):
+		case slices.ContainsFunc(given.others[name], func(other string) bool { return p.contradicts(name, value, other) }):
 			return p, preferFault("contradicting-preferences", "the preference %s is given twice, with different values", name).
 				Hinting("nothing was done; give it once")
 		case name == preferHandling && !strict:
@@ -97,16 +97,16 @@ func preferFault(code, format string, args ...any) *fault.Error {
 
 // preferred is what the lines of a Prefer header say.
 type preferred struct {
-	names []string // in the order in which they are first given, in lower case
-	first map[string]string
-	twice map[string]bool // those that are given with different values
+	names  []string // in the order in which they are first given, in lower case
+	first  map[string]string
+	others map[string][]string // the values that are not the first
 }
 
 // maxPreferences is how many preferences a request may have.
 const maxPreferences = 50
 
 func splitPrefer(lines []string) (preferred, error) {
-	given := preferred{first: make(map[string]string), twice: make(map[string]bool)}
+	given := preferred{first: make(map[string]string), others: make(map[string][]string)}
 	items := splitOutsideQuotes(strings.Join(lines, ","), ',')
 	if len(items) > maxPreferences {
 		return given, preferFault("bad-preference", "the request has more than %d preferences", maxPreferences)
@@ -124,7 +124,7 @@ func splitPrefer(lines []string) (preferred, error) {
 			given.names = append(given.names, name)
 			given.first[name] = value
 		case first != value:
-			given.twice[name] = true
+			given.others[name] = append(given.others[name], value)
 		}
 	}
 	return given, nil
@@ -162,6 +162,15 @@ func (p *preferences) set(name, value string) bool {
 		return value == "strict" || value == "lenient"
 	}
 	return false
+}
+
+// contradicts reports whether other is not what the value, which was taken, means.
+func (p *preferences) contradicts(name, value, other string) bool {
+	if name == preferHandling {
+		return other != value
+	}
+	again := *p
+	return !again.set(name, other) || again.meaning() != p.meaning()
 }
 
 // splitOutsideQuotes splits text at sep, except within quoted strings.
