@@ -157,7 +157,7 @@ func (a *API) expandedOne(ctx context.Context, view query.View, id record.ID, wa
 		return Result{}, err
 	}
 	if len(rows) == 0 {
-		return Result{}, missing()
+		return Result{Cache: CacheNone}, missing()
 	}
 	if _, err := a.expand(ctx, rows, wanted); err != nil {
 		return Result{}, err

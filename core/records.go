@@ -62,7 +62,11 @@ type Result struct {
 	Cache    Cached // what the cache had to do with it
 }
 
-// Get returns one record. A record that the caller may not read does not exist.
+// CodeUnknownRecord is the code of a record that does not exist.
+const CodeUnknownRecord = "unknown-record"
+
+// Get returns one record. A record that the caller may not read does not exist; with
+// the error that says so, CodeUnknownRecord, the Result's Cache is right.
 func (a *API) Get(ctx context.Context, who policy.Principal, collection, id string, req GetRequest) (Result, error) {
 	c, right, err := a.gate(who, collection, policy.Read)
 	if err != nil {
@@ -100,13 +104,13 @@ func (a *API) one(ctx context.Context, c *collection, view *preparedView, id rec
 		return Result{}, err
 	}
 	if got.absent {
-		return Result{}, missing()
+		return Result{Cache: cached}, missing()
 	}
 	return Result{ID: id, Revision: record.Revision(got.tag), Variant: got.more, JSON: got.body, Cache: cached}, nil
 }
 
 func missing() error {
-	return fault.New(fault.NotFound, "core.Get", "there is no record with this id").Coded("unknown-record")
+	return fault.New(fault.NotFound, "core.Get", "there is no record with this id").Coded(CodeUnknownRecord)
 }
 
 // read returns the whole record as it is stored, and whether there is one.

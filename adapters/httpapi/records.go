@@ -16,6 +16,9 @@ func (s *server) get(x *exchange) error {
 	selection, _ := x.query.get("$select")
 	expansion, _ := x.query.get("$expand")
 	result, err := s.api.Get(x.r.Context(), x.who, x.collection, x.key, core.GetRequest{Select: selection, Expand: expansion})
+	if err == nil || fault.Of(err).Code == core.CodeUnknownRecord {
+		x.cached(result.Cache)
+	}
 	if err != nil {
 		return err
 	}
@@ -23,7 +26,6 @@ func (s *server) get(x *exchange) error {
 	if err := matches(x.r, result); err != nil {
 		return err
 	}
-	x.cached(result.Cache)
 	return x.sendTagged(tag, sentJSON, result.JSON)
 }
 
