@@ -1,6 +1,9 @@
 package httpapi
 
 import (
+	"net/http"
+	"os"
+	"regexp"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -52,6 +55,27 @@ func TestParseQueryBody(t *testing.T) {
 	for _, body := range []string{`{`, `{}x`, "{\"filter\":\"\xff\"}", `{"filter":"\ud800"}`, `{"ids":[1,]}`, `{"first":01}`, ``, `{"count":tru}`} {
 		if _, err := parseQueryBody([]byte(body), queryMembers); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%q: got %v, want it refused", body, err)
+		}
+	}
+}
+
+// TestBodiesInDocumentation sends what docs/api.md shows of $query and $delete, and is
+// answered what it says.
+func TestBodiesInDocumentation(t *testing.T) {
+	page, err := os.ReadFile("../../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := regexp.MustCompile("```\nPOST (/v1/products/\\$[a-z]+)\n(?:Prefer: (.*)\n)?(\\{.*)\n(\\{.*)\n```").FindAllStringSubmatch(string(page), -1)
+	if len(examples) != 2 {
+		t.Fatalf("got %d examples, want 2", len(examples))
+	}
+	f := newFixture(t, func(*Config) {})
+	for _, example := range examples {
+		path, prefer, body, want := example[1], example[2], example[3], example[4]
+		w := f.do(t, http.MethodPost, path, body, "X-API-Key", "ada", "Content-Type", typeJSON, "Prefer", prefer)
+		if w.Code != http.StatusOK || w.Body.String() != want {
+			t.Errorf("%s %s: got %d %s, want %s", path, body, w.Code, w.Body, want)
 		}
 	}
 }
