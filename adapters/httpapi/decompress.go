@@ -70,6 +70,9 @@ func newInflating(c coding, r io.Reader, limit, ratio int64) (*inflating, error)
 		return f, nil
 	}
 	z, err := gzip.NewReader(f.in)
+	if errors.Is(err, io.EOF) { // in the middle of a header, too, as in that of a file with a name
+		err = io.ErrUnexpectedEOF
+	}
 	if err != nil {
 		return nil, f.in.blame(err)
 	}

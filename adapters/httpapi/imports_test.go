@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -285,5 +286,30 @@ func TestImportBody(t *testing.T) {
 				t.Errorf("%d files are left", len(files))
 			}
 		})
+	}
+}
+
+// TestImportCut is told that the body was cut off, wherever that was.
+func TestImportCut(t *testing.T) {
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	z.Name, z.Comment, z.Extra = "rows.csv", "exported", []byte("extra")
+	if _, err := io.WriteString(z, "id,name\n81,Tea\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f := newImportFixture(t, 1000, true)
+	for _, tt := range []struct {
+		coding string
+		body   []byte
+	}{{"gzip", packed.Bytes()}, {"zstd", zstdOf(t, []byte("id,name\n81,Tea\n"))}} {
+		for cut := range len(tt.body) {
+			w := f.do(t, "POST", "/v1/categories/$import", string(tt.body[:cut]), "X-API-Key", "ada", "Content-Type", typeCSV, "Content-Encoding", tt.coding)
+			if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "body-incomplete") {
+				t.Errorf("%s cut at %d: got %d %s", tt.coding, cut, w.Code, w.Body)
+			}
+		}
 	}
 }
