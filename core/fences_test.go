@@ -220,6 +220,32 @@ func TestWritesThatTheCacheCannotBeToldOf(t *testing.T) {
 	}
 }
 
+// A write with a key that cannot be published is not acknowledged, though its answer is
+// stored; who asks again gets that answer, and nothing is written twice.
+func TestOnceThatTheCacheCannotBeToldOf(t *testing.T) {
+	store, c := newStore(t), &watched{Coherent: newCache(t), publish: errors.New("no answer")}
+	newAPI(t, store)
+	applied := 0
+	counting := &breaking{Store: store, within: func(_ context.Context, apply func() error) error {
+		applied++
+		return apply()
+	}}
+	api := readingThrough(t, counting, c, core.Caching{}, nil)
+	patch := func() (core.Written, error) {
+		return api.Patch(t.Context(), admin, "products", "A1", []byte(`{"title":"Samovar"}`), keyed("k", 1))
+	}
+	written, err := patch()
+	wantFault(t, err, fault.Unavailable, "unpublished-write")
+	if written.Answer != nil || applied != 1 {
+		t.Errorf("got the answer %q after %d writes, want none after 1", written.Answer, applied)
+	}
+	c.publish = nil
+	written, err = patch()
+	if err != nil || !written.Repeated || !strings.Contains(string(written.Answer), "Samovar") || applied != 1 {
+		t.Errorf("again got %+v, %v after %d writes, want the answer that was stored, after 1", written, err, applied)
+	}
+}
+
 // Each class keeps what it says, for as long as it says.
 func TestClasses(t *testing.T) {
 	at := func(fraction float64) time.Duration { return time.Duration(fraction * float64(time.Hour)) }
