@@ -176,6 +176,34 @@ func TestDeferrable(t *testing.T) {
 	}
 }
 
+// TestTimesBeyond are no times of ours, and are not taken for any.
+func TestTimesBeyond(t *testing.T) {
+	dsn := servers.PostgreSQL(t)
+	store := openAt(t, dsn)
+	for _, tt := range []struct{ column, value, want string }{
+		{"timestamptz", "0001-01-01 00:00:00+00", `{"at":"0001-01-01T00:00:00Z"}`}, {"timestamptz", "9999-12-31 23:59:59.999999+00", `{"at":"9999-12-31T23:59:59.999999Z"}`},
+		{"timestamptz", "0001-12-31 23:59:59.999999+00 BC", ""}, {"timestamptz", "10000-01-01 00:00:00+00", ""}, {"timestamptz", "4713-01-01 00:00:00+00 BC", ""},
+		{"timestamptz", "294276-12-31 23:59:59.999999+00", ""}, {"timestamptz", "infinity", ""}, {"timestamptz", "-infinity", ""},
+		{"timestamp", "0044-03-15 12:00:00 BC", ""}, {"date", "0044-03-15 BC", ""}, {"date", "infinity", ""}, {"date", "9999-12-31", `{"at":"9999-12-31T00:00:00Z"}`},
+	} {
+		byHand(t, dsn, "DROP TABLE IF EXISTS old; CREATE TABLE old (id bigint PRIMARY KEY, at "+tt.column+"); INSERT INTO old VALUES (1, '"+tt.value+"')")
+		c, err := schema.New(schema.Spec{Name: "things", ID: "id", Fields: []schema.FieldSpec{{Name: "id", Type: "int"}, {Name: "at", Type: "time"}},
+			Table: schema.Table{Name: "old", Unmanaged: true}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := store.Get(t.Context(), query.View{Collection: c, Fields: []int{1}}, []record.ID{"1"})
+		switch {
+		case tt.want == "":
+			if got := fault.Of(err); got == nil || got.Code != "stored-value" {
+				t.Errorf("%s %s: got %d rows, %v, want the code stored-value", tt.column, tt.value, len(rows), err)
+			}
+		case err != nil || len(rows) != 1 || string(rows[0].JSON) != tt.want:
+			t.Errorf("%s %s: got %d rows, %v, want %s", tt.column, tt.value, len(rows), err, tt.want)
+		}
+	}
+}
+
 // TestUnserved names the declared indexes that such a table lacks.
 func TestUnserved(t *testing.T) {
 	dsn := servers.PostgreSQL(t)

@@ -73,6 +73,28 @@ func TestInfinite(t *testing.T) {
 	}
 }
 
+// TestTimesBeyond are no times of ours, and are not taken for any.
+func TestTimesBeyond(t *testing.T) {
+	ddl := kept + ", at INTEGER); INSERT INTO kept (id, at) VALUES ('first', -62135596800000000), ('last', 253402300799999999), ('early', -62135596800000001), ('late', 253402300800000000)"
+	store, c := overKept(t, ddl, "", schema.FieldSpec{Name: "at", Type: "time"})
+	for id, want := range map[record.ID]string{
+		"first": `{"id":"first","at":"0001-01-01T00:00:00Z"}`, "last": `{"id":"last","at":"9999-12-31T23:59:59.999999Z"}`, "early": "", "late": "",
+	} {
+		rows, err := store.Get(t.Context(), query.View{Collection: c, Fields: c.All()}, []record.ID{id})
+		if want != "" && (err != nil || len(rows) != 1 || string(rows[0].JSON) != want) {
+			t.Errorf("%s: got %d rows, %v, want %s", id, len(rows), err, want)
+		}
+		only := query.Expr{Op: query.In, Field: c.ID, Values: []record.Value{record.String(string(id))}}
+		_, grouped := store.Aggregate(t.Context(), query.Aggregation{Collection: c, Filter: only, GroupBy: []int{1}, Limit: 10})
+		_, least := store.Aggregate(t.Context(), query.Aggregation{Collection: c, Filter: only, Measures: []query.Measure{{Func: query.Minimum, Field: 1, As: "m"}}, Limit: 10})
+		for how, err := range map[string]error{"Get": err, "a group": grouped, "the least": least} {
+			if got := fault.Of(err); want == "" && (got == nil || got.Code != "stored-value") || want != "" && err != nil {
+				t.Errorf("%s of %s: got %v", how, id, err)
+			}
+		}
+	}
+}
+
 // TestUnreadable shows that the log says where a value is that cannot be read,
 // and that the caller is not shown which record has it.
 func TestUnreadable(t *testing.T) {

@@ -92,7 +92,7 @@ func (f *Field) check(v record.Value) *fault.Place {
 			return f.place("out-of-range", "%s must be a finite number", f.Name)
 		}
 	case record.TimeType:
-		if n := v.AsMicros(); n < earliest || n > latest {
+		if !HoldsMicros(v.AsMicros()) {
 			return f.place("out-of-range", "%s must be a time of the years 1 to 9999 in UTC", f.Name)
 		}
 	}

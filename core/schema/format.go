@@ -71,6 +71,9 @@ var (
 	latest   = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro() - 1
 )
 
+// HoldsMicros reports whether a field can hold the time: one of the years 1 to 9999.
+func HoldsMicros(micros int64) bool { return earliest <= micros && micros <= latest }
+
 // parseTime reads RFC 3339 strictly, and drops what is below a microsecond.
 // inRange says whether the instant may be kept.
 func parseTime(text string) (micros int64, inRange, ok bool) {
@@ -79,7 +82,7 @@ func parseTime(text string) (micros int64, inRange, ok bool) {
 		return 0, false, false
 	}
 	micros = t.UnixMicro()
-	return micros, earliest <= micros && micros <= latest, true
+	return micros, HoldsMicros(micros), true
 }
 
 // strictTime refuses what time.Parse takes beyond RFC 3339 (golang/go#54580):
@@ -107,7 +110,7 @@ func parseLaxTime(text string) (micros int64, inRange, ok bool) {
 		}
 		if t, err := time.Parse(layout, text); err == nil {
 			micros = t.UnixMicro()
-			return micros, earliest <= micros && micros <= latest, true
+			return micros, HoldsMicros(micros), true
 		}
 	}
 	return parseTime(text)

@@ -156,7 +156,7 @@ func (s *Store) measured(p *plan, m query.Measure, cells Cells, cell int) (recor
 	case kind == NullKind:
 		return record.Null, nil
 	case m.Func == query.Minimum || m.Func == query.Maximum:
-		if kind != kinds[f.Type] {
+		if !readable(f, cells, cell) {
 			return record.Null, p.unreadable(f, cells, cell, nil)
 		}
 		return scalar(f, cells, cell), nil

@@ -200,7 +200,7 @@ func (p *plan) append(dst []byte, cells Cells, cell int) ([]byte, error) {
 	if kind == NullKind {
 		return append(dst, "null"...), nil
 	}
-	if kind != kinds[f.Type] {
+	if !readable(f, cells, cell) {
 		return nil, p.unreadable(f, cells, cell, nil)
 	}
 	if p.table.columns[position].foreign {
@@ -242,12 +242,18 @@ func (p *plan) value(cells Cells, cell int) (record.Value, error) {
 	switch {
 	case kind == NullKind:
 		return record.Null, nil
-	case kind != kinds[f.Type]:
+	case !readable(f, cells, cell):
 		return record.Null, p.unreadable(f, cells, cell, nil)
 	case f.Type == record.ListType, p.table.columns[position].foreign:
 		return p.foreign(f, cells, cell)
 	}
 	return scalar(f, cells, cell), nil
+}
+
+// readable reports whether the cell, which is not null, holds a value of the field's
+// type: also none of the times that RFC 3339 has no form for.
+func readable(f *schema.Field, cells Cells, cell int) bool {
+	return cells.Kind(cell) == kinds[f.Type] && (f.Type != record.TimeType || schema.HoldsMicros(cells.Int(cell)))
 }
 
 // scalar returns the value of any type but a list.
