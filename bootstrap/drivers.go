@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"github.com/portolan-io/portolan/adapters/bigcache"
+	"github.com/portolan-io/portolan/adapters/datastore"
 	"github.com/portolan-io/portolan/adapters/env"
 	"github.com/portolan-io/portolan/adapters/file"
 	"github.com/portolan-io/portolan/adapters/local"
@@ -19,6 +20,7 @@ func builtin() []Driver {
 		Repository("memory", memory.Open),
 		Repository("sqlite", sqlite.Open),
 		Repository("postgres", postgres.Open),
+		Repository("datastore", datastore.Open),
 		Cache("bigcache", bigcache.Open),
 		Cache("memory", memory.OpenCache),
 		Secrets("env", env.Open),

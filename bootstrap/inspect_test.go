@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -75,6 +76,35 @@ func TestValidateTables(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{warning}, report.Stages[2].Warnings); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)
+	}
+}
+
+// IndexFile names the collections.
+func (s *tabled) IndexFile(collections []*schema.Collection) []byte {
+	names := make([]string, len(collections))
+	for i, c := range collections {
+		names[i] = c.Name
+	}
+	return []byte(strings.Join(names, " "))
+}
+
+// TestValidateIndexes shows that validate writes the file of indexes of a store that has
+// one, with those of the server's own collections, and of no other.
+func TestValidateIndexes(t *testing.T) {
+	t.Chdir(t.TempDir())
+	c := newProgram(t, append(builtin(), Repository("tabled", openTabled))...)
+	write(t, "portolan.yaml", right)
+	code, _, errs := c.do(t, "validate", "--indexes", "index.yaml")
+	if code != exitFailed || !strings.Contains(errs, "leave --indexes out") {
+		t.Errorf("indexes of a store that makes them itself: exit code %d, %s", code, errs)
+	}
+	write(t, "portolan.yaml", strings.Replace(right, "{driver: memory}", "{driver: tabled}", 1))
+	c.must(t, "validate", "--indexes", "index.yaml")
+	if names := strings.Fields(readFile(t, "index.yaml")); !slices.Contains(names, "things") || !slices.Contains(names, "_jobs") {
+		t.Errorf("the file is about %v, want all collections", names)
+	}
+	if code, _, errs = c.do(t, "validate", "--indexes", "none/index.yaml"); code != exitFailed || !strings.Contains(errs, "none/index.yaml cannot be written") {
+		t.Errorf("a file that cannot be written: exit code %d, %s", code, errs)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 func (p *program) validateCommand() *cobra.Command {
 	var offline bool
+	var indexes string
 	command := &cobra.Command{
 		Use:   "validate",
 		Short: "Check a configuration",
@@ -21,11 +22,13 @@ meaning (collections, references, policies) and the connectivity of what it name
 collections). No table is made or changed, but a database in a file that is not
 there yet is made, without tables. A stage is reached if those before it pass. The
 exit code is 1 if one does not. Warnings tell what works and could be better.`,
-		Example: "  portolan validate -c portolan.yaml\n  portolan validate --offline --json",
+		Example: "  portolan validate -c portolan.yaml\n  portolan validate --offline --json\n  portolan validate --indexes index.yaml",
 		Args:    exactly(),
-		RunE:    func(c *cobra.Command, _ []string) error { return p.validate(c.Context(), offline) },
+		RunE:    func(c *cobra.Command, _ []string) error { return p.validate(c.Context(), offline, indexes) },
 	}
 	command.Flags().BoolVar(&offline, "offline", false, "leave out connectivity")
+	command.Flags().StringVar(&indexes, "indexes", "", "write the indexes that the repository has to be given to a file, as index.yaml of Datastore")
+	command.MarkFlagsMutuallyExclusive("offline", "indexes")
 	return command
 }
 
@@ -41,8 +44,8 @@ type stage struct {
 	settings *settings     // what the stage read
 }
 
-func (p *program) validate(ctx context.Context, offline bool) error {
-	stages := p.stages(ctx, offline)
+func (p *program) validate(ctx context.Context, offline bool, indexes string) error {
+	stages := p.stages(ctx, offline, indexes)
 	ok := true
 	for _, s := range stages {
 		ok = ok && s.err == nil
@@ -78,13 +81,13 @@ func firstFailed(stages []stage) int {
 }
 
 // stages goes through the stages until one fails; the rest are skipped.
-func (p *program) stages(ctx context.Context, offline bool) []stage {
+func (p *program) stages(ctx context.Context, offline bool, indexes string) []stage {
 	stages := []stage{{Stage: "schema"}, {Stage: "meaning"}, {Stage: "connectivity"}}
 	steps := []func() error{
 		func() (err error) { stages[0].settings, err = p.readOffline(); return err },
 		func() error { _, err := stages[0].settings.collections(); return err },
 		func() (err error) {
-			stages[2].Warnings, err = p.connect(ctx, stages[0].settings.document)
+			stages[2].Warnings, err = p.connect(ctx, stages[0].settings.document, indexes)
 			return err
 		},
 	}
@@ -123,8 +126,8 @@ func (p *program) readOffline() (*settings, error) {
 }
 
 // connect opens everything, asks whether it answers and whether its tables fit,
-// and closes it again. It returns warnings too.
-func (p *program) connect(ctx context.Context, doc *document) (warnings []string, err error) {
+// and closes it again. If indexes names a file, it is written. It returns warnings too.
+func (p *program) connect(ctx context.Context, doc *document, indexes string) (warnings []string, err error) {
 	opened := &closers{}
 	var s *served
 	if _, err := p.wire(ctx, doc, opened, func(ready *served) { s = ready }); err != nil {
@@ -133,6 +136,11 @@ func (p *program) connect(ctx context.Context, doc *document) (warnings []string
 	defer func() { err = errors.Join(err, opened.close(ctx)) }()
 	if err := s.store.Ping(ctx); err != nil {
 		return nil, err
+	}
+	if indexes != "" {
+		if err := s.tables.write(indexes, s.api.Schemas()); err != nil {
+			return nil, err
+		}
 	}
 	return s.tables.inspect(ctx, s.api.Schemas())
 }

@@ -1,9 +1,11 @@
 package test
 
 import (
+	"crypto/rand"
 	"path/filepath"
 	"testing"
 
+	"github.com/portolan-io/portolan/adapters/datastore"
 	"github.com/portolan-io/portolan/adapters/memory"
 	"github.com/portolan-io/portolan/adapters/postgres"
 	"github.com/portolan-io/portolan/adapters/sqlite"
@@ -24,6 +26,9 @@ var stores = map[string]func(t *testing.T) (repository.Store, error){
 	},
 	"postgres": func(t *testing.T) (repository.Store, error) {
 		return postgres.Open(t.Context(), postgres.Config{DSN: secrets.Fixed(servers.PostgreSQL(t))})
+	},
+	"datastore": func(t *testing.T) (repository.Store, error) {
+		return datastore.Open(t.Context(), datastore.Config{Emulator: servers.Datastore(t), Namespace: rand.Text()})
 	},
 }
 

@@ -5,7 +5,8 @@
 //
 // Each server is started once for a package, when it is first wanted. A variable of
 // the environment may name one that runs already. What can neither be started nor is
-// named is skipped; with PORTOLAN_TEST_ALL set that is a failure.
+// named is skipped; with PORTOLAN_TEST_ALL set that is a failure, but of what no script
+// can install.
 package servers
 
 import (
@@ -27,6 +28,7 @@ type Server struct {
 
 // A running is a server of this process.
 type running struct {
+	rare   bool // no script can install it: where it is absent, what is over it is unproved
 	once   sync.Once
 	server *Server
 	err    error
@@ -38,9 +40,11 @@ var ErrAbsent = errors.New("it is not installed")
 // Main runs the tests, and then stops what they started.
 func Main(m *testing.M) int {
 	code := m.Run()
-	if err := postgreSQL.end(); err != nil {
-		fmt.Fprintln(os.Stderr, "a server did not stop:", err)
-		return max(code, 1)
+	for _, server := range []*running{&postgreSQL, &datastore} {
+		if err := server.end(); err != nil {
+			fmt.Fprintln(os.Stderr, "a server did not stop:", err)
+			code = max(code, 1)
+		}
 	}
 	return code
 }
@@ -57,6 +61,8 @@ func (r *running) wanted(t testing.TB, name, variable string, start func() (*Ser
 	}
 	r.once.Do(func() { r.server, r.err = start() })
 	switch {
+	case errors.Is(r.err, ErrAbsent) && r.rare:
+		t.Skipf("UNPROVED: %s cannot be had here", name)
 	case errors.Is(r.err, ErrAbsent) && !everything:
 		t.Skipf("%s: %v", name, r.err)
 	case r.err != nil:

@@ -1,0 +1,107 @@
+package datastore
+
+import (
+	"context"
+	"errors"
+
+	"cloud.google.com/go/datastore"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/ports/repository"
+)
+
+const (
+	aborted = codes.Aborted
+	later   = "repeat the request later"
+)
+
+// A class is what a status of the server means.
+type class struct {
+	kind         fault.Kind
+	code         string
+	detail, hint string
+}
+
+// classes are the statuses of Datastore
+// (https://cloud.google.com/datastore/docs/concepts/errors).
+var classes = map[codes.Code]class{
+	codes.Aborted:            {fault.Unavailable, "overtaken", "other writes of the same records came between too often", later},
+	codes.AlreadyExists:      {fault.Unavailable, "overtaken", "other writes of the same records came between too often", later},
+	codes.DeadlineExceeded:   {fault.Unavailable, "timeout", "Datastore did not answer in time", later},
+	codes.Unavailable:        {fault.Unavailable, "unreachable", "Datastore cannot be reached", later},
+	codes.ResourceExhausted:  {fault.Unavailable, "quota", "a quota of the project is used up", later},
+	codes.PermissionDenied:   {fault.Unavailable, "not-allowed", "these credentials may not read and write the database", "grant them the role roles/datastore.user"},
+	codes.Unauthenticated:    {fault.Unavailable, "login-refused", "Datastore does not accept these credentials", "set up Application Default Credentials"},
+	codes.NotFound:           {fault.Unavailable, "no-database", "there is no such database in the project", "create it in Datastore mode, or name another one in database"},
+	codes.FailedPrecondition: {fault.Refused, "query-needs-index", "Datastore has no index that serves this, or still builds it", "deploy the index.yaml that portolan validate writes, and wait until it is built"},
+	codes.InvalidArgument:    {fault.Invalid, "refused", "Datastore takes no such record", "a record has at most 1 MiB there, and an id at most 1500 octets"},
+}
+
+// codeOf returns the status that the error is, Unknown if it is none.
+func codeOf(err error) codes.Code {
+	if err == nil {
+		return codes.OK
+	}
+	if errors.Is(err, datastore.ErrConcurrentTransaction) {
+		return codes.Aborted
+	}
+	var multi datastore.MultiError
+	if errors.As(err, &multi) {
+		for _, each := range multi {
+			if each != nil {
+				return codeOf(each)
+			}
+		}
+	}
+	return status.Code(err)
+}
+
+// fail returns the error of the contract that err is. The error of a done ctx comes
+// first.
+func fail(ctx context.Context, op string, err error) error {
+	var batch *repository.BatchError
+	var known *fault.Error
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.As(err, &batch):
+		return batch
+	case errors.As(err, &known):
+		return known
+	}
+	return classify(op, err)
+}
+
+func classify(op string, err error) *fault.Error {
+	code := codeOf(err)
+	if errors.Is(err, context.DeadlineExceeded) {
+		code = codes.DeadlineExceeded
+	}
+	c, known := classes[code]
+	if !known {
+		c = class{fault.Internal, "internal", "Datastore could not be asked", ""}
+	}
+	return &fault.Error{Kind: c.kind, Code: c.code, Detail: c.detail, Hint: c.hint, Op: op, Cause: err}
+}
+
+// unopened says of a database that cannot be opened what would help.
+func unopened(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	const op = "datastore.Open"
+	failed := classify(op, err)
+	switch failed.Code {
+	case "unreachable", "timeout": // it is tried again until the time is over
+		failed.Code, failed.Detail = "unreachable", "Datastore cannot be reached"
+		failed.Hint = "look at the network, and at emulator if that is set"
+	case "internal":
+		failed = fault.New(fault.Unavailable, op, "Datastore cannot be opened").Coded("not-opened").Because(err).
+			Hinting("name the project, and set up Application Default Credentials")
+	}
+	return failed
+}

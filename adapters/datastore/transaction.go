@@ -1,0 +1,113 @@
+package datastore
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"cloud.google.com/go/datastore"
+
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/ports/repository"
+)
+
+// attempts is how often a transaction is begun that others keep from committing.
+const attempts = 12
+
+// A snapshot is a transaction, and the context in which it is asked.
+type snapshot struct {
+	ctx context.Context
+	tx  *datastore.Transaction // nil of one that is asked once
+}
+
+// read calls do with a snapshot, in which everything is as it was at one time. Nothing
+// has to end its transaction, which locks nothing.
+func (s *Store) read(ctx context.Context, op string, do func(snapshot) error) error {
+	if s.locks {
+		return s.write(ctx, op, do)
+	}
+	within, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+	defer cancel()
+	tx, err := s.client.NewTransaction(within, datastore.ReadOnly)
+	if err == nil {
+		err = do(snapshot{within, tx})
+	}
+	return fail(ctx, op, err)
+}
+
+// once calls do with what is as it is now, which is enough to read one record, and takes
+// a question less.
+func (s *Store) once(ctx context.Context, op string, do func(snapshot) error) error {
+	within, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+	defer cancel()
+	return fail(ctx, op, do(snapshot{ctx: within}))
+}
+
+// write calls do with a transaction that commits if do returns nil. If others come
+// between, do is called again in a new one.
+func (s *Store) write(ctx context.Context, op string, do func(snapshot) error) error {
+	within, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+	defer cancel()
+	pause := 5 * time.Millisecond
+	for attempt := 1; ; attempt++ {
+		err := s.try(within, do)
+		if err == nil || attempt == attempts || !overtaken(err) {
+			return fail(ctx, op, err)
+		}
+		select {
+		case <-time.After(time.Duration(rand.Int64N(int64(pause)))):
+			pause = min(2*pause, time.Second)
+		case <-within.Done():
+			return fail(ctx, op, errors.Join(err, within.Err()))
+		}
+	}
+}
+
+// rollbackIn is how long the end of a transaction that failed may take, which does not
+// wait for who asked for it.
+const rollbackIn = time.Second
+
+func (s *Store) try(ctx context.Context, do func(snapshot) error) error {
+	tied := &tether{Context: ctx}
+	tied.to.Store(&ctx)
+	tx, err := s.client.NewTransaction(tied)
+	if err != nil {
+		return err
+	}
+	if err = do(snapshot{ctx, tx}); err == nil {
+		err = ctx.Err()
+	}
+	if err == nil {
+		if _, err = tx.Commit(); err == nil {
+			return nil
+		}
+	}
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackIn)
+	defer cancel()
+	tied.to.Store(&ending)
+	_ = tx.Rollback() // it ends by itself, later
+	return err
+}
+
+// A tether is a context that ends with another, and then with a third. All questions of
+// a transaction have one context, but the last one must be asked when that is done.
+type tether struct {
+	context.Context // has the values
+	to              atomic.Pointer[context.Context]
+}
+
+func (t *tether) Deadline() (time.Time, bool) { return (*t.to.Load()).Deadline() }
+func (t *tether) Done() <-chan struct{}       { return (*t.to.Load()).Done() }
+func (t *tether) Err() error                  { return (*t.to.Load()).Err() }
+
+// overtaken reports whether a transaction failed because of others.
+func overtaken(err error) bool {
+	var failed *repository.BatchError
+	var known *fault.Error
+	if errors.As(err, &failed) || errors.As(err, &known) {
+		return false
+	}
+	return errors.Is(err, datastore.ErrConcurrentTransaction) || codeOf(err) == aborted
+}
