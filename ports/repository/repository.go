@@ -146,27 +146,6 @@ type Outcome struct {
 	Revision record.Revision // as it is now; empty if there is no such record
 }
 
-// A Load is rows to store in bulk.
-type Load struct {
-	Collection *schema.Collection
-	Rows       []record.Record // their revisions begin with Run
-	Run        string          // names the import; not empty, and not the beginning of another's
-
-	// Mark, if not nil, returns what to apply with the first n rows of this Load,
-	// in the same transaction: a checkpoint, checks. They are applied after those
-	// rows, so that a check sees them: rows may refer to one another. Repeated are
-	// the positions among those n of the rows not stored, as Loaded has them, so
-	// that a checkpoint counts them exactly. Mark returns at most 400 mutations,
-	// and may be called more than once for the same n.
-	Mark func(n int, repeated []int) []Mutation
-}
-
-// Loaded says how far a [Load] came.
-type Loaded struct {
-	Done     int   // rows completed and committed, from the first
-	Repeated []int // positions among those of rows not stored, because their id came before
-}
-
 // Capabilities are what a [Store] does itself. What it does not, the core does
 // by filtering a bounded scan.
 type Capabilities struct {
@@ -174,6 +153,10 @@ type Capabilities struct {
 	// so that records match the query when they match both. It returns
 	// fault.Refused with the code query-needs-index, naming the operator and the
 	// store, for an order that it cannot give. A nil Split serves every query.
+	//
+	// A store with a Split may read no more than MaxScan records of a collection for
+	// one call. Find then ends the page with a Next, whatever follows, or refuses the
+	// query like Split, and so does Aggregate.
 	Split func(q query.Query) (native, rest query.Expr, err error)
 
 	// Durable says that what is stored outlives the process.

@@ -2,6 +2,7 @@ package repositorytest_test
 
 import (
 	"context"
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/record"
+	"github.com/portolan-io/portolan/core/schema"
 	"github.com/portolan-io/portolan/ports/repository"
 )
 
@@ -340,6 +342,18 @@ var brokenFinds = []broken{
 	{"a cursor serves other orders", foreignCursors, "Find/CursorOrder"},
 	{"Keep is ignored", finding(func(q *query.Query) { q.Keep = nil }, nil), "Keep/LeavesOut"},
 	{"Scan is ignored", finding(func(q *query.Query) { q.Scan = 1 << 30 }, nil), "Keep/Scan"},
+	{"a page is the last where its scan ends", func(s repository.Store) repository.Store {
+		return hooked{Store: s, find: func(ctx context.Context, q query.Query) (repository.Page, error) {
+			q.Filter = firstFew(q.Collection, q.Filter)
+			return s.Find(ctx, q)
+		}}
+	}, "Split/Bound"},
+	{"an aggregate is of what was scanned", func(s repository.Store) repository.Store {
+		return hooked{Store: s, aggregate: func(ctx context.Context, a query.Aggregation) ([]query.Group, error) {
+			a.Filter = firstFew(a.Collection, a.Filter)
+			return s.Aggregate(ctx, a)
+		}}
+	}, "Split/Bound"},
 	{"Keep is asked before the filter", finding(func(q *query.Query) {
 		if keep, filter := q.Keep, q.Filter; keep != nil {
 			q.Filter = query.Expr{}
@@ -352,6 +366,15 @@ var brokenFinds = []broken{
 			}
 		}
 	}, nil), "Keep/Asked"},
+}
+
+// firstFew is the filter that leaves nothing beyond the bound of a bounded collection.
+func firstFew(c *schema.Collection, filter query.Expr) query.Expr {
+	if c.MaxScan > 100 {
+		return filter
+	}
+	bound := record.String(fmt.Sprintf("%02d", c.MaxScan))
+	return query.AllOf(filter, query.Expr{Op: query.Lt, Field: c.ID, Values: []record.Value{bound}})
 }
 
 // foreignCursors returns a store whose cursors name neither the order nor the

@@ -12,7 +12,7 @@ import (
 )
 
 // contractFiles are the files whose comments are the contract.
-var contractFiles = []string{"../repository.go", "../precondition.go", "../batch.go"}
+var contractFiles = []string{"../repository.go", "../load.go", "../precondition.go", "../batch.go"}
 
 // descriptions are the sentences of the contract that promise nothing of a
 // store: they say what a word means, or what the caller does.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/record"
+	"github.com/portolan-io/portolan/core/schema"
 	"github.com/portolan-io/portolan/ports/repository"
 )
 
@@ -14,6 +15,7 @@ var keepCases = []Case{
 	{Name: "Keep/Scan", Clause: quotes("and the page ends after Scan rows were read.", "A page may be shorter than Limit, or empty, and still have a Next."), Run: keepScan},
 	{Name: "Keep/Asked", Clause: "If Keep is set, rows that it refuses are left out", Run: keepAsked},
 	{Name: "Split", Clause: quotes("Split divides a query's filter into what the store evaluates and the rest, so that records match the query when they match both.", "It returns fault.Refused with the code query-needs-index, naming the operator and the store, for an order that it cannot give."), Run: splitHolds},
+	{Name: "Split/Bound", Clause: quotes("A store with a Split may read no more than MaxScan records of a collection for one call.", "Find then ends the page with a Next, whatever follows, or refuses the query like Split, and so does Aggregate."), Run: splitBound},
 }
 
 // keepQuery is a query for the even ones of the numbered things.
@@ -104,4 +106,42 @@ func keepAsked(t T, s repository.Store) {
 		want = append(want, valuesText(pick(r.Fields, q.Needs)))
 	}
 	wantTexts(t, "what Keep was asked", asked, want)
+}
+
+// splitBound has more records than one call may read. What is asked of them is answered
+// as if they were few, or refused by name.
+func splitBound(t T, s repository.Store) {
+	const bound, stored = 5, 12
+	c := built(schema.Spec{
+		Name: "bounded", ID: "id", MaxScan: bound, Indexes: [][]string{{"indexed"}},
+		Fields: []schema.FieldSpec{{Name: "id", Type: "string"}, {Name: "indexed", Type: "int"}, {Name: "other", Type: "string", Max: "100"}},
+	})
+	var records []record.Record
+	for i := range stored {
+		records = append(records, record.Record{ID: record.ID(fmt.Sprintf("%02d", i)), Revision: "r1", Fields: []record.Value{
+			record.String(fmt.Sprintf("%02d", i)), record.Int(int64(i * 7 % stored)), record.String(fmt.Sprint(i * 5 % stored)),
+		}})
+	}
+	store(t, s, c, records...)
+	for _, order := range [][]query.Key{{{Field: 0}}, {{Field: 0, Desc: true}}, {{Field: 1}, {Field: 0}}, {{Field: 2}, {Field: 0}}, {{Field: 2, Desc: true}, {Field: 1}, {Field: 0}}} {
+		for _, filter := range []query.Expr{{}, comparison(query.Ge, 1, record.Int(3)), comparison(query.Contains, 2, record.String("1")), comparison(query.Eq, 2, record.String("5"))} {
+			q := query.Query{View: everything(c, filter), Order: order}
+			rows, ok := collect(t, s, q, func() int { return 2 })
+			if !ok {
+				continue
+			}
+			var want []record.Record
+			for _, r := range records {
+				if query.Match(filter, r.Fields) {
+					want = append(want, r)
+				}
+			}
+			slices.SortFunc(want, func(a, b record.Record) int { return query.Compare(order, a.Fields, b.Fields) })
+			wantRows(t, fmt.Sprintf("%s in the order of %v, of more than one call reads", filter.Text(c), order), q.View, rows, want...)
+		}
+	}
+	a := query.Aggregation{Collection: c, GroupBy: []int{2}, Limit: stored, Measures: []query.Measure{{Func: query.Sum, Field: 1, As: "sum"}}}
+	if _, err := s.Aggregate(t.Context(), a); !refused(s, err) {
+		wantGroups(t, s, "more than one call reads", a, records)
+	}
 }
