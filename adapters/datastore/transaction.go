@@ -13,8 +13,10 @@ import (
 	"github.com/portolan-io/portolan/ports/repository"
 )
 
-// attempts is how often a transaction is begun that others keep from committing.
-const attempts = 12
+// patience is how long a transaction is begun anew that others keep from committing: what
+// was left by who was killed holds its locks until it was idle for 60 seconds
+// (https://cloud.google.com/datastore/docs/concepts/transactions). Who asks may have less.
+const patience = 75 * time.Second
 
 // A snapshot is a transaction, and the context in which it is asked.
 type snapshot struct {
@@ -48,19 +50,17 @@ func (s *Store) once(ctx context.Context, op string, do func(snapshot) error) er
 // write calls do with a transaction that commits if do returns nil. If others come
 // between, do is called again in a new one.
 func (s *Store) write(ctx context.Context, op string, do func(snapshot) error) error {
-	within, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
-	defer cancel()
-	pause := 5 * time.Millisecond
-	for attempt := 1; ; attempt++ {
-		err := s.try(within, do)
-		if err == nil || attempt == attempts || !overtaken(err) {
+	began, pause := time.Now(), 5*time.Millisecond
+	for {
+		err := s.try(ctx, do)
+		if err == nil || !overtaken(err) || time.Since(began) > patience {
 			return fail(ctx, op, err)
 		}
 		select {
 		case <-time.After(time.Duration(rand.Int64N(int64(pause)))):
 			pause = min(2*pause, time.Second)
-		case <-within.Done():
-			return fail(ctx, op, errors.Join(err, within.Err()))
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }
@@ -70,6 +70,8 @@ func (s *Store) write(ctx context.Context, op string, do func(snapshot) error) e
 const rollbackIn = time.Second
 
 func (s *Store) try(ctx context.Context, do func(snapshot) error) error {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+	defer cancel()
 	tied := &tether{Context: ctx}
 	tied.to.Store(&ctx)
 	tx, err := s.client.NewTransaction(tied)
@@ -84,8 +86,8 @@ func (s *Store) try(ctx context.Context, do func(snapshot) error) error {
 			return nil
 		}
 	}
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackIn)
-	defer cancel()
+	ending, end := context.WithTimeout(context.WithoutCancel(ctx), rollbackIn)
+	defer end()
 	tied.to.Store(&ending)
 	_ = tx.Rollback() // it ends by itself, later
 	return err

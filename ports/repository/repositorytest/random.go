@@ -56,6 +56,7 @@ func randomAgreement(t T, s repository.Store, c *schema.Collection, queries int,
 		served++
 		wantRows(t, fmt.Sprintf("query %d, %s in the order of %v", i, q.Filter.Text(c), q.Order), q.View, rows, want...)
 	}
+	t.Logf("%d random queries, of which %d were refused", queries, queries-served)
 	if found < queries/2 {
 		t.Errorf("%d of %d queries find something, want half of them", found, queries)
 	}
