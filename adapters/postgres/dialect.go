@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"gorm.io/driver/postgres"
 
 	"github.com/portolan-io/portolan/adapters/internal/gormstore"
@@ -49,7 +50,8 @@ var dialect = gormstore.Dialect{
 	Counts:     counts,
 	Revision:   revision,
 	Describe:   describe,
-	Qualifier:  "CREATE SCHEMA IF NOT EXISTS ",
+	Add:        " ADD COLUMN ",
+	Qualifier:  makeSchema,
 	IndexName:  indexName,
 	IndexTable: func(table, _ string) string { return table },
 	Classify:   classify,
@@ -59,7 +61,7 @@ var dialect = gormstore.Dialect{
 const byOctets = ` COLLATE "C"`
 
 // columnType returns the type of a managed column, as the catalogue calls it.
-func columnType(f *schema.Field) string {
+func columnType(f *schema.Field, _ bool) string {
 	switch f.Type {
 	case record.BoolType:
 		return "boolean"
@@ -77,6 +79,11 @@ func columnType(f *schema.Field) string {
 		return "json"
 	}
 	return "text" + byOctets
+}
+
+// makeSchema returns what makes the schema of a table.
+func makeSchema(name string) string {
+	return "CREATE SCHEMA IF NOT EXISTS " + pgx.Identifier{name}.Sanitize()
 }
 
 // maxName is how many octets a name has at most; PostgreSQL cuts longer ones off.

@@ -170,22 +170,23 @@ func (w *writer) mutate(ctx context.Context, m *repository.Mutation, read bool, 
 // prior returns the call that reads the record as it is, as far as it is needed,
 // and keeps others from changing it; a Check lets others check it, too.
 func (w *writer) prior(m *repository.Mutation, id record.Value, needs []int, outcome *repository.Outcome) Call {
-	lock, kind := w.store.dialect.Lock, byte('p')
+	d := w.store.dialect
+	lock, hint, kind := d.Lock, d.Hints.Lock, byte('p')
 	if m.Op == repository.Check {
-		lock, kind = w.store.dialect.Share, 'c'
+		lock, hint, kind = d.Share, d.Hints.Share, 'c'
 	}
 	r := begin(kind)
 	r.numbers(needs)
 	p := w.table.plans.find(r.shape, func() *plan {
 		p, out := w.table.reading(query.View{Collection: w.table.Collection, Needs: needs}, nil), w.store.dialect.print(w.table)
-		out.selection(p)
-		out.write(" WHERE ", w.table.key, " = ")
+		out.selection(p, 0)
+		out.write(hint, " WHERE ", w.table.key, " = ")
 		out.against(w.table.ID, 0)
 		out.write(lock)
 		p.Statement = out.statement()
 		return p
 	})
-	return Call{Statement: &p.Statement, Args: []Arg{ArgOf(id)}, Row: func(cells Cells) error {
+	return Call{Statement: &p.Statement, Args: p.args([]record.Value{id}), Row: func(cells Cells) error {
 		outcome.Existed = true
 		revision, err := p.revision(nil, cells)
 		if err != nil {
@@ -267,18 +268,23 @@ func (t *table) printPut(replace bool) Statement {
 		})
 		return out.statement()
 	}
-	out.update()
+	out.update(len(t.columns) + 1)
 	return out.statement()
 }
 
-// update appends an UPDATE of one record.
-func (p *printer) update() {
+// update appends an UPDATE of one record, whose id is the operand.
+func (p *printer) update(id int) {
 	t, out := p.table, p
 	out.write("UPDATE ", t.name, " SET ")
 	changed := t.changed()
 	out.list(len(changed), func(i int) {
-		out.write(t.columns[changed[i]].name, " = ")
-		out.template(t.columns[changed[i]].write, "", changed[i])
+		column := &t.columns[changed[i]]
+		out.write(column.name, " = ")
+		out.template(column.write, "", changed[i])
+		if column.beside.Write != "" {
+			out.write(", ", column.beside.Name, " = ")
+			out.template(column.beside.Write, "", changed[i])
+		}
 	})
 	if len(changed) > 0 && (t.stored != "" || t.counted != "") {
 		out.write(", ")
@@ -293,7 +299,7 @@ func (p *printer) update() {
 		out.write(t.columns[t.ID].name, " = ", t.columns[t.ID].name)
 	}
 	out.write(" WHERE ", t.key, " = ")
-	out.against(t.ID, len(t.columns)+1)
+	out.against(t.ID, id)
 }
 
 // changed returns the positions of the fields that replacing a record writes:
@@ -317,15 +323,41 @@ func (p *printer) count() {
 func (p *printer) insert() {
 	t := p.table
 	p.write("INSERT INTO ", t.name, " (")
-	p.list(len(t.columns), func(i int) { p.write(t.columns[i].name) })
+	p.list(len(t.columns), func(i int) {
+		p.write(t.columns[i].name)
+		if t.columns[i].beside.Write != "" {
+			p.write(", ", t.columns[i].beside.Name)
+		}
+	})
 	if !t.own() {
 		p.write(", ", t.stored)
 	}
 	if t.begun {
 		p.write(", ", t.counted)
 	}
+	if p.dialect.Unless == "" {
+		p.write(") SELECT ")
+		p.row()
+		p.write(" WHERE NOT EXISTS (SELECT 1 FROM ", t.name, " WHERE ", t.key, " = ")
+		p.against(t.ID, t.ID)
+		p.write(")")
+		return
+	}
 	p.write(") VALUES (")
-	p.list(len(t.columns), func(i int) { p.template(t.columns[i].write, "", i) })
+	p.row()
+	p.write(")")
+}
+
+// row appends the values of one record.
+func (p *printer) row() {
+	t := p.table
+	p.list(len(t.columns), func(i int) {
+		p.template(t.columns[i].write, "", i)
+		if t.columns[i].beside.Write != "" {
+			p.write(", ")
+			p.template(t.columns[i].beside.Write, "", i)
+		}
+	})
 	if !t.own() {
 		p.write(", ")
 		p.bind(len(t.columns), plain)
@@ -333,7 +365,6 @@ func (p *printer) insert() {
 	if t.begun {
 		p.write(", 1")
 	}
-	p.write(")")
 }
 
 func (w *writer) remove(ctx context.Context, id record.Value) error {
@@ -343,7 +374,7 @@ func (w *writer) remove(ctx context.Context, id record.Value) error {
 		out.against(w.table.ID, 0)
 		return &plan{table: w.table, Statement: out.statement()}
 	})
-	return w.session.Queue(ctx, Call{Statement: &p.Statement, Args: []Arg{ArgOf(id)}, Done: func(_ int64, err error) error { return w.failing(err) }})
+	return w.session.Queue(ctx, Call{Statement: &p.Statement, Args: p.args([]record.Value{id}), Done: func(_ int64, err error) error { return w.failing(err) }})
 }
 
 // none returns fault.Conflict if a record matches the mutation's NoneOf, or has the
@@ -357,7 +388,8 @@ func (w *writer) none(ctx context.Context, m *repository.Mutation) error {
 		if ahead != nil {
 			out.write(ahead.None[0])
 		}
-		out.write("SELECT 1 FROM ", w.table.name)
+		out.top(1)
+		out.write("1 FROM ", w.table.name)
 		if m.NoneOf.Op != query.All {
 			out.write(" WHERE ")
 			out.filter(*m.NoneOf, false)

@@ -10,7 +10,10 @@ import (
 // A Dialect is what one engine says differently. Its templates are SQL in which
 // {c} stands for a column, {v} for the operand of the filter as a parameter,
 // {s} for the least text that comes after all texts that begin with it, and
-// {i} for the canonical JSON of it between two commas.
+// {i} for the canonical JSON of it between two commas. Engines that compare
+// texts otherwise than by their octets have {o} for the octets of a text, {e}
+// for those of {s}, {n} for the column that holds the text itself where {c} is
+// its octets, and {t} for a time as text.
 type Dialect struct {
 	Name string         // of the adapter, "sqlite"
 	Gorm gorm.Dialector // quotes names and writes parameters
@@ -34,9 +37,34 @@ type Dialect struct {
 	// changes, or locks, what it found until the transaction ends.
 	Lock, Share string
 
+	// Hints are Lock and Share of an engine that wants them behind the table's name.
+	Hints struct{ Lock, Share string }
+
 	// Unless comes behind an INSERT of one row, and makes it change nothing if there
-	// is a record of the id in {c} already.
+	// is a record of the id in {c} already. Empty, the row is selected where there is
+	// none, and a Load that cannot be in bulk updates what it finds and inserts the rest.
 	Unless string
+
+	// Top says that a SELECT names its limit behind its first word, and that parts
+	// which are put together with UNION ALL have names and come in no order.
+	Top bool
+
+	// Named says that a parameter may be written again where it is needed again.
+	Named bool
+
+	// Octets says that texts are read as octets.
+	Octets bool
+
+	// Schema is that of tables whose name says none; empty is the connection's own.
+	Schema string
+
+	// Managed returns how the column of a managed table serves the field; nil if each
+	// is written, compared and sorted as it is.
+	Managed func(*schema.Field) Mapped
+
+	// Beside returns the column that a managed table has beside that of the field, if
+	// it needs one; nil if none does. The primary key is the one beside an id.
+	Beside func(f *schema.Field, id bool) Beside
 
 	// Ahead is how calls are sent before it is known what those before them met; nil
 	// if the engine runs each at once.
@@ -45,8 +73,9 @@ type Dialect struct {
 	// Prefix is the first characters of the text {c}, as many as {v} has.
 	Prefix string
 
-	// Type returns the column type that a managed table gives to the field.
-	Type func(*schema.Field) string
+	// Type returns the column type that a managed table gives to the field, which may
+	// be its id.
+	Type func(f *schema.Field, id bool) string
 
 	// Map returns how an existing column of an unmanaged table serves the field,
 	// or says why it cannot.
@@ -67,9 +96,12 @@ type Dialect struct {
 	// TableSuffix comes behind the closing parenthesis of CREATE TABLE.
 	TableSuffix string
 
-	// Qualifier comes before what qualifies a table's name, and makes it if need be;
-	// empty if that cannot be made.
-	Qualifier string
+	// Add comes between the name of a table and a column that it gets.
+	Add string
+
+	// Qualifier returns what makes, if need be, that which qualifies a table's name;
+	// nil if it cannot be made.
+	Qualifier func(name string) string
 
 	// IndexName and IndexTable return how CREATE INDEX names an index of a
 	// qualified table, and the table.
@@ -106,6 +138,14 @@ type Mapped struct {
 	// those ids that Valid accepts; no record can have another. Empty is Same.
 	Key   string
 	Valid func(id string) bool
+}
+
+// Beside is a column that a managed table has beside that of a field, by which the
+// field is read, compared and sorted in its place.
+type Beside struct {
+	Name       string // as it is quoted; empty is none
+	Definition string // its type, or how it is computed
+	Write      string // a template with {v} of what is stored; empty of one that is computed
 }
 
 // Existing is a table as it is.

@@ -94,7 +94,7 @@ func (w *writer) load(ctx context.Context, load repository.Load) ([]int, error) 
 		operands[w.table.ID] = ArgOf(id)
 		operands[len(w.table.columns)] = Arg{Kind: TextKind, text: string(row.Revision)}
 		for j, slot := range p.slots {
-			args[j] = operands[slot.operand]
+			args[j] = slot.as.of(operands[slot.operand])
 		}
 		changed, err := w.loadRow(ctx, p, id, args)
 		if err != nil {
@@ -109,7 +109,7 @@ func (w *writer) load(ctx context.Context, load repository.Load) ([]int, error) 
 
 // bulk returns the rows for a Loader.
 func (w *writer) bulk(load repository.Load) (*Bulk, error) {
-	b := &Bulk{Table: w.table.name, ID: w.table.ID, Run: load.Run, Rows: len(load.Rows)}
+	b := &Bulk{Table: w.table.name, ID: w.table.ID, Run: load.Run, Rows: len(load.Rows), Fields: w.table.Fields, Key: w.table.key}
 	for i := range w.table.columns {
 		b.Columns = append(b.Columns, w.table.columns[i].name)
 	}
@@ -162,6 +162,12 @@ func (w *writer) loadRow(ctx context.Context, p *plan, id record.Value, args []A
 // run.
 func (t *table) printLoad() Statement {
 	out := t.dialect.print(t)
+	if t.dialect.Unless == "" {
+		out.update(t.ID)
+		out.write("; IF @@ROWCOUNT = 0 ")
+		out.insert()
+		return out.statement()
+	}
 	out.insert()
 	id := t.columns[t.ID].name
 	out.write(" ON CONFLICT (", id, ") DO UPDATE SET ")

@@ -64,10 +64,12 @@ func (p *plan) cells(cells, positions []int) []int {
 	return found
 }
 
-// selection appends SELECT … FROM … as p reads it.
-func (out *printer) selection(p *plan) {
+// selection appends SELECT … FROM … as p reads it, of limit rows at most if that is
+// not 0.
+func (out *printer) selection(p *plan, limit int) {
 	t := out.table
-	out.write("SELECT ", t.revision)
+	out.top(limit)
+	out.write(t.revision)
 	if t.revision == "" {
 		out.write("''")
 	}
@@ -193,6 +195,11 @@ var kinds = [...]Kind{
 	record.BytesType: BlobKind, record.ListType: TextKind, record.JSONType: TextKind,
 }
 
+// reads reports whether values of the field come as the kind.
+func (d *Dialect) reads(f *schema.Field, kind Kind) bool {
+	return kind == kinds[f.Type] || d.Octets && kind == BlobKind && kinds[f.Type] == TextKind
+}
+
 // append appends the value in the cell as canonical JSON.
 func (p *plan) append(dst []byte, cells Cells, cell int) ([]byte, error) {
 	position := p.read[cell-idCell]
@@ -200,7 +207,7 @@ func (p *plan) append(dst []byte, cells Cells, cell int) ([]byte, error) {
 	if kind == NullKind {
 		return append(dst, "null"...), nil
 	}
-	if kind != kinds[f.Type] {
+	if !p.table.dialect.reads(f, kind) {
 		return nil, p.unreadable(f, cells, cell, nil)
 	}
 	if p.table.columns[position].foreign {
@@ -242,7 +249,7 @@ func (p *plan) value(cells Cells, cell int) (record.Value, error) {
 	switch {
 	case kind == NullKind:
 		return record.Null, nil
-	case kind != kinds[f.Type]:
+	case !p.table.dialect.reads(f, kind):
 		return record.Null, p.unreadable(f, cells, cell, nil)
 	case f.Type == record.ListType, p.table.columns[position].foreign:
 		return p.foreign(f, cells, cell)

@@ -44,6 +44,7 @@ type column struct {
 	converted bool   // read is no column, so that no index serves it
 	foreign   bool   // the text in it may not be canonical
 	notNull   bool
+	beside    Beside
 }
 
 // own reports whether the table makes its own revisions.
@@ -56,12 +57,26 @@ func (d *Dialect) quote(name string) string {
 	return b.String()
 }
 
+// qualified returns the name of a table with that of its schema, if it is known.
+func (d *Dialect) qualified(table string) string {
+	if d.Schema == "" || strings.Contains(table, ".") {
+		return table
+	}
+	return d.Schema + "." + table
+}
+
 // managed returns the table that the store makes for the collection.
 func (d *Dialect) managed(c *schema.Collection) *table {
 	t := d.bare(c)
 	for i := range c.Fields {
-		name := d.quote(c.Fields[i].Name)
+		f, name := &c.Fields[i], d.quote(c.Fields[i].Name)
 		t.columns[i] = column{name: name, read: name, same: name, operand: "{v}", write: "{v}"}
+		if d.Managed != nil {
+			t.columns[i] = d.Managed(f).column(name)
+		}
+		if d.Beside != nil {
+			t.columns[i].beside = d.Beside(f, i == c.ID)
+		}
 	}
 	t.key = t.columns[c.ID].same
 	t.revision = d.quote(revisionColumn)
@@ -70,11 +85,12 @@ func (d *Dialect) managed(c *schema.Collection) *table {
 }
 
 func (d *Dialect) bare(c *schema.Collection) *table {
+	path := d.qualified(c.TableName())
 	return &table{
 		Collection: c,
 		dialect:    d,
-		path:       c.TableName(),
-		name:       d.quote(c.TableName()),
+		path:       path,
+		name:       d.quote(path),
 		columns:    make([]column, len(c.Fields)),
 		whole:      record.NewEncoder(c.Names(c.All())),
 	}
@@ -255,7 +271,7 @@ func (s *Store) table(ctx context.Context, c *schema.Collection) (*table, error)
 	}
 	var t *table
 	err := s.engine.Migrate(ctx, func(db *gorm.DB) error {
-		existing, err := s.dialect.Describe(db, c.TableName())
+		existing, err := s.dialect.Describe(db, s.dialect.qualified(c.TableName()))
 		if err != nil {
 			return err
 		}
