@@ -107,6 +107,9 @@ type Dialect struct {
 	// qualified table, and the table.
 	IndexName, IndexTable func(table, index string) string
 
+	// Indexed says why no index can have the field as a key, if that is so; nil if all can.
+	Indexed func(*schema.Field) (why string)
+
 	// Classify returns the fault that a driver's error is. Detail and Hint are
 	// for the caller.
 	Classify func(op string, err error) *fault.Error
@@ -138,6 +141,10 @@ type Mapped struct {
 	// those ids that Valid accepts; no record can have another. Empty is Same.
 	Key   string
 	Valid func(id string) bool
+
+	// Seek, of an id, is compared as well, with SeekOperand, where an index serves
+	// that and not what must be equal. What must be equal is equal in it, too.
+	Seek, SeekOperand string
 }
 
 // Beside is a column that a managed table has beside that of a field, by which the

@@ -269,6 +269,9 @@ func (m *migration) indexes(t *table, existing *Existing) {
 		if existing.has(want) {
 			continue
 		}
+		if m.unindexed(t, want) {
+			continue
+		}
 		existing.Indexes = append(existing.Indexes, want)
 		columns := make([]string, len(want.Columns))
 		for i, column := range want.Columns {
@@ -281,6 +284,21 @@ func (m *migration) indexes(t *table, existing *Existing) {
 		m.ddl = append(m.ddl, "CREATE INDEX "+m.dialect.quote(m.dialect.IndexName(t.path, want.Name))+
 			" ON "+m.dialect.quote(m.dialect.IndexTable(t.path, want.Name))+" ("+strings.Join(columns, ", ")+")")
 	}
+}
+
+// unindexed objects to an index that no engine of the kind can have.
+func (m *migration) unindexed(t *table, want Keys) (found bool) {
+	for _, column := range want.Columns {
+		position, ok := t.Position(column)
+		if !ok || position == t.ID || m.dialect.Indexed == nil {
+			continue
+		}
+		if why := m.dialect.Indexed(&t.Fields[position]); why != "" {
+			m.object(t.Collection, column, "index-key", "an index of %s cannot have the field %s, which is %s", t.path, column, why)
+			found = true
+		}
+	}
+	return found
 }
 
 // cutLast splits a qualified name into what qualifies it, and its last part.

@@ -87,9 +87,8 @@ func (t *table) get(ctx context.Context, session Session, view query.View, ids [
 		out := t.dialect.print(t)
 		out.selection(p, 0)
 		first := len(r.operands)
-		out.write(" WHERE ", t.key, " IN (")
-		out.list(n, func(i int) { out.against(t.ID, first+i) })
-		out.write(")")
+		out.write(" WHERE ")
+		out.lookups(first, n)
 		out.and(view.Filter)
 		p.Statement = out.statement()
 		return p

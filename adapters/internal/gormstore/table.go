@@ -30,6 +30,8 @@ type table struct {
 	begun    bool                 // and that an insert must begin, because nothing else does
 	whole    *record.Encoder      // of all fields, for the hash
 	key      string               // the expression by which ids are looked up
+	seek     string               // and that by which an index finds them, if the key is another; or empty
+	sought   string               // the template of what seek is compared with
 	valid    func(id string) bool // which ids a record can have; nil if all
 	plans    plans
 }
@@ -113,6 +115,11 @@ func (d *Dialect) unmanaged(c *schema.Collection, existing *Existing) (*table, [
 				Detail: missing(t.path, f.Name, existing.names())})
 			continue
 		}
+		if i == c.ID && f.Type == record.StringType && f.MaxLength == 0 {
+			bounded := *f
+			bounded.MaxLength = maxID
+			f = &bounded
+		}
 		mapped, why := d.Map(f, *found)
 		if why != "" {
 			places = append(places, fault.Place{Pointer: pointer(c, f.Name), Code: "column-type",
@@ -127,6 +134,7 @@ func (d *Dialect) unmanaged(c *schema.Collection, existing *Existing) (*table, [
 			if mapped.Key != "" {
 				t.key = strings.ReplaceAll(mapped.Key, "{c}", t.columns[i].name)
 			}
+			t.seek, t.sought = strings.ReplaceAll(mapped.Seek, "{c}", t.columns[i].name), mapped.SeekOperand
 		}
 	}
 	places = append(places, existing.unfit(c, t.path)...)
@@ -141,6 +149,9 @@ func (d *Dialect) unmanaged(c *schema.Collection, existing *Existing) (*table, [
 	}
 	return t, places
 }
+
+// maxID is how many octets an id has at most.
+const maxID = 450
 
 // revised makes the column that of the table's revisions. A counter of which
 // nothing is known yet stands at 0.

@@ -99,6 +99,28 @@ func (p *printer) about(template, column, name string, operand int) {
 	}
 }
 
+// lookup appends that a record has the id of the operand.
+func (p *printer) lookup(id int) {
+	p.write(p.table.key, " = ")
+	p.against(p.table.ID, id)
+	if p.table.seek != "" {
+		p.write(" AND ", p.table.seek, " = ")
+		p.template(p.table.sought, "", id)
+	}
+}
+
+// lookups appends that a record has one of the n ids from the first on.
+func (p *printer) lookups(first, n int) {
+	p.write(p.table.key, " IN (")
+	p.list(n, func(i int) { p.against(p.table.ID, first+i) })
+	p.write(")")
+	if p.table.seek != "" {
+		p.write(" AND ", p.table.seek, " IN (")
+		p.list(n, func(i int) { p.template(p.table.sought, "", first+i) })
+		p.write(")")
+	}
+}
+
 // list appends n things with commas between.
 func (p *printer) list(n int, one func(i int)) {
 	for i := range n {
