@@ -7,6 +7,7 @@ import (
 	"github.com/portolan-io/portolan/adapters/memory"
 	"github.com/portolan-io/portolan/adapters/postgres"
 	"github.com/portolan-io/portolan/adapters/sqlite"
+	"github.com/portolan-io/portolan/adapters/sqlserver"
 	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/record"
 	"github.com/portolan-io/portolan/core/schema"
@@ -24,6 +25,9 @@ var stores = map[string]func(t *testing.T) (repository.Store, error){
 	},
 	"postgres": func(t *testing.T) (repository.Store, error) {
 		return postgres.Open(t.Context(), postgres.Config{DSN: secrets.Fixed(servers.PostgreSQL(t))})
+	},
+	"sqlserver": func(t *testing.T) (repository.Store, error) {
+		return sqlserver.Open(t.Context(), sqlserver.Config{DSN: secrets.Fixed(servers.SQLServer(t))})
 	},
 }
 

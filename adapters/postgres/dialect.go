@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
 	"gorm.io/driver/postgres"
 
 	"github.com/portolan-io/portolan/adapters/internal/gormstore"
@@ -83,7 +82,7 @@ func columnType(f *schema.Field, _ bool) string {
 
 // makeSchema returns what makes the schema of a table.
 func makeSchema(name string) string {
-	return "CREATE SCHEMA IF NOT EXISTS " + pgx.Identifier{name}.Sanitize()
+	return "CREATE SCHEMA IF NOT EXISTS " + `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
 
 // maxName is how many octets a name has at most; PostgreSQL cuts longer ones off.

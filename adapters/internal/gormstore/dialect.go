@@ -132,6 +132,7 @@ type Mapped struct {
 	Read    string // gives what managed tables would store
 	Write   string // gives what the column stores
 	Same    string // is compared for equality with what managed tables store; empty is Read
+	Text    string // is {n} of Dialect; empty is the column itself
 	Indexed bool   // an index of the column serves Read as well
 
 	// Operand is {v} as it is compared with Read, or with Same; empty is {v} itself.

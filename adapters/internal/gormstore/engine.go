@@ -93,8 +93,9 @@ type Bulk struct {
 	Rows    int
 	Row     func(i int, args []Arg) []Arg // appends the values of Columns
 
-	Fields []schema.Field // of the columns, but for the last
-	Key    string         // the column by which ids are looked up
+	Fields  []schema.Field // of the columns, but for the last
+	Besides []Beside       // those of the fields
+	Key     string         // the column by which ids are looked up
 }
 
 // A Statement is kept text. Sessions keep what they prepare for it by its

@@ -112,6 +112,7 @@ func (w *writer) bulk(load repository.Load) (*Bulk, error) {
 	b := &Bulk{Table: w.table.name, ID: w.table.ID, Run: load.Run, Rows: len(load.Rows), Fields: w.table.Fields, Key: w.table.key}
 	for i := range w.table.columns {
 		b.Columns = append(b.Columns, w.table.columns[i].name)
+		b.Besides = append(b.Besides, w.table.columns[i].beside)
 	}
 	b.Columns = append(b.Columns, w.table.stored)
 	ids := make([]record.Value, len(load.Rows))

@@ -46,6 +46,7 @@ type column struct {
 	converted bool   // read is no column, so that no index serves it
 	foreign   bool   // the text in it may not be canonical
 	notNull   bool
+	text      string // {n} of Dialect, where it is not the name
 	beside    Beside
 }
 
@@ -172,6 +173,7 @@ func (m Mapped) column(name string) column {
 		made.converted = !m.Indexed
 		made.read = strings.ReplaceAll(m.Read, "{c}", name)
 	}
+	made.text = strings.ReplaceAll(cmp.Or(m.Text, "{c}"), "{c}", name)
 	made.same = made.read
 	if m.Same != "" {
 		made.same = strings.ReplaceAll(m.Same, "{c}", name)

@@ -79,7 +79,7 @@ func (p *printer) template(template, column string, operand int) {
 	p.about(template, column, column, operand)
 }
 
-// about is template for a column that is compared by another than its own name.
+// about is template for a column whose text is read by another name.
 func (p *printer) about(template, column, name string, operand int) {
 	for {
 		text, rest, found := strings.Cut(template, "{")
