@@ -85,13 +85,13 @@ func (c *connector) where() msdsn.Config {
 }
 
 // secure returns the DSN with what it leaves out. The driver would neither encrypt nor
-// look at the certificate.
+// look at the certificate. Times without a zone are in UTC, whatever it says.
 func secure(dsn string) (string, msdsn.Config, error) {
 	at, err := msdsn.Parse(dsn)
 	if err != nil || at.Parameters[msdsn.Server] == "" {
 		return "", at, errDSN
 	}
-	missing := map[string]string{}
+	missing := map[string]string{msdsn.Timezone: "UTC"}
 	if at.Parameters[msdsn.Encrypt] == "" {
 		missing[msdsn.Encrypt] = "true"
 	}

@@ -223,7 +223,7 @@ const migrating = "DECLARE @got int; EXEC @got = sp_getapplock @Resource = N'por
 // indexing is how a session has to be that makes computed columns which are keys
 // (https://learn.microsoft.com/sql/relational-databases/indexes/indexes-on-computed-columns),
 // and columns that may be null. Drivers make it so; a server may be told otherwise.
-const indexing = "SET ANSI_NULL_DFLT_ON, ANSI_NULLS, ANSI_PADDING, ANSI_WARNINGS, ARITHABORT, CONCAT_NULL_YIELDS_NULL, QUOTED_IDENTIFIER ON;" +
+const indexing = "SET ANSI_NULL_DFLT_ON ON; SET ANSI_NULLS, ANSI_PADDING, ANSI_WARNINGS, ARITHABORT, CONCAT_NULL_YIELDS_NULL, QUOTED_IDENTIFIER ON;" +
 	" SET NUMERIC_ROUNDABORT OFF; "
 
 // Migrate lends gorm a transaction. Processes that migrate wait for each other by a

@@ -187,6 +187,10 @@ func broken(err error) bool {
 // explain says of a database that cannot be opened where it was looked for. That is in
 // no error that a caller sees later.
 func explain(err error, c *connector) *fault.Error {
+	var secret *fault.Error // is why there is no DSN or no password
+	if errors.As(err, &secret) {
+		return secret
+	}
 	failed := classify("sqlserver.Open", err)
 	if failed.Code == "unreachable" {
 		failed.Hint = "start the server, or let dsn name one that runs and may be reached from here"

@@ -92,6 +92,10 @@ func stagedType(f *schema.Field) string {
 	return scalarType(f)
 }
 
+// seeking has the server look rows up by their key, few as they may be among many: else
+// it might read, and lock, the whole table.
+const seeking = " OPTION (LOOP JOIN)"
+
 // merge returns the statements that put rows from staging into the table. The first
 // takes away those that the run stored before, and returns where they are.
 func merge(bulk *gormstore.Bulk, key string, into, from []string) string {
@@ -104,10 +108,10 @@ func merge(bulk *gormstore.Bulk, key string, into, from []string) string {
 	}
 	revision := "t." + bulk.Columns[len(bulk.Columns)-1]
 	return "DELETE s OUTPUT deleted.place FROM " + staging + " AS s JOIN " + bulk.Table + " AS t WITH (UPDLOCK, HOLDLOCK) ON " + same +
-		" WHERE CHARINDEX(@p1, CAST(" + revision + " AS nvarchar(max))" + inUnits + ") = 1; " +
-		"UPDATE t SET " + strings.Join(set, ", ") + " FROM " + bulk.Table + " AS t WITH (UPDLOCK, HOLDLOCK) JOIN " + staging + " AS s ON " + same + "; " +
+		" WHERE CHARINDEX(@p1, CAST(" + revision + " AS nvarchar(max))" + inUnits + ") = 1" + seeking + "; " +
+		"UPDATE t SET " + strings.Join(set, ", ") + " FROM " + bulk.Table + " AS t WITH (UPDLOCK, HOLDLOCK) JOIN " + staging + " AS s ON " + same + seeking + "; " +
 		"INSERT INTO " + bulk.Table + " (" + strings.Join(into, ", ") + ") SELECT " + strings.Join(from, ", ") + " FROM " + staging + " AS s" +
-		" WHERE NOT EXISTS (SELECT 1 FROM " + bulk.Table + " AS t WITH (UPDLOCK, HOLDLOCK) WHERE " + same + ")"
+		" WHERE NOT EXISTS (SELECT 1 FROM " + bulk.Table + " AS t WITH (UPDLOCK, HOLDLOCK) WHERE " + same + ")" + seeking
 }
 
 // copyRows copies the rows into staging, each id once, and returns where the others are.
