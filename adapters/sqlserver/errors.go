@@ -196,11 +196,14 @@ func explain(err error, c *connector) *fault.Error {
 		failed.Hint = "start the server, or let dsn name one that runs and may be reached from here"
 	}
 	if at := c.where(); at.Host != "" && failed.Kind == fault.Unavailable {
-		port := ""
+		failed.Detail += ": " + at.Host
 		if at.Port != 0 {
-			port = ":" + strconv.FormatUint(at.Port, 10)
+			failed.Detail += ":" + strconv.FormatUint(at.Port, 10)
 		}
-		failed.Detail += ": " + at.Host + port + ", database " + at.Database + ", user " + at.User
+		failed.Detail += ", database " + at.Database
+		if at.User != "" {
+			failed.Detail += ", user " + at.User
+		}
 	}
 	return failed
 }
