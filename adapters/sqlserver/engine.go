@@ -122,9 +122,12 @@ func wait(ctx context.Context, d time.Duration) error {
 }
 
 // settings are what is said in each batch: what a batch with parameters sets ends with
-// it, and what the pool resets does not come back.
+// it, and what the pool resets does not come back. Of what an index on a computed column
+// asks of each session
+// (https://learn.microsoft.com/sql/relational-databases/indexes/indexes-on-computed-columns)
+// it is the one that the driver does not ask for.
 func (e *engine) settings(locks time.Duration) string {
-	return "SET NOCOUNT, XACT_ABORT ON; SET LOCK_TIMEOUT " + strconv.FormatInt(locks.Milliseconds(), 10) + "; "
+	return "SET NOCOUNT, XACT_ABORT, CONCAT_NULL_YIELDS_NULL ON; SET LOCK_TIMEOUT " + strconv.FormatInt(locks.Milliseconds(), 10) + "; "
 }
 
 // with calls do with a session on a free connection.
@@ -220,9 +223,8 @@ const patience = 5 * time.Minute
 const migrating = "DECLARE @got int; EXEC @got = sp_getapplock @Resource = N'portolan migrates', @LockMode = N'Exclusive'," +
 	" @LockOwner = N'Transaction', @LockTimeout = 300000; IF @got < 0 THROW 51222, N'another process changes the tables', 1"
 
-// indexing is how a session has to be that makes computed columns which are keys
-// (https://learn.microsoft.com/sql/relational-databases/indexes/indexes-on-computed-columns),
-// and columns that may be null. Drivers make it so; a server may be told otherwise.
+// indexing is all of it, for the session that makes such columns, and ones that may be
+// null. To set ARITHABORT in each batch would have each of them compiled anew.
 const indexing = "SET ANSI_NULL_DFLT_ON ON; SET ANSI_NULLS, ANSI_PADDING, ANSI_WARNINGS, ARITHABORT, CONCAT_NULL_YIELDS_NULL, QUOTED_IDENTIFIER ON;" +
 	" SET NUMERIC_ROUNDABORT OFF; "
 

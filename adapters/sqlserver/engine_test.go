@@ -86,7 +86,7 @@ func TestSettings(t *testing.T) {
 		t.Fatalf("only %d statements were sent", len(bare.texts))
 	}
 	for _, text := range bare.texts {
-		if !strings.HasPrefix(text, "SET NOCOUNT, XACT_ABORT ON; SET LOCK_TIMEOUT 70; ") {
+		if !strings.HasPrefix(text, "SET NOCOUNT, XACT_ABORT, CONCAT_NULL_YIELDS_NULL ON; SET LOCK_TIMEOUT 70; ") {
 			t.Errorf("a statement goes without the settings: %s", text)
 		}
 	}

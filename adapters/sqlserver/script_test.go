@@ -79,7 +79,7 @@ func (s *script) note(format string, args ...any) { fmt.Fprintf(&s.log, format+"
 func (s *script) reply(text string, args []driver.NamedValue) (*answer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	shown := strings.TrimPrefix(text, "SET NOCOUNT, XACT_ABORT ON; SET LOCK_TIMEOUT 5000; ")
+	shown := strings.TrimPrefix(text, "SET NOCOUNT, XACT_ABORT, CONCAT_NULL_YIELDS_NULL ON; SET LOCK_TIMEOUT 5000; ")
 	shown = strings.TrimSuffix(shown, counted)
 	s.note("%s", shown)
 	for i, arg := range args {
