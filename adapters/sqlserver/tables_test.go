@@ -173,6 +173,58 @@ func TestGoldenExisting(t *testing.T) {
 	golden(t, "existing", out.String())
 }
 
+// TestEnsureAgain has a table as Ensure makes it, described as the catalogue views
+// would: nothing is to be done.
+func TestEnsureAgain(t *testing.T) {
+	c := items(t)
+	for _, tt := range []struct {
+		cfg                   Config
+		text, collation       string
+		id, name, unit, fills int64
+	}{
+		{Config{}, "varchar", strings.TrimPrefix(inUTF8, " COLLATE "), ids, keyed, 1, 1},
+		{Config{NVarchar: true}, "nvarchar", strings.TrimPrefix(inUnits, " COLLATE "), ids, keyed, 2, 0},
+	} {
+		text := func(name string, size int64) column {
+			return column{name: name, kind: tt.text, collation: tt.collation, octets: max(size*tt.unit, -1), null: name != "id" && name != "_rev"}
+		}
+		octets := func(name string, size, place int64) column {
+			return column{name: name + octetsSuffix, kind: "varbinary", octets: size, place: place, written: tt.fills == 1, null: place == 0}
+		}
+		answers := described("items",
+			text("id", tt.id), octets("id", ids, 1), text("name", tt.name), octets("name", keyed, 0), text("note", -1), octets("note", -1, 0),
+			column{name: "count", kind: "bigint", octets: 8, digits: 19, null: true}, column{name: "ratio", kind: "float", octets: 8, digits: 53, null: true},
+			column{name: "price", kind: "decimal", octets: 9, digits: 10, scale: 2, null: true}, column{name: "flag", kind: "bit", octets: 1, digits: 1, null: true},
+			column{name: "made", kind: "datetime2", octets: 8, digits: 26, scale: 6, null: true}, column{name: "blob", kind: "varbinary", octets: -1, null: true},
+			text("tags", -1), text("extra", -1), text("_rev", tt.name),
+		)
+		answers = append(answers, described("_portolan_types", text("tbl", tt.id), text("field", tt.id), text("type", tt.id))...)
+		kept := &answer{holds: "SELECT * FROM [_portolan_types]", types: []string{"NVARCHAR tbl", "NVARCHAR field", "NVARCHAR type"}}
+		for i, kind := range []string{"string", "string", "string", "int", "float", "decimal(2)", "bool", "time", "bytes", "list(string)", "json"} {
+			kept.rows = append(kept.rows, []driver.Value{"shop.items", c.Fields[i].Name, kind})
+		}
+		index := unique()
+		index.about, index.rows = "items", [][]driver.Value{
+			{"items_name_desc_count_id", "name$octets", "", false, false, true}, {"items_name_desc_count_id", "count", "", false, false, false},
+			{"items_name_desc_count_id", "id$octets", "", false, false, false}, {"PK", "id$octets", "", true, false, false},
+		}
+		store, log := scripted(t, tt.cfg, append(answers, usual(), kept, index)...)
+		if err := store.Ensure(t.Context(), []*schema.Collection{c}); err != nil {
+			t.Errorf("with %s: Ensure: %v %v", tt.text, err, fault.Of(err).Places)
+		}
+		for line := range strings.Lines(log.noted()) {
+			for _, word := range []string{"CREATE", "ALTER", "INSERT"} {
+				if strings.HasPrefix(line, word) {
+					t.Errorf("with %s something is done again: %s", tt.text, line)
+				}
+			}
+		}
+		if err := store.Check(t.Context(), []*schema.Collection{c}); err != nil {
+			t.Errorf("with %s: Check: %v", tt.text, err)
+		}
+	}
+}
+
 // TestExistingRefused names every difference of a table that would lose something.
 func TestExistingRefused(t *testing.T) {
 	answers := append(described("old",
