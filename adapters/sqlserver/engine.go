@@ -155,10 +155,10 @@ func (e *engine) again(ctx context.Context, do func(*session) error) error {
 	for attempt := 1; ; attempt++ {
 		s, err := e.with(ctx, do)
 		pause, hopeful := retry(err, attempt)
-		if dead := broken(err) && !s.ran && s.conn != nil; dead {
+		if broken(err) && !s.ran {
 			pause, hopeful = 0, true
 		}
-		if err == nil || attempt >= attempts || !hopeful || s.handed {
+		if err == nil || attempt >= attempts || !hopeful || s.handed || s.conn == nil { // acquire has waited
 			return err
 		}
 		if err := wait(ctx, time.Duration(rand.Int64N(int64(pause)+1))); err != nil {

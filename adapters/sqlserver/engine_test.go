@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -167,6 +168,20 @@ func TestTaken(t *testing.T) {
 	}
 }
 
+// TestWriteRetried begins anew although a row was seen: the transaction read it.
+func TestWriteRetried(t *testing.T) {
+	c := items(t)
+	there := &answer{holds: "WITH (XLOCK", types: []string{"NVARCHAR", "VARBINARY"}, rows: [][]driver.Value{{"r0", []byte("a")}}}
+	store, log := scripted(t, Config{}, usual(), there, &answer{holds: "UPDATE", times: 1, err: refusal(1205)}, changedRows(1))
+	err := apply(t, store, repository.Mutation{Op: repository.Put, Collection: c, ID: "a", Revision: "r", Fields: item("a").Fields})
+	if err != nil {
+		t.Errorf("Apply: got %v, want nil after a deadlock", err)
+	}
+	if n := strings.Count(log.noted(), "BEGIN TRANSACTION"); n != 2 {
+		t.Errorf("%d transactions were begun, want 2", n)
+	}
+}
+
 // TestReadRetried repeats a read that gave way, but not one of which rows were seen.
 func TestReadRetried(t *testing.T) {
 	c := numbers(t)
@@ -176,6 +191,14 @@ func TestReadRetried(t *testing.T) {
 	}
 	if n := strings.Count(log.noted(), "SELECT TOP"); n != 3 {
 		t.Errorf("it was asked %d times, want 3", n)
+	}
+	store, log = scripted(t, Config{}, usual(), &answer{holds: "SELECT TOP", types: []string{"NVARCHAR", "BIGINT"},
+		rows: [][]driver.Value{{"r", int64(1)}}, later: refusal(1205)})
+	if _, err := store.Find(t.Context(), byID(c, query.Expr{})); codeOf(err) != "overtaken" {
+		t.Errorf("Find that gives way behind a row: got %v, want overtaken", err)
+	}
+	if n := strings.Count(log.noted(), "SELECT TOP"); n != 1 {
+		t.Errorf("it was asked %d times, want 1: its row would come twice", n)
 	}
 	// A value that cannot be read fails behind the first row.
 	store, log = scripted(t, Config{}, usual(), &answer{holds: "SELECT TOP", types: []string{"NVARCHAR", "BIGINT"},
@@ -264,6 +287,39 @@ func TestOpenRefuses(t *testing.T) {
 	}
 	if err := open(Config{}, &answer{holds: "sys.databases", times: 2, err: refusal(40613)}, usual()); err != nil {
 		t.Errorf("a database that is moved: got %v, want nil", err)
+	}
+}
+
+// TestConnectRetried waits for a database that lets nobody in while it is moved, and not
+// for one that never will.
+func TestConnectRetried(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		refuses []error
+		tries   int
+		want    string
+	}{
+		{"moved", []error{refusal(40613), refusal(4060)}, 3, ""},
+		{"moved for too long", slices.Repeat([]error{refusal(40613)}, 100), 0, "moving"},
+		{"a wrong password", slices.Repeat([]error{refusal(18456)}, 100), 1, "login-refused"},
+	} {
+		s := &script{t: t, answers: []*answer{usual()}, refuses: tt.refuses}
+		cfg := Config{DSN: func(context.Context) (string, error) { return "", nil }, AcquireTimeout: 500 * time.Millisecond}
+		if err := cfg.complete(); err != nil {
+			t.Fatal(err)
+		}
+		e, err := open(t.Context(), cfg, s)
+		if err == nil {
+			err = e.Close()
+		} else {
+			err = explain(err, &connector{})
+		}
+		if codeOf(err) != tt.want {
+			t.Errorf("%s: got %v, want the code %q", tt.name, err, tt.want)
+		}
+		if n := strings.Count(s.noted(), "CONNECT"); tt.tries > 0 && n != tt.tries {
+			t.Errorf("%s: %d connections were tried, want %d", tt.name, n, tt.tries)
+		}
 	}
 }
 

@@ -19,6 +19,7 @@ type script struct {
 	t       testing.TB
 	mu      sync.Mutex
 	answers []*answer
+	refuses []error // what the next connections are refused with
 	log     strings.Builder
 	copied  [][]driver.Value
 }
@@ -31,6 +32,7 @@ type answer struct {
 	rows  [][]driver.Value
 	err   error
 	hangs bool   // until whoever asks has enough
+	later error  // comes behind the rows
 	about string // the first parameter, if that matters
 }
 
@@ -117,7 +119,17 @@ func shownValue(v driver.Value) string {
 }
 
 // Connect and Driver make a script a connector.
-func (s *script) Connect(context.Context) (driver.Conn, error) { return &scriptedConn{s}, nil }
+func (s *script) Connect(context.Context) (driver.Conn, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.note("CONNECT")
+	if len(s.refuses) == 0 {
+		return &scriptedConn{s}, nil
+	}
+	err := s.refuses[0]
+	s.refuses = s.refuses[1:]
+	return nil, &connectError{err}
+}
 
 func (s *script) Driver() driver.Driver { return nil }
 
@@ -219,6 +231,9 @@ func (r *scriptedRows) Close() error { return nil }
 
 func (r *scriptedRows) Next(dest []driver.Value) error {
 	if r.next == len(r.rows) {
+		if r.later != nil {
+			return r.later
+		}
 		return io.EOF
 	}
 	copy(dest, r.rows[r.next])
