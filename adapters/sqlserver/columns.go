@@ -117,7 +117,7 @@ func mapText(f *schema.Field, k kind) (mapped gormstore.Mapped, why string, fits
 		return mapped, "", true
 	case "nvarchar":
 		mapped.Read = "CAST(CAST({c}" + inUTF8 + " AS varchar(max)) AS varbinary(max))"
-		mapped.Seek, mapped.SeekOperand = "{c}", "{v}"
+		mapped.Seek, mapped.SeekOperand = "{c}", "CAST({v} AS "+sized("nvarchar", k.size)+")"
 	case "varchar":
 		mapped.Read = "CAST({c} AS varbinary(max))"
 		if !k.octets() {

@@ -30,8 +30,7 @@ func (s *session) Load(ctx context.Context, bulk *gormstore.Bulk) (repeated []in
 	if repeated, err = s.copyRows(ctx, bulk, plan); err != nil {
 		return nil, err
 	}
-	args := []gormstore.Arg{gormstore.ArgOf(record.String(bulk.Run))}
-	err = s.rows(ctx, plan.merge, args, func(c *cells) (bool, error) {
+	err = s.rows(ctx, plan.merge, []any{bulk.Run}, func(c *cells) (bool, error) {
 		repeated = append(repeated, int(c.Int(0)))
 		return true, nil
 	})

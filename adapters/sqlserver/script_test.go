@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	mssql "github.com/microsoft/go-mssqldb"
 )
 
 // A script is a server that answers statements as it is told, and notes them. It stands
@@ -112,6 +114,8 @@ func shownValue(v driver.Value) string {
 		return fmt.Sprintf("float %g", v)
 	case string:
 		return fmt.Sprintf("nvarchar %q", v)
+	case mssql.NVarCharMax:
+		return fmt.Sprintf("nvarchar(max) %q", string(v))
 	case []byte:
 		return fmt.Sprintf("varbinary %x", v)
 	}

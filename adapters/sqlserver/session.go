@@ -81,7 +81,7 @@ const counted = "; SELECT ROWCOUNT_BIG()"
 
 // Exec runs a statement without rows.
 func (s *session) Exec(ctx context.Context, kept *gormstore.Statement, args []gormstore.Arg) (changed int64, err error) {
-	err = s.rows(ctx, kept.Text+counted, args, func(c *cells) (bool, error) {
+	err = s.rows(ctx, kept.Text+counted, parameters(args, true), func(c *cells) (bool, error) {
 		changed = c.Int(0) // of the last result; a trigger may have some of its own
 		return true, nil
 	})
@@ -90,7 +90,7 @@ func (s *session) Exec(ctx context.Context, kept *gormstore.Statement, args []go
 
 // Query runs a statement and hands out its rows.
 func (s *session) Query(ctx context.Context, kept *gormstore.Statement, args []gormstore.Arg, each func(gormstore.Cells) (bool, error)) error {
-	return s.rows(ctx, kept.Text, args, func(c *cells) (bool, error) {
+	return s.rows(ctx, kept.Text, parameters(args, false), func(c *cells) (bool, error) {
 		s.handed = true
 		return each(c)
 	})
@@ -98,13 +98,13 @@ func (s *session) Query(ctx context.Context, kept *gormstore.Statement, args []g
 
 // rows runs a statement, and hands out the rows of all that it returns, until each has
 // seen enough.
-func (s *session) rows(ctx context.Context, text string, args []gormstore.Arg, each func(*cells) (bool, error)) error {
+func (s *session) rows(ctx context.Context, text string, args []any, each func(*cells) (bool, error)) error {
 	ctx, end := s.within(ctx)
 	return end(s.read(ctx, text, args, each))
 }
 
-func (s *session) read(ctx context.Context, text string, args []gormstore.Arg, each func(*cells) (bool, error)) (err error) {
-	rows, err := s.runner().QueryContext(ctx, s.prelude+text, parameters(args)...)
+func (s *session) read(ctx context.Context, text string, args []any, each func(*cells) (bool, error)) (err error) {
+	rows, err := s.runner().QueryContext(ctx, s.prelude+text, args...)
 	if err != nil {
 		return err
 	}

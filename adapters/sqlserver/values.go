@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	mssql "github.com/microsoft/go-mssqldb"
+
 	"github.com/portolan-io/portolan/adapters/internal/gormstore"
 	"github.com/portolan-io/portolan/core/record"
 	"github.com/portolan-io/portolan/core/schema"
@@ -13,8 +15,9 @@ import (
 
 // parameters returns the args as the driver takes them. Texts become nvarchar and
 // octets varbinary; null has a type, as the driver declares one that has none as
-// nvarchar(1).
-func parameters(args []gormstore.Arg) []any {
+// nvarchar(1). It declares texts as long as they are, and the server makes a plan for
+// each declaration: those of wide statements, which have many, are all nvarchar(max).
+func parameters(args []gormstore.Arg, wide bool) []any {
 	values := make([]any, len(args))
 	for i, arg := range args {
 		switch arg.Kind {
@@ -31,6 +34,9 @@ func parameters(args []gormstore.Arg) []any {
 			values[i] = arg.Text()
 		default:
 			values[i] = []byte(arg.Text())
+		}
+		if text, ok := values[i].(string); ok && wide {
+			values[i] = mssql.NVarCharMax(text)
 		}
 	}
 	return values

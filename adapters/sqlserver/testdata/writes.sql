@@ -69,17 +69,17 @@ BEGIN TRANSACTION -- Read Committed
 SELECT [_rev], [id$octets], [name$octets] FROM [shop].[items] WITH (XLOCK, ROWLOCK, READCOMMITTEDLOCK) WHERE [id$octets] = @p1
 --   1: varbinary 61
 UPDATE [shop].[items] SET [name] = @p1, [note] = @p2, [count] = @p3, [ratio] = @p4, [price] = CAST(@p5 AS decimal(19,2)), [flag] = @p6, [made] = CONVERT(datetime2(6), @p7, 126), [blob] = CONVERT(varbinary(max), @p8), [tags] = @p9, [extra] = @p10, [_rev] = @p11 WHERE [id$octets] = @p12
---   1: nvarchar "ü 😀"
+--   1: nvarchar(max) "ü 😀"
 --   2: nvarchar null
 --   3: bigint 7
 --   4: float 0.5
---   5: nvarchar "19.99"
+--   5: nvarchar(max) "19.99"
 --   6: bigint 1
---   7: nvarchar "2026-01-02T03:04:05.678901"
+--   7: nvarchar(max) "2026-01-02T03:04:05.678901"
 --   8: varbinary 0001
---   9: nvarchar "[\"a\"]"
+--   9: nvarchar(max) "[\"a\"]"
 --   10: nvarchar null
---   11: nvarchar "r2"
+--   11: nvarchar(max) "r2"
 --   12: varbinary 61
 COMMIT
 
@@ -88,35 +88,35 @@ BEGIN TRANSACTION -- Read Committed
 SELECT [_rev], [id$octets], [name$octets] FROM [shop].[items] WITH (XLOCK, ROWLOCK, READCOMMITTEDLOCK) WHERE [id$octets] = @p1
 --   1: varbinary 61
 UPDATE [shop].[items] SET [name] = @p1, [note] = @p2, [count] = @p3, [ratio] = @p4, [price] = CAST(@p5 AS decimal(19,2)), [flag] = @p6, [made] = CONVERT(datetime2(6), @p7, 126), [blob] = CONVERT(varbinary(max), @p8), [tags] = @p9, [extra] = @p10, [_rev] = @p11 WHERE [id$octets] = @p12
---   1: nvarchar "ü 😀"
+--   1: nvarchar(max) "ü 😀"
 --   2: nvarchar null
 --   3: bigint 7
 --   4: float 0.5
---   5: nvarchar "19.99"
+--   5: nvarchar(max) "19.99"
 --   6: bigint 1
---   7: nvarchar "2026-01-02T03:04:05.678901"
+--   7: nvarchar(max) "2026-01-02T03:04:05.678901"
 --   8: varbinary 0001
---   9: nvarchar "[\"a\"]"
+--   9: nvarchar(max) "[\"a\"]"
 --   10: nvarchar null
---   11: nvarchar "r2"
+--   11: nvarchar(max) "r2"
 --   12: varbinary 61
 COMMIT
 
 -- put if absent, where it is there: true
 BEGIN TRANSACTION -- Read Committed
 INSERT INTO [shop].[items] ([id], [name], [note], [count], [ratio], [price], [flag], [made], [blob], [tags], [extra], [_rev]) SELECT @p1, @p2, @p3, @p4, @p5, CAST(@p6 AS decimal(19,2)), @p7, CONVERT(datetime2(6), @p8, 126), CONVERT(varbinary(max), @p9), @p10, @p11, @p12 WHERE NOT EXISTS (SELECT 1 FROM [shop].[items] WHERE [id$octets] = @p13)
---   1: nvarchar "a"
---   2: nvarchar "ü 😀"
+--   1: nvarchar(max) "a"
+--   2: nvarchar(max) "ü 😀"
 --   3: nvarchar null
 --   4: bigint 7
 --   5: float 0.5
---   6: nvarchar "19.99"
+--   6: nvarchar(max) "19.99"
 --   7: bigint 1
---   8: nvarchar "2026-01-02T03:04:05.678901"
+--   8: nvarchar(max) "2026-01-02T03:04:05.678901"
 --   9: varbinary 0001
---   10: nvarchar "[\"a\"]"
+--   10: nvarchar(max) "[\"a\"]"
 --   11: nvarchar null
---   12: nvarchar "r2"
+--   12: nvarchar(max) "r2"
 --   13: varbinary 61
 COMMIT
 
@@ -125,17 +125,17 @@ BEGIN TRANSACTION -- Read Committed
 SELECT [_rev], [id$octets], [name$octets] FROM [shop].[items] WITH (XLOCK, ROWLOCK, READCOMMITTEDLOCK) WHERE [id$octets] = @p1
 --   1: varbinary 61
 UPDATE [shop].[items] SET [name] = @p1, [note] = @p2, [count] = @p3, [ratio] = @p4, [price] = CAST(@p5 AS decimal(19,2)), [flag] = @p6, [made] = CONVERT(datetime2(6), @p7, 126), [blob] = CONVERT(varbinary(max), @p8), [tags] = @p9, [extra] = @p10, [_rev] = @p11 WHERE [id$octets] = @p12
---   1: nvarchar "ü 😀"
+--   1: nvarchar(max) "ü 😀"
 --   2: nvarchar null
 --   3: bigint 7
 --   4: float 0.5
---   5: nvarchar "19.99"
+--   5: nvarchar(max) "19.99"
 --   6: bigint 1
---   7: nvarchar "2026-01-02T03:04:05.678901"
+--   7: nvarchar(max) "2026-01-02T03:04:05.678901"
 --   8: varbinary 0001
---   9: nvarchar "[\"a\"]"
+--   9: nvarchar(max) "[\"a\"]"
 --   10: nvarchar null
---   11: nvarchar "r2"
+--   11: nvarchar(max) "r2"
 --   12: varbinary 61
 COMMIT
 
@@ -198,18 +198,18 @@ BEGIN TRANSACTION -- Read Committed
 SELECT [_rev], [id$octets], [name$octets] FROM [shop].[items] WITH (XLOCK, ROWLOCK, READCOMMITTEDLOCK) WHERE [id$octets] = @p1
 --   1: varbinary 61
 INSERT INTO [shop].[items] ([id], [name], [note], [count], [ratio], [price], [flag], [made], [blob], [tags], [extra], [_rev]) SELECT @p1, @p2, @p3, @p4, @p5, CAST(@p6 AS decimal(19,2)), @p7, CONVERT(datetime2(6), @p8, 126), CONVERT(varbinary(max), @p9), @p10, @p11, @p12 WHERE NOT EXISTS (SELECT 1 FROM [shop].[items] WHERE [id$octets] = @p13)
---   1: nvarchar "a"
---   2: nvarchar "ü 😀"
+--   1: nvarchar(max) "a"
+--   2: nvarchar(max) "ü 😀"
 --   3: nvarchar null
 --   4: bigint 7
 --   5: float 0.5
---   6: nvarchar "19.99"
+--   6: nvarchar(max) "19.99"
 --   7: bigint 1
---   8: nvarchar "2026-01-02T03:04:05.678901"
+--   8: nvarchar(max) "2026-01-02T03:04:05.678901"
 --   9: varbinary 0001
---   10: nvarchar "[\"a\"]"
+--   10: nvarchar(max) "[\"a\"]"
 --   11: nvarchar null
---   12: nvarchar "r2"
+--   12: nvarchar(max) "r2"
 --   13: varbinary 61
 COMMIT
 
@@ -222,18 +222,18 @@ ROLLBACK
 -- put if absent, where it is there: false
 BEGIN TRANSACTION -- Read Committed
 INSERT INTO [shop].[items] ([id], [name], [note], [count], [ratio], [price], [flag], [made], [blob], [tags], [extra], [_rev]) SELECT @p1, @p2, @p3, @p4, @p5, CAST(@p6 AS decimal(19,2)), @p7, CONVERT(datetime2(6), @p8, 126), CONVERT(varbinary(max), @p9), @p10, @p11, @p12 WHERE NOT EXISTS (SELECT 1 FROM [shop].[items] WHERE [id$octets] = @p13)
---   1: nvarchar "a"
---   2: nvarchar "ü 😀"
+--   1: nvarchar(max) "a"
+--   2: nvarchar(max) "ü 😀"
 --   3: nvarchar null
 --   4: bigint 7
 --   5: float 0.5
---   6: nvarchar "19.99"
+--   6: nvarchar(max) "19.99"
 --   7: bigint 1
---   8: nvarchar "2026-01-02T03:04:05.678901"
+--   8: nvarchar(max) "2026-01-02T03:04:05.678901"
 --   9: varbinary 0001
---   10: nvarchar "[\"a\"]"
+--   10: nvarchar(max) "[\"a\"]"
 --   11: nvarchar null
---   12: nvarchar "r2"
+--   12: nvarchar(max) "r2"
 --   13: varbinary 61
 COMMIT
 
