@@ -43,6 +43,7 @@ func TestContract(t *testing.T) {
 
 // TestContractDurable gives each directory a database of its own.
 func TestContractDurable(t *testing.T) {
+	servers.PostgreSQL(t) // skips the test if there is no server, which a case of it cannot
 	var mu sync.Mutex
 	databases := map[string]string{}
 	repositorytest.RunDurable(t, func(each repositorytest.T, directory string) repository.Store {
