@@ -170,6 +170,9 @@ func (e *engine) again(ctx context.Context, do func(*session) error) error {
 // Read lends a connection that reads.
 func (e *engine) Read(ctx context.Context, consistent bool, do func(gormstore.Session) error) error {
 	return e.again(ctx, func(s *session) error {
+		if locks := e.reads == byLocks || consistent && e.reads == byStatement; locks {
+			s.prelude += firm
+		}
 		if consistent {
 			return s.transact(ctx, e.reads.many, func() error { return do(s) })
 		}
@@ -177,6 +180,10 @@ func (e *engine) Read(ctx context.Context, consistent bool, do func(gormstore.Se
 		return do(s)
 	})
 }
+
+// firm has the server end the other transaction, which begins anew: a read that has
+// handed out rows cannot.
+const firm = "SET DEADLOCK_PRIORITY HIGH; "
 
 // Scan is Read, but for the last free connection: that is for those who know
 // which records they want, so that they do not wait for those who search.

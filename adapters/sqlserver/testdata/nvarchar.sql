@@ -2,15 +2,15 @@
 -- https://learn.microsoft.com/sql/t-sql/statements/windows-collation-name-transact-sql
 
 -- name eq 'x'
-SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; SELECT TOP (3) [_rev], [id$octets] FROM [shop].[items] WHERE [name$octets] = @p1 ORDER BY [id$octets]
+SET DEADLOCK_PRIORITY HIGH; SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; SELECT TOP (3) [_rev], [id$octets] FROM [shop].[items] WHERE [name$octets] = @p1 ORDER BY [id$octets]
 --   1: varbinary 78
 
 -- contains(note, 'x')
-SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; SELECT TOP (3) [_rev], [id$octets] FROM [shop].[items] WHERE (CHARINDEX(@p1, CAST([note] AS nvarchar(max)) COLLATE Latin1_General_100_BIN2) > 0) ORDER BY [id$octets]
+SET DEADLOCK_PRIORITY HIGH; SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; SELECT TOP (3) [_rev], [id$octets] FROM [shop].[items] WHERE (CHARINDEX(@p1, CAST([note] AS nvarchar(max)) COLLATE Latin1_General_100_BIN2) > 0) ORDER BY [id$octets]
 --   1: nvarchar "x"
 
 -- tags has 'x'
-SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; SELECT TOP (3) [_rev], [id$octets] FROM [shop].[items] WHERE (EXISTS (SELECT 1 FROM OPENJSON(CASE WHEN ISJSON(CAST([tags] AS nvarchar(max))) = 1 THEN CAST([tags] AS nvarchar(max)) END) AS item WHERE item.[type] = 1 AND item.[value] COLLATE Latin1_General_100_BIN2 = @p1 AND DATALENGTH(item.[value]) = DATALENGTH(@p1))) ORDER BY [id$octets]
+SET DEADLOCK_PRIORITY HIGH; SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; SELECT TOP (3) [_rev], [id$octets] FROM [shop].[items] WHERE (EXISTS (SELECT 1 FROM OPENJSON(CASE WHEN ISJSON(CAST([tags] AS nvarchar(max))) = 1 THEN CAST([tags] AS nvarchar(max)) END) AS item WHERE item.[type] = 1 AND item.[value] COLLATE Latin1_General_100_BIN2 = @p1 AND DATALENGTH(item.[value]) = DATALENGTH(@p1))) ORDER BY [id$octets]
 --   1: nvarchar "x"
 
 -- put if absent

@@ -18,18 +18,18 @@ SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SELECT [_rev], [n] FROM [numbers
 
 -- with committed snapshots alone: get 513, of each statement the beginning
 BEGIN TRANSACTION -- Serializable
-SELECT [_rev], [n] FROM [numbers] WHERE [n] IN (@p1, @p2, @p3, @p4, @p5, @p6, @p
-SELECT [_rev], [n] FROM [numbers] WHERE [n] IN (@p1)
+SET DEADLOCK_PRIORITY HIGH; SELECT [_rev], [n] FROM [numbers] WHERE [n] IN (@p1,
+SET DEADLOCK_PRIORITY HIGH; SELECT [_rev], [n] FROM [numbers] WHERE [n] IN (@p1)
 COMMIT
 
 -- with locks alone: get one
-SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; SELECT [_rev], [n] FROM [numbers] WHERE [n] IN (@p1)
+SET DEADLOCK_PRIORITY HIGH; SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; SELECT [_rev], [n] FROM [numbers] WHERE [n] IN (@p1)
 --   1: bigint 1
 
 -- with locks alone: get 513, of each statement the beginning
 BEGIN TRANSACTION -- Serializable
-SELECT [_rev], [n] FROM [numbers] WHERE [n] IN (@p1, @p2, @p3, @p4, @p5, @p6, @p
-SELECT [_rev], [n] FROM [numbers] WHERE [n] IN (@p1)
+SET DEADLOCK_PRIORITY HIGH; SELECT [_rev], [n] FROM [numbers] WHERE [n] IN (@p1,
+SET DEADLOCK_PRIORITY HIGH; SELECT [_rev], [n] FROM [numbers] WHERE [n] IN (@p1)
 COMMIT
 
 -- what comes before each statement
