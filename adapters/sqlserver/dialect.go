@@ -38,7 +38,7 @@ func newDialect(nvarchar bool, tablesIn string) *gormstore.Dialect {
 		Gorm:       dialector{sqlserver.Dialector{Config: &sqlserver.Config{}}},
 		Contains:   "CHARINDEX({v}, CAST({n} AS nvarchar(max))" + inUnits + ") > 0",
 		StartsWith: "{c} >= {o} AND {c} < {e}",
-		EndsWith:   "SUBSTRING({c}, DATALENGTH({c}) - DATALENGTH({o}) + 1, DATALENGTH({o})) = {o}",
+		EndsWith:   "DATALENGTH({c}) >= DATALENGTH({o}) AND SUBSTRING({c}, DATALENGTH({c}) - DATALENGTH({o}) + 1, DATALENGTH({o})) = {o}",
 		HasText: "EXISTS (SELECT 1 FROM OPENJSON(CASE WHEN ISJSON({c}) = 1 THEN {c} END) AS item" +
 			" WHERE item.[type] = 1 AND item.[value]" + inUnits + " = {v} AND DATALENGTH(item.[value]) = DATALENGTH({v}))",
 		HasNumber: "EXISTS (SELECT 1 FROM OPENJSON(CASE WHEN ISJSON({c}) = 1 THEN {c} END) AS item" +

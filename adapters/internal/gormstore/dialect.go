@@ -42,7 +42,7 @@ type Dialect struct {
 
 	// Unless comes behind an INSERT of one row, and makes it change nothing if there
 	// is a record of the id in {c} already. Empty, the row is selected where there is
-	// none, and a Load that cannot be in bulk updates what it finds and inserts the rest.
+	// none, and a Load that is not in bulk takes two statements for a new row.
 	Unless string
 
 	// Top says that a SELECT names its limit behind its first word, and that parts

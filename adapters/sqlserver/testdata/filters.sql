@@ -114,11 +114,11 @@ SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE (NOT ([name$octets] >= @p
 --   2: varbinary 79
 
 -- endswith(name, 'x')
-SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE (SUBSTRING([name$octets], DATALENGTH([name$octets]) - DATALENGTH(@p1) + 1, DATALENGTH(@p1)) = @p1) ORDER BY [id$octets]
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE (DATALENGTH([name$octets]) >= DATALENGTH(@p1) AND SUBSTRING([name$octets], DATALENGTH([name$octets]) - DATALENGTH(@p1) + 1, DATALENGTH(@p1)) = @p1) ORDER BY [id$octets]
 --   1: varbinary 78
 
 -- not (endswith(name, 'x'))
-SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE (NOT (SUBSTRING([name$octets], DATALENGTH([name$octets]) - DATALENGTH(@p1) + 1, DATALENGTH(@p1)) = @p1) OR [name$octets] IS NULL) ORDER BY [id$octets]
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE (NOT (DATALENGTH([name$octets]) >= DATALENGTH(@p1) AND SUBSTRING([name$octets], DATALENGTH([name$octets]) - DATALENGTH(@p1) + 1, DATALENGTH(@p1)) = @p1) OR [name$octets] IS NULL) ORDER BY [id$octets]
 --   1: varbinary 78
 
 -- contains(name, '')
