@@ -128,7 +128,7 @@ func TestRetried(t *testing.T) {
 		{"deadlocks without end", "INSERT", 0, refusal(1205), attempts, "overtaken"},
 		{"a deadlock in the commit", "COMMIT", 1, refusal(1205), 2, ""},
 		{"another stored the id", "INSERT", 1, refusal(2627), 2, ""},
-		{"another has the value", "INSERT", 0, refusal(2601), 2, "not-unique"},
+		{"another has the value", "INSERT", 0, refusal(2601), 3, "not-unique"},
 		{"the database moves", "INSERT", 1, refusal(40197), 2, ""},
 		{"the database moves in the commit", "COMMIT", 0, refusal(40197), 1, "moving"},
 		{"a lock", "INSERT", 0, refusal(1222), 1, "locked"},

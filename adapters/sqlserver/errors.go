@@ -120,7 +120,7 @@ func retry(err error, attempt int) (pause time.Duration, hopeful bool) {
 	case errors.Is(err, gormstore.ErrAgain), n == 1205, n == 3960, n == 3961:
 		return time.Duration(min(attempt, 10)) * 2 * time.Millisecond, true
 	case (n == 2627 || n == 2601) && !unsure: // an id that another one stored is found the next time
-		return 0, attempt == 1
+		return 0, attempt <= 2
 	case transient[n] && !unsure:
 		return time.Duration(attempt) * 200 * time.Millisecond, attempt <= 5
 	}
