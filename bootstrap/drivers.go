@@ -11,15 +11,16 @@ import (
 	"github.com/portolan-io/portolan/adapters/postgres"
 	"github.com/portolan-io/portolan/adapters/prometheus"
 	"github.com/portolan-io/portolan/adapters/sqlite"
+	"github.com/portolan-io/portolan/adapters/sqlserver"
 )
 
-// builtin are the drivers that are part of the program, a line each. To add an
-// adapter, add its line; nothing else here knows it.
+// builtin are the program's drivers. An adapter is added by its line, and known nowhere else.
 func builtin() []Driver {
 	return []Driver{
 		Repository("memory", memory.Open),
 		Repository("sqlite", sqlite.Open),
 		Repository("postgres", postgres.Open),
+		Repository("sqlserver", sqlserver.Open),
 		Repository("datastore", datastore.Open),
 		Cache("bigcache", bigcache.Open),
 		Cache("memory", memory.OpenCache),

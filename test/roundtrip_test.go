@@ -9,6 +9,7 @@ import (
 	"github.com/portolan-io/portolan/adapters/memory"
 	"github.com/portolan-io/portolan/adapters/postgres"
 	"github.com/portolan-io/portolan/adapters/sqlite"
+	"github.com/portolan-io/portolan/adapters/sqlserver"
 	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/record"
 	"github.com/portolan-io/portolan/core/schema"
@@ -29,6 +30,9 @@ var stores = map[string]func(t *testing.T) (repository.Store, error){
 	},
 	"datastore": func(t *testing.T) (repository.Store, error) {
 		return datastore.Open(t.Context(), datastore.Config{Emulator: servers.Datastore(t), Namespace: rand.Text()})
+	},
+	"sqlserver": func(t *testing.T) (repository.Store, error) {
+		return sqlserver.Open(t.Context(), sqlserver.Config{DSN: secrets.Fixed(servers.SQLServer(t))})
 	},
 }
 

@@ -21,6 +21,9 @@ func durable() []kept {
 		{"postgres", func(t *testing.T) string {
 			return "repository: {driver: postgres, postgres: {dsn: \"" + servers.PostgreSQL(t) + "\"}}"
 		}},
+		{"sqlserver", func(t *testing.T) string {
+			return "repository: {driver: sqlserver, sqlserver: {dsn: \"" + servers.SQLServer(t, "ALLOW_SNAPSHOT_ISOLATION ON") + "\"}}"
+		}},
 	}
 }
 

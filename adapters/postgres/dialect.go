@@ -47,7 +47,8 @@ var dialect = gormstore.Dialect{
 	Counts:     counts,
 	Revision:   revision,
 	Describe:   describe,
-	Qualifier:  "CREATE SCHEMA IF NOT EXISTS ",
+	Add:        " ADD COLUMN ",
+	Qualifier:  makeSchema,
 	IndexName:  indexName,
 	IndexTable: func(table, _ string) string { return table },
 	Taken:      taken,
@@ -58,7 +59,7 @@ var dialect = gormstore.Dialect{
 const byOctets = ` COLLATE "C"`
 
 // columnType returns the type of a managed column, as the catalogue calls it.
-func columnType(f *schema.Field) string {
+func columnType(f *schema.Field, _ bool) string {
 	switch f.Type {
 	case record.BoolType:
 		return "boolean"
@@ -76,6 +77,11 @@ func columnType(f *schema.Field) string {
 		return "json"
 	}
 	return "text" + byOctets
+}
+
+// makeSchema returns what makes the schema of a table.
+func makeSchema(name string) string {
+	return "CREATE SCHEMA IF NOT EXISTS " + `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
 
 // maxName is how many octets a name has at most; PostgreSQL cuts longer ones off.

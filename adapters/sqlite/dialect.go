@@ -36,6 +36,7 @@ var dialect = gormstore.Dialect{
 	Unless:      " ON CONFLICT ({c}) DO NOTHING",
 	Prefix:      "substr({c}, 1, length({v}))",
 	TableSuffix: " STRICT",
+	Add:         " ADD COLUMN ",
 	Type:        columnType,
 	Map:         mapColumn,
 	Counts:      counts,
@@ -48,7 +49,7 @@ var dialect = gormstore.Dialect{
 }
 
 // columnType returns one of the types of STRICT tables.
-func columnType(f *schema.Field) string {
+func columnType(f *schema.Field, _ bool) string {
 	switch f.Type {
 	case record.BoolType, record.IntType, record.DecimalType, record.TimeType:
 		return "INTEGER"

@@ -65,7 +65,12 @@ func aggregating(a query.Aggregation) request {
 func (t *table) printAggregate(a query.Aggregation) *plan {
 	p, out := &plan{table: t, read: a.GroupBy}, t.dialect.print(t)
 	keys := make([]query.Key, len(a.GroupBy))
-	out.write("SELECT ''")
+	if len(keys) > 0 {
+		out.top(a.Limit + 1) // one more tells that there are too many
+	} else {
+		out.top(0)
+	}
+	out.write("''")
 	for i, position := range a.GroupBy {
 		keys[i].Field = position
 		out.write(", ", t.columns[position].read)
@@ -85,7 +90,7 @@ func (t *table) printAggregate(a query.Aggregation) *plan {
 		out.list(len(keys), func(i int) { // by their places, as a measure may be called what a key is
 			out.write(strconv.Itoa(i+2), t.dialect.direction(false, keys[i].Field != t.ID && !t.columns[keys[i].Field].notNull))
 		})
-		out.limit(a.Limit + 1) // one more tells that there are too many
+		out.limit(a.Limit + 1)
 	}
 	p.Statement = out.statement()
 	return p
@@ -156,7 +161,7 @@ func (s *Store) measured(p *plan, m query.Measure, cells Cells, cell int) (recor
 	case kind == NullKind:
 		return record.Null, nil
 	case m.Func == query.Minimum || m.Func == query.Maximum:
-		if !readable(f, cells, cell) {
+		if !s.dialect.readable(f, cells, cell) {
 			return record.Null, p.unreadable(f, cells, cell, nil)
 		}
 		return scalar(f, cells, cell), nil

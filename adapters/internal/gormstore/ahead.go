@@ -76,7 +76,7 @@ func (t *table) printAhead(op repository.Op, revised bool) Statement {
 	case repository.Put:
 		first = len(t.columns) + 1
 		out.required(func() {
-			out.update()
+			out.update(len(t.columns) + 1)
 			at()
 		})
 	case repository.Delete:

@@ -178,22 +178,23 @@ func (w *writer) mutate(ctx context.Context, m *repository.Mutation, read bool, 
 // prior returns the call that reads the record as it is, as far as it is needed,
 // and keeps others from changing it; a Check lets others check it, too.
 func (w *writer) prior(m *repository.Mutation, id record.Value, needs []int, outcome *repository.Outcome) Call {
-	lock, kind := w.store.dialect.Lock, byte('p')
+	d := w.store.dialect
+	lock, hint, kind := d.Lock, d.Hints.Lock, byte('p')
 	if m.Op == repository.Check {
-		lock, kind = w.store.dialect.Share, 'c'
+		lock, hint, kind = d.Share, d.Hints.Share, 'c'
 	}
 	r := begin(kind)
 	r.numbers(needs)
 	p := w.table.plans.find(r.shape, func() *plan {
 		p, out := w.table.reading(query.View{Collection: w.table.Collection, Needs: needs}, nil), w.store.dialect.print(w.table)
-		out.selection(p)
-		out.write(" WHERE ", w.table.key, " = ")
-		out.against(w.table.ID, 0)
+		out.selection(p, 0)
+		out.write(hint, " WHERE ")
+		out.lookup(0)
 		out.write(lock)
 		p.Statement = out.statement()
 		return p
 	})
-	return Call{Statement: &p.Statement, Args: []Arg{ArgOf(id)}, Row: func(cells Cells) error {
+	return Call{Statement: &p.Statement, Args: p.args([]record.Value{id}), Row: func(cells Cells) error {
 		outcome.Existed = true
 		revision, err := p.revision(nil, cells)
 		if err != nil {
@@ -264,94 +265,14 @@ func (w *writer) moved(before, now repository.Outcome) error {
 		Hinting("let a trigger of the table change it, or configure no revision, so that the hash of a record is its revision")
 }
 
-// printPut prints the statement that inserts a record, or replaces one. Its
-// operands are the fields, the revision and the id again.
-func (t *table) printPut(replace bool) Statement {
-	out := t.dialect.print(t)
-	if !replace {
-		out.required(func() {
-			out.insert()
-			out.template(t.dialect.Unless, t.columns[t.ID].name, 0)
-		})
-		return out.statement()
-	}
-	out.update()
-	return out.statement()
-}
-
-// update appends an UPDATE of one record.
-func (p *printer) update() {
-	t, out := p.table, p
-	out.write("UPDATE ", t.name, " SET ")
-	changed := t.changed()
-	out.list(len(changed), func(i int) {
-		out.write(t.columns[changed[i]].name, " = ")
-		out.template(t.columns[changed[i]].write, "", changed[i])
-	})
-	if len(changed) > 0 && (t.stored != "" || t.counted != "") {
-		out.write(", ")
-	}
-	switch {
-	case t.stored != "":
-		out.write(t.stored, " = ")
-		out.bind(len(t.columns), plain)
-	case t.counted != "":
-		out.count()
-	case len(changed) == 0: // the id is all there is
-		out.write(t.columns[t.ID].name, " = ", t.columns[t.ID].name)
-	}
-	out.write(" WHERE ", t.key, " = ")
-	out.against(t.ID, len(t.columns)+1)
-}
-
-// changed returns the positions of the fields that replacing a record writes:
-// all but the id and a column that is counted up.
-func (t *table) changed() []int {
-	positions := make([]int, 0, len(t.columns))
-	for i, column := range t.columns {
-		if i != t.ID && column.name != t.counted {
-			positions = append(positions, i)
-		}
-	}
-	return positions
-}
-
-// count appends the counting up of the table's revision.
-func (p *printer) count() {
-	p.write(p.table.counted, " = coalesce(", p.table.name, ".", p.table.counted, ", 0) + 1")
-}
-
-// insert appends an INSERT of one record.
-func (p *printer) insert() {
-	t := p.table
-	p.write("INSERT INTO ", t.name, " (")
-	p.list(len(t.columns), func(i int) { p.write(t.columns[i].name) })
-	if !t.own() {
-		p.write(", ", t.stored)
-	}
-	if t.begun {
-		p.write(", ", t.counted)
-	}
-	p.write(") VALUES (")
-	p.list(len(t.columns), func(i int) { p.template(t.columns[i].write, "", i) })
-	if !t.own() {
-		p.write(", ")
-		p.bind(len(t.columns), plain)
-	}
-	if t.begun {
-		p.write(", 1")
-	}
-	p.write(")")
-}
-
 func (w *writer) remove(ctx context.Context, id record.Value) error {
 	p := w.table.plans.find([]byte{'d'}, func() *plan {
 		out := w.store.dialect.print(w.table)
-		out.write("DELETE FROM ", w.table.name, " WHERE ", w.table.key, " = ")
-		out.against(w.table.ID, 0)
+		out.write("DELETE FROM ", w.table.name, " WHERE ")
+		out.lookup(0)
 		return &plan{table: w.table, Statement: out.statement()}
 	})
-	return w.session.Queue(ctx, Call{Statement: &p.Statement, Args: []Arg{ArgOf(id)}, Done: func(_ int64, err error) error { return w.failing(err) }})
+	return w.session.Queue(ctx, Call{Statement: &p.Statement, Args: p.args([]record.Value{id}), Done: func(_ int64, err error) error { return w.failing(err) }})
 }
 
 // none returns fault.Conflict if a record matches the mutation's NoneOf, or has the
@@ -365,7 +286,8 @@ func (w *writer) none(ctx context.Context, m *repository.Mutation) error {
 		if ahead != nil {
 			out.write(ahead.None[0])
 		}
-		out.write("SELECT 1 FROM ", w.table.name)
+		out.top(1)
+		out.write("1 FROM ", w.table.name)
 		if m.NoneOf.Op != query.All {
 			out.write(" WHERE ")
 			out.filter(*m.NoneOf, false)

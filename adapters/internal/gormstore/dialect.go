@@ -11,7 +11,10 @@ import (
 // A Dialect is what one engine says differently. Its templates are SQL in which
 // {c} stands for a column, {v} for the operand of the filter as a parameter,
 // {s} for the least text that comes after all texts that begin with it, and
-// {i} for the canonical JSON of it between two commas.
+// {i} for the canonical JSON of it between two commas. Engines that compare
+// texts otherwise than by their octets have {o} for the octets of a text, {e}
+// for those of {s}, {n} for the column that holds the text itself where {c} is
+// its octets, and {t} for a time as text.
 type Dialect struct {
 	Name string         // of the adapter, "sqlite"
 	Gorm gorm.Dialector // quotes names and writes parameters
@@ -35,9 +38,34 @@ type Dialect struct {
 	// changes, or locks, what it found until the transaction ends.
 	Lock, Share string
 
+	// Hints are Lock and Share of an engine that wants them behind the table's name.
+	Hints struct{ Lock, Share string }
+
 	// Unless comes behind an INSERT of one row, and makes it change nothing if there
-	// is a record of the id in {c} already.
+	// is a record of the id in {c} already. Empty, the row is selected where there is
+	// none, and a Load that is not in bulk takes two statements for a new row.
 	Unless string
+
+	// Top says that a SELECT names its limit behind its first word, and that parts
+	// which are put together with UNION ALL have names and come in no order.
+	Top bool
+
+	// Named says that a parameter may be written again where it is needed again.
+	Named bool
+
+	// Octets says that texts are read as octets.
+	Octets bool
+
+	// Schema is that of tables whose name says none; empty is the connection's own.
+	Schema string
+
+	// Managed returns how the column of a managed table serves the field; nil if each
+	// is written, compared and sorted as it is.
+	Managed func(*schema.Field) Mapped
+
+	// Beside returns the column that a managed table has beside that of the field, if
+	// it needs one; nil if none does. The primary key is the one beside an id.
+	Beside func(f *schema.Field, id bool) Beside
 
 	// Ahead is how calls are sent before it is known what those before them met; nil
 	// if the engine runs each at once.
@@ -46,8 +74,9 @@ type Dialect struct {
 	// Prefix is the first characters of the text {c}, as many as {v} has.
 	Prefix string
 
-	// Type returns the column type that a managed table gives to the field.
-	Type func(*schema.Field) string
+	// Type returns the column type that a managed table gives to the field, which may
+	// be its id.
+	Type func(f *schema.Field, id bool) string
 
 	// Map returns how an existing column of an unmanaged table serves the field,
 	// or says why it cannot.
@@ -68,9 +97,12 @@ type Dialect struct {
 	// TableSuffix comes behind the closing parenthesis of CREATE TABLE.
 	TableSuffix string
 
-	// Qualifier comes before what qualifies a table's name, and makes it if need be;
-	// empty if that cannot be made.
-	Qualifier string
+	// Add comes between the name of a table and a column that it gets.
+	Add string
+
+	// Qualifier returns what makes, if need be, that which qualifies a table's name;
+	// nil if it cannot be made.
+	Qualifier func(name string) string
 
 	// IndexName and IndexTable return how CREATE INDEX names an index of a
 	// qualified table, and the table.
@@ -79,6 +111,9 @@ type Dialect struct {
 	// Taken reports whether something is where an index of the qualified table would
 	// be that is called so; nil if a table's indexes are called as nothing beside it.
 	Taken func(db *gorm.DB, table, index string) (bool, error)
+
+	// Indexed says why no index can have the field as a key, if that is so; nil if all can.
+	Indexed func(*schema.Field) (why string)
 
 	// Classify returns the fault that a driver's error is. Detail and Hint are
 	// for the caller.
@@ -102,6 +137,7 @@ type Mapped struct {
 	Read    string // gives what managed tables would store
 	Write   string // gives what the column stores
 	Same    string // is compared for equality with what managed tables store; empty is Read
+	Text    string // is {n} of Dialect; empty is the column itself
 	Indexed bool   // an index of the column serves Read as well
 
 	// Operand is {v} as it is compared with Read, or with Same; empty is {v} itself.
@@ -115,6 +151,18 @@ type Mapped struct {
 	// those ids that Valid accepts; no record can have another. Empty is Same.
 	Key   string
 	Valid func(id string) bool
+
+	// Seek, of an id, is compared as well, with SeekOperand, where an index serves
+	// that and not what must be equal. What must be equal is equal in it, too.
+	Seek, SeekOperand string
+}
+
+// Beside is a column that a managed table has beside that of a field, by which the
+// field is read, compared and sorted in its place.
+type Beside struct {
+	Name       string // as it is quoted; empty is none
+	Definition string // its type, or how it is computed
+	Write      string // a template with {v} of what is stored; empty of one that is computed
 }
 
 // Existing is a table as it is.

@@ -8,6 +8,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/portolan-io/portolan/core/record"
+	"github.com/portolan-io/portolan/core/schema"
 )
 
 // An Engine gives out the connections of one database. It is safe for
@@ -91,6 +92,10 @@ type Bulk struct {
 	Run     string   // what revisions of the run begin with
 	Rows    int
 	Row     func(i int, args []Arg) []Arg // appends the values of Columns
+
+	Fields  []schema.Field // of the columns, but for the last
+	Besides []Beside       // those of the fields
+	Key     string         // the column by which ids are looked up
 }
 
 // A Statement is kept text. Sessions keep what they prepare for it by its

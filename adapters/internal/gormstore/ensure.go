@@ -105,21 +105,22 @@ func (m *migration) begin() error {
 	text := &schema.Field{Type: record.StringType, MaxLength: 200}
 	columns := make([]string, 0, 4)
 	for _, name := range []string{"tbl", "field", "type"} {
-		columns = append(columns, m.dialect.quote(name)+" "+m.dialect.Type(text)+" NOT NULL")
+		columns = append(columns, m.dialect.quote(name)+" "+m.dialect.Type(text, true)+" NOT NULL")
 	}
 	columns = append(columns, "PRIMARY KEY ("+m.dialect.quote("tbl")+", "+m.dialect.quote("field")+")")
-	existing, err := m.dialect.Describe(m.db, typesTable)
+	types := m.dialect.qualified(typesTable)
+	existing, err := m.dialect.Describe(m.db, types)
 	if err != nil {
 		return err
 	}
 	m.types = map[typeKey]string{}
 	if existing == nil {
-		create := "CREATE TABLE " + m.dialect.quote(typesTable) + " (" + strings.Join(columns, ", ") + ")"
+		create := "CREATE TABLE " + m.dialect.quote(types) + " (" + strings.Join(columns, ", ") + ")"
 		m.ddl = append(m.ddl, create+m.dialect.TableSuffix)
 		return nil
 	}
 	var rows []typeRow
-	if err := m.db.Table(typesTable).Find(&rows).Error; err != nil {
+	if err := m.db.Table(types).Find(&rows).Error; err != nil {
 		return err
 	}
 	for _, row := range rows {
@@ -138,7 +139,7 @@ func (m *migration) apply() error {
 	if len(m.added) == 0 {
 		return nil
 	}
-	return m.db.Table(typesTable).CreateInBatches(m.added, 100).Error
+	return m.db.Table(m.dialect.qualified(typesTable)).CreateInBatches(m.added, 100).Error
 }
 
 // object collects something that stands in the way.
@@ -150,7 +151,7 @@ func (m *migration) object(c *schema.Collection, field, code, format string, arg
 
 // collection collects what the collection needs.
 func (m *migration) collection(c *schema.Collection) error {
-	existing, err := m.dialect.Describe(m.db, c.TableName())
+	existing, err := m.dialect.Describe(m.db, m.dialect.qualified(c.TableName()))
 	if err != nil {
 		return err
 	}
@@ -178,20 +179,27 @@ func (m *migration) collection(c *schema.Collection) error {
 
 // create collects the making of a table.
 func (m *migration) create(t *table) {
-	if qualifier, _ := cutLast(t.path); qualifier != "" && m.dialect.Qualifier != "" {
-		m.ddl = append(m.ddl, m.dialect.Qualifier+m.dialect.quote(qualifier))
+	if qualifier, _ := cutLast(t.path); qualifier != "" && m.dialect.Qualifier != nil {
+		m.ddl = append(m.ddl, m.dialect.Qualifier(qualifier))
 	}
 	columns := make([]string, 0, len(t.columns)+1)
 	for i := range t.columns {
-		column := t.columns[i].name + " " + m.dialect.Type(&t.Fields[i])
-		if i == t.ID {
+		column, beside := t.columns[i].name+" "+m.dialect.Type(&t.Fields[i], i == t.ID), t.columns[i].beside
+		switch {
+		case i == t.ID && beside.Name != "": // the key is what ids are compared by
+			column += " NOT NULL"
+			beside.Definition += " NOT NULL PRIMARY KEY"
+		case i == t.ID:
 			column += " PRIMARY KEY NOT NULL"
 		}
 		columns = append(columns, column)
+		if beside.Name != "" {
+			columns = append(columns, beside.Name+" "+beside.Definition)
+		}
 		m.keep(t, i)
 	}
 	revision := &schema.Field{Type: record.StringType, MaxLength: 50}
-	columns = append(columns, t.stored+" "+m.dialect.Type(revision)+" NOT NULL")
+	columns = append(columns, t.stored+" "+m.dialect.Type(revision, false)+" NOT NULL")
 	m.ddl = append(m.ddl, "CREATE TABLE "+t.name+" ("+strings.Join(columns, ", ")+")"+m.dialect.TableSuffix)
 }
 
@@ -231,7 +239,10 @@ func (m *migration) compare(t *table, existing *Existing) {
 		case found == nil && i == t.ID:
 			m.object(t.Collection, f.Name, "column-missing", "%s, which is to be the id", missing(t.path, f.Name, existing.names()))
 		case found == nil:
-			m.ddl = append(m.ddl, "ALTER TABLE "+t.name+" ADD COLUMN "+t.columns[i].name+" "+m.dialect.Type(f))
+			m.ddl = append(m.ddl, "ALTER TABLE "+t.name+m.dialect.Add+t.columns[i].name+" "+m.dialect.Type(f, false))
+			if beside := t.columns[i].beside; beside.Name != "" {
+				m.ddl = append(m.ddl, "ALTER TABLE "+t.name+m.dialect.Add+beside.Name+" "+beside.Definition)
+			}
 			m.keep(t, i)
 		default:
 			m.compareColumn(t, i, found)
@@ -248,7 +259,7 @@ func (m *migration) compare(t *table, existing *Existing) {
 
 func (m *migration) compareColumn(t *table, field int, found *Column) {
 	f := &t.Fields[field]
-	want, kept := m.dialect.Type(f), m.types[typeKey{t.path, f.Name}]
+	want, kept := m.dialect.Type(f, field == t.ID), m.types[typeKey{t.path, f.Name}]
 	switch {
 	case !strings.EqualFold(found.Type, want):
 		m.object(t.Collection, f.Name, "column-type", "the column %s of %s is %s, and a field of type %s needs %s",
@@ -268,15 +279,37 @@ func (m *migration) indexes(t *table, existing *Existing) {
 		if existing.has(want) {
 			continue
 		}
+		if m.unindexed(t, want) {
+			continue
+		}
 		existing.Indexes = append(existing.Indexes, want)
 		m.made = append(m.made, madeIndex{t, want})
 		columns := make([]string, len(want.Columns))
 		for i, column := range want.Columns {
-			columns[i] = m.dialect.quote(column) + m.dialect.direction(want.Desc[i], column != t.IDField().Name)
+			name := m.dialect.quote(column)
+			if position, ok := t.Position(column); ok && t.columns[position].beside.Name != "" {
+				name = t.columns[position].beside.Name
+			}
+			columns[i] = name + m.dialect.direction(want.Desc[i], column != t.IDField().Name)
 		}
 		m.ddl = append(m.ddl, "CREATE INDEX "+m.dialect.quote(m.dialect.IndexName(t.path, want.Name))+
 			" ON "+m.dialect.quote(m.dialect.IndexTable(t.path, want.Name))+" ("+strings.Join(columns, ", ")+")")
 	}
+}
+
+// unindexed objects to an index that no engine of the kind can have.
+func (m *migration) unindexed(t *table, want Keys) (found bool) {
+	for _, column := range want.Columns {
+		position, ok := t.Position(column)
+		if !ok || position == t.ID || m.dialect.Indexed == nil {
+			continue
+		}
+		if why := m.dialect.Indexed(&t.Fields[position]); why != "" {
+			m.object(t.Collection, column, "index-key", "an index of %s cannot have the field %s, which is %s", t.path, column, why)
+			found = true
+		}
+	}
+	return found
 }
 
 // cutLast splits a qualified name into what qualifies it, and its last part.

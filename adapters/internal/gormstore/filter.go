@@ -66,11 +66,11 @@ func (p *printer) leaf(e query.Expr, not bool) {
 		p.write(column, isNull(not)) // every text holds the empty one
 	case int(e.Op) >= len(opposites) && not:
 		p.write("(NOT (")
-		p.template(p.function(e), column, operand)
+		p.about(p.function(e), column, p.table.columns[e.Field].text, operand)
 		p.write(") OR ", column, " IS NULL)")
 	case int(e.Op) >= len(opposites):
 		p.write("(")
-		p.template(p.function(e), column, operand)
+		p.about(p.function(e), column, p.table.columns[e.Field].text, operand)
 		p.write(")")
 	case not:
 		p.write("(", column, opposites[e.Op].opposite)

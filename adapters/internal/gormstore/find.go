@@ -85,11 +85,10 @@ func (t *table) get(ctx context.Context, session Session, view query.View, ids [
 	p := t.plans.find(r.shape, func() *plan {
 		p := t.reading(view, nil)
 		out := t.dialect.print(t)
-		out.selection(p)
+		out.selection(p, 0)
 		first := len(r.operands)
-		out.write(" WHERE ", t.key, " IN (")
-		out.list(n, func(i int) { out.against(t.ID, first+i) })
-		out.write(")")
+		out.write(" WHERE ")
+		out.lookups(first, n)
 		out.and(view.Filter)
 		p.Statement = out.statement()
 		return p
@@ -212,6 +211,10 @@ func (t *table) printPage(q query.Query, after []record.Value, filtered int) *pl
 	}
 	p, out := t.reading(q.View, order), t.dialect.print(t)
 	parts := legs(q.Order, after)
+	if t.dialect.Top && len(parts) > 1 {
+		out.top(most(q))
+		out.write("* FROM (")
+	}
 	for i, leg := range parts {
 		if len(parts) > 1 && i > 0 {
 			out.write(" UNION ALL ")
@@ -219,17 +222,38 @@ func (t *table) printPage(q query.Query, after []record.Value, filtered int) *pl
 		if len(parts) > 1 {
 			out.write("SELECT * FROM (")
 		}
-		out.selection(p)
+		out.selection(p, most(q))
 		out.where(q, leg, after, filtered)
 		out.order(q.Order)
 		out.limit(most(q))
 		if len(parts) > 1 {
 			out.write(") AS leg", strconv.Itoa(i))
+			out.cells(p)
 		}
 	}
 	if len(parts) > 1 {
+		out.together(p, q.Order)
 		out.limit(most(q))
 	}
 	p.Statement = out.statement()
 	return p
+}
+
+// cells appends names for the cells of p, for an engine that wants them.
+func (p *printer) cells(of *plan) {
+	if !p.dialect.Top {
+		return
+	}
+	p.write(" (")
+	p.list(idCell+len(of.read), func(i int) { p.write("c", strconv.Itoa(i)) })
+	p.write(")")
+}
+
+// together appends the order of all legs, for an engine that does not keep theirs.
+func (p *printer) together(of *plan, order []query.Key) {
+	if !p.dialect.Top {
+		return
+	}
+	p.write(") AS page ORDER BY ")
+	p.list(len(order), func(i int) { p.write("c", strconv.Itoa(of.order[i]), p.dialect.direction(order[i].Desc, false)) })
 }

@@ -57,9 +57,6 @@ func (s *Store) mark(ctx context.Context, session Session, batch []repository.Mu
 
 // load stores the rows and returns the positions of those that repeat.
 func (w *writer) load(ctx context.Context, load repository.Load) ([]int, error) {
-	p := w.table.plans.find([]byte{'l'}, func() *plan {
-		return &plan{table: w.table, Statement: w.table.printLoad()}
-	})
 	if loader, ok := w.session.(Loader); ok && !w.table.own() {
 		bulk, err := w.bulk(load)
 		if err != nil {
@@ -74,7 +71,6 @@ func (w *writer) load(ctx context.Context, load repository.Load) ([]int, error) 
 	}
 	operands := make([]Arg, len(w.table.columns)+2)
 	operands[len(operands)-1] = ArgOf(record.String(load.Run))
-	args := make([]Arg, len(p.slots))
 	for i := range load.Rows {
 		row := &load.Rows[i]
 		if seen[row.ID] {
@@ -96,10 +92,7 @@ func (w *writer) load(ctx context.Context, load repository.Load) ([]int, error) 
 		}
 		operands[w.table.ID] = ArgOf(id)
 		operands[len(w.table.columns)] = Arg{Kind: TextKind, text: string(row.Revision)}
-		for j, slot := range p.slots {
-			args[j] = operands[slot.operand]
-		}
-		changed, err := w.loadRow(ctx, p, id, args)
+		changed, err := w.loadRow(ctx, id, operands)
 		if err != nil {
 			return nil, err
 		}
@@ -112,9 +105,10 @@ func (w *writer) load(ctx context.Context, load repository.Load) ([]int, error) 
 
 // bulk returns the rows for a Loader.
 func (w *writer) bulk(load repository.Load) (*Bulk, error) {
-	b := &Bulk{Table: w.table.name, ID: w.table.ID, Run: load.Run, Rows: len(load.Rows)}
+	b := &Bulk{Table: w.table.name, ID: w.table.ID, Run: load.Run, Rows: len(load.Rows), Fields: w.table.Fields, Key: w.table.key}
 	for i := range w.table.columns {
 		b.Columns = append(b.Columns, w.table.columns[i].name)
+		b.Besides = append(b.Besides, w.table.columns[i].beside)
 	}
 	b.Columns = append(b.Columns, w.table.stored)
 	ids := make([]record.Value, len(load.Rows))
@@ -143,21 +137,61 @@ func (w *writer) impossible(row int) error {
 
 // loadRow stores one row, and sees to it that its revision moves where only the
 // table can do that.
-func (w *writer) loadRow(ctx context.Context, p *plan, id record.Value, args []Arg) (changed int64, err error) {
+func (w *writer) loadRow(ctx context.Context, id record.Value, operands []Arg) (changed int64, err error) {
 	if w.table.Table.Revision == "" || w.table.counted != "" {
-		return w.session.Exec(ctx, &p.Statement, args)
+		return w.upsert(ctx, operands)
 	}
 	var before, now repository.Outcome
 	if err := w.now(ctx, &repository.Mutation{}, id, nil, &before); err != nil {
 		return 0, err
 	}
-	if changed, err = w.session.Exec(ctx, &p.Statement, args); err != nil {
+	if changed, err = w.upsert(ctx, operands); err != nil {
 		return 0, err
 	}
 	if err := w.now(ctx, &repository.Mutation{}, id, nil, &now); err != nil {
 		return 0, err
 	}
 	return changed, w.moved(before, now)
+}
+
+// upsert stores one row, by one statement or by two.
+func (w *writer) upsert(ctx context.Context, operands []Arg) (changed int64, err error) {
+	run := func(kind byte, print func() Statement) {
+		p := w.table.plans.find([]byte{kind}, func() *plan { return &plan{table: w.table, Statement: print()} })
+		args := make([]Arg, len(p.slots))
+		for i, slot := range p.slots {
+			args[i] = slot.as.of(operands[slot.operand])
+		}
+		changed, err = w.session.Exec(ctx, &p.Statement, args)
+	}
+	if w.store.dialect.Unless != "" {
+		run('l', w.table.printLoad)
+		return changed, err
+	}
+	if run('r', w.table.printReload); err == nil && changed == 0 {
+		run('i', func() Statement { return w.table.printPut(false) })
+	}
+	return changed, err
+}
+
+// printReload prints the statement that replaces a record unless the run stored it. Its
+// operands are the fields, the revision and the run.
+func (t *table) printReload() Statement {
+	out := t.dialect.print(t)
+	out.update(t.ID)
+	if !t.own() {
+		out.write(" AND ")
+		out.ofAnother()
+	}
+	return out.statement()
+}
+
+// ofAnother appends that the record is not of the run.
+func (p *printer) ofAnother() {
+	run := len(p.table.columns) + 1
+	p.template(p.dialect.Prefix, p.table.name+"."+p.table.stored, run)
+	p.write(" <> ")
+	p.bind(run, plain)
 }
 
 // printLoad prints the statement that stores a record unless the run stored
@@ -171,6 +205,9 @@ func (t *table) printLoad() Statement {
 	set := make([]string, 0, len(t.columns))
 	for _, position := range t.changed() {
 		set = append(set, t.columns[position].name)
+		if beside := t.columns[position].beside; beside.Write != "" {
+			set = append(set, beside.Name)
+		}
 	}
 	if !t.own() {
 		set = append(set, t.stored)
@@ -187,9 +224,7 @@ func (t *table) printLoad() Statement {
 	}
 	if !t.own() {
 		out.write(" WHERE ")
-		out.template(t.dialect.Prefix, t.name+"."+t.stored, len(t.columns)+1)
-		out.write(" <> ")
-		out.bind(len(t.columns)+1, plain)
+		out.ofAnother()
 	}
 	return out.statement()
 }

@@ -64,10 +64,12 @@ func (p *plan) cells(cells, positions []int) []int {
 	return found
 }
 
-// selection appends SELECT … FROM … as p reads it.
-func (out *printer) selection(p *plan) {
+// selection appends SELECT … FROM … as p reads it, of limit rows at most if that is
+// not 0.
+func (out *printer) selection(p *plan, limit int) {
 	t := out.table
-	out.write("SELECT ", t.revision)
+	out.top(limit)
+	out.write(t.revision)
 	if t.revision == "" {
 		out.write("''")
 	}
@@ -193,6 +195,11 @@ var kinds = [...]Kind{
 	record.BytesType: BlobKind, record.ListType: TextKind, record.JSONType: TextKind,
 }
 
+// reads reports whether values of the field come as the kind.
+func (d *Dialect) reads(f *schema.Field, kind Kind) bool {
+	return kind == kinds[f.Type] || d.Octets && kind == BlobKind && kinds[f.Type] == TextKind
+}
+
 // append appends the value in the cell as canonical JSON.
 func (p *plan) append(dst []byte, cells Cells, cell int) ([]byte, error) {
 	position := p.read[cell-idCell]
@@ -200,7 +207,7 @@ func (p *plan) append(dst []byte, cells Cells, cell int) ([]byte, error) {
 	if kind == NullKind {
 		return append(dst, "null"...), nil
 	}
-	if !readable(f, cells, cell) {
+	if !p.table.dialect.readable(f, cells, cell) {
 		return nil, p.unreadable(f, cells, cell, nil)
 	}
 	if p.table.columns[position].foreign {
@@ -242,7 +249,7 @@ func (p *plan) value(cells Cells, cell int) (record.Value, error) {
 	switch {
 	case kind == NullKind:
 		return record.Null, nil
-	case !readable(f, cells, cell):
+	case !p.table.dialect.readable(f, cells, cell):
 		return record.Null, p.unreadable(f, cells, cell, nil)
 	case f.Type == record.ListType, p.table.columns[position].foreign:
 		return p.foreign(f, cells, cell)
@@ -252,8 +259,8 @@ func (p *plan) value(cells Cells, cell int) (record.Value, error) {
 
 // readable reports whether the cell, which is not null, holds a value of the field's
 // type: also none of the times that RFC 3339 has no form for.
-func readable(f *schema.Field, cells Cells, cell int) bool {
-	return cells.Kind(cell) == kinds[f.Type] && (f.Type != record.TimeType || schema.HoldsMicros(cells.Int(cell)))
+func (d *Dialect) readable(f *schema.Field, cells Cells, cell int) bool {
+	return d.reads(f, cells.Kind(cell)) && (f.Type != record.TimeType || schema.HoldsMicros(cells.Int(cell)))
 }
 
 // scalar returns the value of any type but a list.

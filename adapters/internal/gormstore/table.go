@@ -31,6 +31,8 @@ type table struct {
 	begun    bool                 // and that an insert must begin, because nothing else does
 	whole    *record.Encoder      // of all fields, for the hash
 	key      string               // the expression by which ids are looked up
+	seek     string               // and that by which an index finds them, if the key is another; or empty
+	sought   string               // the template of what seek is compared with
 	valid    func(id string) bool // which ids a record can have; nil if all
 	plans    plans
 }
@@ -46,6 +48,8 @@ type column struct {
 	foreign   bool   // the text in it may not be canonical
 	notNull   bool
 	keeps     func(record.Value) (must string) // as Mapped has it
+	text      string                           // {n} of Dialect, where it is not the name
+	beside    Beside
 }
 
 // own reports whether the table makes its own revisions.
@@ -58,12 +62,26 @@ func (d *Dialect) quote(name string) string {
 	return b.String()
 }
 
+// qualified returns the name of a table with that of its schema, if it is known.
+func (d *Dialect) qualified(table string) string {
+	if d.Schema == "" || strings.Contains(table, ".") {
+		return table
+	}
+	return d.Schema + "." + table
+}
+
 // managed returns the table that the store makes for the collection.
 func (d *Dialect) managed(c *schema.Collection) *table {
 	t := d.bare(c)
 	for i := range c.Fields {
-		name := d.quote(c.Fields[i].Name)
+		f, name := &c.Fields[i], d.quote(c.Fields[i].Name)
 		t.columns[i] = column{name: name, read: name, same: name, operand: "{v}", write: "{v}"}
+		if d.Managed != nil {
+			t.columns[i] = d.Managed(f).column(name)
+		}
+		if d.Beside != nil {
+			t.columns[i].beside = d.Beside(f, i == c.ID)
+		}
 	}
 	t.key = t.columns[c.ID].same
 	t.revision = d.quote(revisionColumn)
@@ -72,11 +90,12 @@ func (d *Dialect) managed(c *schema.Collection) *table {
 }
 
 func (d *Dialect) bare(c *schema.Collection) *table {
+	path := d.qualified(c.TableName())
 	return &table{
 		Collection: c,
 		dialect:    d,
-		path:       c.TableName(),
-		name:       d.quote(c.TableName()),
+		path:       path,
+		name:       d.quote(path),
 		columns:    make([]column, len(c.Fields)),
 		whole:      record.NewEncoder(c.Names(c.All())),
 	}
@@ -99,6 +118,11 @@ func (d *Dialect) unmanaged(c *schema.Collection, existing *Existing) (*table, [
 				Detail: missing(t.path, f.Name, existing.names())})
 			continue
 		}
+		if i == c.ID && f.Type == record.StringType && f.MaxLength == 0 {
+			bounded := *f
+			bounded.MaxLength = maxID
+			f = &bounded
+		}
 		mapped, why := d.Map(f, *found)
 		if why != "" {
 			places = append(places, fault.Place{Pointer: pointer(c, f.Name), Code: "column-type",
@@ -113,6 +137,7 @@ func (d *Dialect) unmanaged(c *schema.Collection, existing *Existing) (*table, [
 			if mapped.Key != "" {
 				t.key = strings.ReplaceAll(mapped.Key, "{c}", t.columns[i].name)
 			}
+			t.seek, t.sought = strings.ReplaceAll(mapped.Seek, "{c}", t.columns[i].name), mapped.SeekOperand
 		}
 	}
 	places = append(places, existing.unfit(c, t.path)...)
@@ -127,6 +152,9 @@ func (d *Dialect) unmanaged(c *schema.Collection, existing *Existing) (*table, [
 	}
 	return t, places
 }
+
+// maxID is how many octets an id has at most.
+const maxID = 450
 
 // revised makes the column that of the table's revisions. A counter of which
 // nothing is known yet stands at 0.
@@ -147,6 +175,7 @@ func (m Mapped) column(name string) column {
 		made.converted = !m.Indexed
 		made.read = strings.ReplaceAll(m.Read, "{c}", name)
 	}
+	made.text = strings.ReplaceAll(cmp.Or(m.Text, "{c}"), "{c}", name)
 	made.same = made.read
 	if m.Same != "" {
 		made.same = strings.ReplaceAll(m.Same, "{c}", name)
@@ -286,7 +315,7 @@ func (s *Store) table(ctx context.Context, c *schema.Collection) (*table, error)
 	}
 	var t *table
 	err := s.engine.Migrate(ctx, func(db *gorm.DB) error {
-		existing, err := s.dialect.Describe(db, c.TableName())
+		existing, err := s.dialect.Describe(db, s.dialect.qualified(c.TableName()))
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package gormstore
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -20,9 +21,12 @@ type slot struct {
 type form uint8
 
 const (
-	plain     form = iota
-	successor      // {s} of Dialect
-	listItem       // {i} of Dialect
+	plain       form = iota
+	successor        // {s} of Dialect
+	listItem         // {i} of Dialect
+	octets           // {o}
+	octetsAfter      // {e}
+	instant          // {t}
 )
 
 // A printer writes one statement. Operands are numbered as gather collects
@@ -33,7 +37,8 @@ type printer struct {
 	table   *table
 	vars    gorm.Statement // counts the parameters for BindVarTo
 	slots   []slot
-	next    int // the operand that the filter takes next
+	next    int          // the operand that the filter takes next
+	named   map[slot]int // the parameters by what they take, if they may be written again
 }
 
 func (d *Dialect) print(t *table) *printer { return &printer{dialect: d, table: t} }
@@ -50,13 +55,32 @@ func (p *printer) write(texts ...string) {
 
 // bind appends a parameter that takes the operand.
 func (p *printer) bind(operand int, as form) {
+	takes := slot{operand, as}
+	if place, known := p.named[takes]; known {
+		p.dialect.Gorm.BindVarTo(p, &gorm.Statement{Vars: p.vars.Vars[:place]}, nil)
+		return
+	}
 	p.vars.Vars = append(p.vars.Vars, nil)
 	p.dialect.Gorm.BindVarTo(p, &p.vars, nil)
-	p.slots = append(p.slots, slot{operand, as})
+	p.slots = append(p.slots, takes)
+	if p.dialect.Named {
+		if p.named == nil {
+			p.named = map[slot]int{}
+		}
+		p.named[takes] = len(p.slots)
+	}
 }
+
+// forms are the letters of templates that stand for an operand.
+var forms = map[byte]form{'v': plain, 's': successor, 'i': listItem, 'o': octets, 'e': octetsAfter, 't': instant}
 
 // template appends a template of the dialect about the column and the operand.
 func (p *printer) template(template, column string, operand int) {
+	p.about(template, column, column, operand)
+}
+
+// about is template for a column whose text is read by another name.
+func (p *printer) about(template, column, name string, operand int) {
 	for {
 		text, rest, found := strings.Cut(template, "{")
 		p.write(text)
@@ -66,14 +90,34 @@ func (p *printer) template(template, column string, operand int) {
 		switch rest[0] {
 		case 'c':
 			p.write(column)
-		case 'v':
-			p.bind(operand, plain)
-		case 's':
-			p.bind(operand, successor)
-		case 'i':
-			p.bind(operand, listItem)
+		case 'n':
+			p.write(name)
+		default:
+			p.bind(operand, forms[rest[0]])
 		}
 		template = rest[2:]
+	}
+}
+
+// lookup appends that a record has the id of the operand.
+func (p *printer) lookup(id int) {
+	p.write(p.table.key, " = ")
+	p.against(p.table.ID, id)
+	if p.table.seek != "" {
+		p.write(" AND ", p.table.seek, " = ")
+		p.template(p.table.sought, "", id)
+	}
+}
+
+// lookups appends that a record has one of the n ids from the first on.
+func (p *printer) lookups(first, n int) {
+	p.write(p.table.key, " IN (")
+	p.list(n, func(i int) { p.against(p.table.ID, first+i) })
+	p.write(")")
+	if p.table.seek != "" {
+		p.write(" AND ", p.table.seek, " IN (")
+		p.list(n, func(i int) { p.template(p.table.sought, "", first+i) })
+		p.write(")")
 	}
 }
 
@@ -108,24 +152,51 @@ func (d *Dialect) direction(desc, nullable bool) string {
 	return ""
 }
 
-// limit appends a LIMIT, as a literal so that the planner knows it.
-func (p *printer) limit(n int) { p.write(" LIMIT ", strconv.Itoa(n)) }
+// top appends SELECT, and how many rows it has at most if the engine wants to know
+// it there; as a literal, so that the planner knows it.
+func (p *printer) top(n int) {
+	p.write("SELECT ")
+	if p.dialect.Top && n > 0 {
+		p.write("TOP (", strconv.Itoa(n), ") ")
+	}
+}
+
+// limit appends a LIMIT, unless top said it.
+func (p *printer) limit(n int) {
+	if !p.dialect.Top {
+		p.write(" LIMIT ", strconv.Itoa(n))
+	}
+}
 
 // args returns what the statement's parameters take out of the operands.
 func (s *Statement) args(operands []record.Value) []Arg {
 	args := make([]Arg, len(s.slots))
 	for i, slot := range s.slots {
-		arg := ArgOf(operands[slot.operand])
-		switch slot.as {
-		case successor:
-			arg.text = after(arg.text)
-		case listItem:
+		if slot.as == listItem {
 			item := record.AppendValue([]byte{','}, operands[slot.operand])
-			arg = Arg{Kind: TextKind, text: string(append(item, ','))}
+			args[i] = Arg{Kind: TextKind, text: string(append(item, ','))}
+			continue
 		}
-		args[i] = arg
+		args[i] = slot.as.of(ArgOf(operands[slot.operand]))
 	}
 	return args
+}
+
+// of returns the arg in the form. What is null stays null.
+func (f form) of(arg Arg) Arg {
+	if arg.Kind == NullKind {
+		return arg
+	}
+	if f == successor || f == octetsAfter {
+		arg.text = after(arg.text)
+	}
+	switch f {
+	case octets, octetsAfter:
+		arg.Kind = BlobKind
+	case instant:
+		arg = Arg{Kind: TextKind, text: time.UnixMicro(arg.num).UTC().Format("2006-01-02T15:04:05.000000")}
+	}
+	return arg
 }
 
 // after returns the least text, by octets, that comes after all texts that

@@ -1,0 +1,8 @@
+package sqlserver
+
+import "database/sql"
+
+// Pools returns the figures of the connections, as of whenever they are asked for.
+func (s *Store) Pools() map[string]func() sql.DBStats {
+	return map[string]func() sql.DBStats{"sqlserver": s.engine.db.Stats}
+}

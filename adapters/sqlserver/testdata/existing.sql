@@ -1,0 +1,109 @@
+-- https://learn.microsoft.com/sql/t-sql/data-types/data-types-transact-sql
+-- https://learn.microsoft.com/sql/t-sql/data-types/rowversion-transact-sql
+-- https://learn.microsoft.com/sql/t-sql/functions/switchoffset-transact-sql
+-- https://learn.microsoft.com/sql/t-sql/functions/try-cast-transact-sql
+-- https://learn.microsoft.com/sql/t-sql/statements/collations
+
+-- code eq 'x'
+SELECT TOP (3) CONVERT(varchar(max), CAST([stamp] AS varbinary(max)), 1), CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)), CAST(CAST(CAST([code] AS nvarchar(max)) COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)), CAST([utf] AS varbinary(max)), CAST(LOWER(CONVERT(varchar(36), [guid])) AS varbinary(36)), [small], [ratio], CAST([cost] AS decimal(19,2)), CAST([price] AS decimal(19,2)), [exact], CAST([made] AS datetime2(6)), CAST(SWITCHOFFSET([seen], '+00:00') AS datetime2(6)), [blob], CAST([tags] AS nvarchar(max)), CAST([doc] AS nvarchar(max)), [flag] FROM [old].[lines] WHERE CAST(CAST(CAST([code] AS nvarchar(max)) COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)) = @p1 ORDER BY CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max))
+--   1: varbinary 78
+
+-- contains(utf, 'x')
+SELECT TOP (3) CONVERT(varchar(max), CAST([stamp] AS varbinary(max)), 1), CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)), CAST(CAST(CAST([code] AS nvarchar(max)) COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)), CAST([utf] AS varbinary(max)), CAST(LOWER(CONVERT(varchar(36), [guid])) AS varbinary(36)), [small], [ratio], CAST([cost] AS decimal(19,2)), CAST([price] AS decimal(19,2)), [exact], CAST([made] AS datetime2(6)), CAST(SWITCHOFFSET([seen], '+00:00') AS datetime2(6)), [blob], CAST([tags] AS nvarchar(max)), CAST([doc] AS nvarchar(max)), [flag] FROM [old].[lines] WHERE (CHARINDEX(@p1, CAST([utf] AS nvarchar(max)) COLLATE Latin1_General_100_BIN2) > 0) ORDER BY CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max))
+--   1: nvarchar "x"
+
+-- startswith(guid, '0')
+SELECT TOP (3) CONVERT(varchar(max), CAST([stamp] AS varbinary(max)), 1), CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)), CAST(CAST(CAST([code] AS nvarchar(max)) COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)), CAST([utf] AS varbinary(max)), CAST(LOWER(CONVERT(varchar(36), [guid])) AS varbinary(36)), [small], [ratio], CAST([cost] AS decimal(19,2)), CAST([price] AS decimal(19,2)), [exact], CAST([made] AS datetime2(6)), CAST(SWITCHOFFSET([seen], '+00:00') AS datetime2(6)), [blob], CAST([tags] AS nvarchar(max)), CAST([doc] AS nvarchar(max)), [flag] FROM [old].[lines] WHERE (CAST(LOWER(CONVERT(varchar(36), [guid])) AS varbinary(36)) >= @p1 AND CAST(LOWER(CONVERT(varchar(36), [guid])) AS varbinary(36)) < @p2) ORDER BY CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max))
+--   1: varbinary 30
+--   2: varbinary 31
+
+-- contains(guid, 'a')
+SELECT TOP (3) CONVERT(varchar(max), CAST([stamp] AS varbinary(max)), 1), CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)), CAST(CAST(CAST([code] AS nvarchar(max)) COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)), CAST([utf] AS varbinary(max)), CAST(LOWER(CONVERT(varchar(36), [guid])) AS varbinary(36)), [small], [ratio], CAST([cost] AS decimal(19,2)), CAST([price] AS decimal(19,2)), [exact], CAST([made] AS datetime2(6)), CAST(SWITCHOFFSET([seen], '+00:00') AS datetime2(6)), [blob], CAST([tags] AS nvarchar(max)), CAST([doc] AS nvarchar(max)), [flag] FROM [old].[lines] WHERE (CHARINDEX(@p1, CAST(LOWER(CONVERT(varchar(36), [guid])) AS nvarchar(max)) COLLATE Latin1_General_100_BIN2) > 0) ORDER BY CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max))
+--   1: nvarchar "a"
+
+-- small gt 70000
+SELECT TOP (3) CONVERT(varchar(max), CAST([stamp] AS varbinary(max)), 1), CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)), CAST(CAST(CAST([code] AS nvarchar(max)) COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)), CAST([utf] AS varbinary(max)), CAST(LOWER(CONVERT(varchar(36), [guid])) AS varbinary(36)), [small], [ratio], CAST([cost] AS decimal(19,2)), CAST([price] AS decimal(19,2)), [exact], CAST([made] AS datetime2(6)), CAST(SWITCHOFFSET([seen], '+00:00') AS datetime2(6)), [blob], CAST([tags] AS nvarchar(max)), CAST([doc] AS nvarchar(max)), [flag] FROM [old].[lines] WHERE [small] > @p1 ORDER BY CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max))
+--   1: bigint 70000
+
+-- cost le 1.5
+SELECT TOP (3) CONVERT(varchar(max), CAST([stamp] AS varbinary(max)), 1), CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)), CAST(CAST(CAST([code] AS nvarchar(max)) COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)), CAST([utf] AS varbinary(max)), CAST(LOWER(CONVERT(varchar(36), [guid])) AS varbinary(36)), [small], [ratio], CAST([cost] AS decimal(19,2)), CAST([price] AS decimal(19,2)), [exact], CAST([made] AS datetime2(6)), CAST(SWITCHOFFSET([seen], '+00:00') AS datetime2(6)), [blob], CAST([tags] AS nvarchar(max)), CAST([doc] AS nvarchar(max)), [flag] FROM [old].[lines] WHERE CAST([cost] AS decimal(19,2)) <= CAST(@p1 AS decimal(19,2)) ORDER BY CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max))
+--   1: nvarchar "1.50"
+
+-- price eq 1.5
+SELECT TOP (3) CONVERT(varchar(max), CAST([stamp] AS varbinary(max)), 1), CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)), CAST(CAST(CAST([code] AS nvarchar(max)) COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)), CAST([utf] AS varbinary(max)), CAST(LOWER(CONVERT(varchar(36), [guid])) AS varbinary(36)), [small], [ratio], CAST([cost] AS decimal(19,2)), CAST([price] AS decimal(19,2)), [exact], CAST([made] AS datetime2(6)), CAST(SWITCHOFFSET([seen], '+00:00') AS datetime2(6)), [blob], CAST([tags] AS nvarchar(max)), CAST([doc] AS nvarchar(max)), [flag] FROM [old].[lines] WHERE CAST([price] AS decimal(19,2)) = CAST(@p1 AS decimal(19,2)) ORDER BY CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max))
+--   1: nvarchar "1.50"
+
+-- exact eq 1.5
+SELECT TOP (3) CONVERT(varchar(max), CAST([stamp] AS varbinary(max)), 1), CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)), CAST(CAST(CAST([code] AS nvarchar(max)) COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)), CAST([utf] AS varbinary(max)), CAST(LOWER(CONVERT(varchar(36), [guid])) AS varbinary(36)), [small], [ratio], CAST([cost] AS decimal(19,2)), CAST([price] AS decimal(19,2)), [exact], CAST([made] AS datetime2(6)), CAST(SWITCHOFFSET([seen], '+00:00') AS datetime2(6)), [blob], CAST([tags] AS nvarchar(max)), CAST([doc] AS nvarchar(max)), [flag] FROM [old].[lines] WHERE [exact] = CAST(@p1 AS decimal(19,2)) ORDER BY CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max))
+--   1: nvarchar "1.50"
+
+-- made gt 2026-01-01T00:00:00Z
+SELECT TOP (3) CONVERT(varchar(max), CAST([stamp] AS varbinary(max)), 1), CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)), CAST(CAST(CAST([code] AS nvarchar(max)) COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)), CAST([utf] AS varbinary(max)), CAST(LOWER(CONVERT(varchar(36), [guid])) AS varbinary(36)), [small], [ratio], CAST([cost] AS decimal(19,2)), CAST([price] AS decimal(19,2)), [exact], CAST([made] AS datetime2(6)), CAST(SWITCHOFFSET([seen], '+00:00') AS datetime2(6)), [blob], CAST([tags] AS nvarchar(max)), CAST([doc] AS nvarchar(max)), [flag] FROM [old].[lines] WHERE CAST([made] AS datetime2(6)) > CONVERT(datetime2(6), @p1, 126) ORDER BY CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max))
+--   1: nvarchar "2026-01-01T00:00:00.000000"
+
+-- seen gt 2026-01-01T00:00:00Z
+SELECT TOP (3) CONVERT(varchar(max), CAST([stamp] AS varbinary(max)), 1), CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)), CAST(CAST(CAST([code] AS nvarchar(max)) COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)), CAST([utf] AS varbinary(max)), CAST(LOWER(CONVERT(varchar(36), [guid])) AS varbinary(36)), [small], [ratio], CAST([cost] AS decimal(19,2)), CAST([price] AS decimal(19,2)), [exact], CAST([made] AS datetime2(6)), CAST(SWITCHOFFSET([seen], '+00:00') AS datetime2(6)), [blob], CAST([tags] AS nvarchar(max)), CAST([doc] AS nvarchar(max)), [flag] FROM [old].[lines] WHERE CAST(SWITCHOFFSET([seen], '+00:00') AS datetime2(6)) > CONVERT(datetime2(6), @p1, 126) ORDER BY CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max))
+--   1: nvarchar "2026-01-01T00:00:00.000000"
+
+-- tags has 'x'
+SELECT TOP (3) CONVERT(varchar(max), CAST([stamp] AS varbinary(max)), 1), CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)), CAST(CAST(CAST([code] AS nvarchar(max)) COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)), CAST([utf] AS varbinary(max)), CAST(LOWER(CONVERT(varchar(36), [guid])) AS varbinary(36)), [small], [ratio], CAST([cost] AS decimal(19,2)), CAST([price] AS decimal(19,2)), [exact], CAST([made] AS datetime2(6)), CAST(SWITCHOFFSET([seen], '+00:00') AS datetime2(6)), [blob], CAST([tags] AS nvarchar(max)), CAST([doc] AS nvarchar(max)), [flag] FROM [old].[lines] WHERE (EXISTS (SELECT 1 FROM OPENJSON(CASE WHEN ISJSON(CAST([tags] AS nvarchar(max))) = 1 THEN CAST([tags] AS nvarchar(max)) END) AS item WHERE item.[type] = 1 AND item.[value] COLLATE Latin1_General_100_BIN2 = @p1 AND DATALENGTH(item.[value]) = DATALENGTH(@p1))) ORDER BY CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max))
+--   1: nvarchar "x"
+
+-- flag
+SELECT TOP (3) CONVERT(varchar(max), CAST([stamp] AS varbinary(max)), 1), CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)), CAST(CAST(CAST([code] AS nvarchar(max)) COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)), CAST([utf] AS varbinary(max)), CAST(LOWER(CONVERT(varchar(36), [guid])) AS varbinary(36)), [small], [ratio], CAST([cost] AS decimal(19,2)), CAST([price] AS decimal(19,2)), [exact], CAST([made] AS datetime2(6)), CAST(SWITCHOFFSET([seen], '+00:00') AS datetime2(6)), [blob], CAST([tags] AS nvarchar(max)), CAST([doc] AS nvarchar(max)), [flag] FROM [old].[lines] WHERE [flag] = CAST(@p1 AS bit) ORDER BY CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max))
+--   1: bigint 1
+
+-- put at a revision that the server makes
+BEGIN TRANSACTION -- Read Committed
+SELECT CONVERT(varchar(max), CAST([stamp] AS varbinary(max)), 1), CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)) FROM [old].[lines] WITH (XLOCK, ROWLOCK, READCOMMITTEDLOCK) WHERE CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)) = @p1 AND [id] = CAST(@p2 AS nvarchar(450))
+--   1: varbinary 61
+--   2: nvarchar "a"
+UPDATE [old].[lines] SET [code] = CASE WHEN CAST(CAST(@p1 COLLATE SQL_Latin1_General_CP1_CI_AS AS varchar(max)) AS nvarchar(max)) COLLATE Latin1_General_100_BIN2 = @p1 THEN @p1 ELSE CAST(CAST(@p1 AS int) AS nvarchar(11)) END, [utf] = @p2, [guid] = CAST(@p3 AS uniqueidentifier), [small] = @p4, [ratio] = @p5, [cost] = CAST(@p6 AS decimal(19,2)), [price] = CAST(@p7 AS decimal(19,2)), [exact] = CAST(@p8 AS decimal(19,2)), [made] = CONVERT(datetime2(6), @p9, 126), [seen] = TODATETIMEOFFSET(CONVERT(datetime2(6), @p10, 126), '+00:00'), [blob] = CONVERT(varbinary(max), @p11), [tags] = @p12, [doc] = CASE WHEN CAST(CAST(@p13 COLLATE SQL_Latin1_General_CP1_CI_AS AS varchar(max)) AS nvarchar(max)) COLLATE Latin1_General_100_BIN2 = @p13 THEN @p13 ELSE CAST(CAST(@p13 AS int) AS nvarchar(11)) END, [flag] = @p14 WHERE CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)) = @p15 AND [id] = CAST(@p16 AS nvarchar(450))
+--   1: nvarchar null
+--   2: nvarchar null
+--   3: nvarchar null
+--   4: nvarchar null
+--   5: nvarchar null
+--   6: nvarchar null
+--   7: nvarchar null
+--   8: nvarchar null
+--   9: nvarchar null
+--   10: nvarchar null
+--   11: nvarchar null
+--   12: nvarchar null
+--   13: nvarchar null
+--   14: nvarchar null
+--   15: varbinary 61
+--   16: nvarchar(max) "a"
+SELECT CONVERT(varchar(max), CAST([stamp] AS varbinary(max)), 1), CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)) FROM [old].[lines] WITH (XLOCK, ROWLOCK, READCOMMITTEDLOCK) WHERE CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)) = @p1 AND [id] = CAST(@p2 AS nvarchar(450))
+--   1: varbinary 61
+--   2: nvarchar "a"
+COMMIT
+
+-- load a row, whose revision stays as it was
+BEGIN TRANSACTION -- Read Committed
+SELECT CONVERT(varchar(max), CAST([stamp] AS varbinary(max)), 1), CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)) FROM [old].[lines] WITH (XLOCK, ROWLOCK, READCOMMITTEDLOCK) WHERE CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)) = @p1 AND [id] = CAST(@p2 AS nvarchar(450))
+--   1: varbinary 62
+--   2: nvarchar "b"
+UPDATE [old].[lines] SET [code] = CASE WHEN CAST(CAST(@p1 COLLATE SQL_Latin1_General_CP1_CI_AS AS varchar(max)) AS nvarchar(max)) COLLATE Latin1_General_100_BIN2 = @p1 THEN @p1 ELSE CAST(CAST(@p1 AS int) AS nvarchar(11)) END, [utf] = @p2, [guid] = CAST(@p3 AS uniqueidentifier), [small] = @p4, [ratio] = @p5, [cost] = CAST(@p6 AS decimal(19,2)), [price] = CAST(@p7 AS decimal(19,2)), [exact] = CAST(@p8 AS decimal(19,2)), [made] = CONVERT(datetime2(6), @p9, 126), [seen] = TODATETIMEOFFSET(CONVERT(datetime2(6), @p10, 126), '+00:00'), [blob] = CONVERT(varbinary(max), @p11), [tags] = @p12, [doc] = CASE WHEN CAST(CAST(@p13 COLLATE SQL_Latin1_General_CP1_CI_AS AS varchar(max)) AS nvarchar(max)) COLLATE Latin1_General_100_BIN2 = @p13 THEN @p13 ELSE CAST(CAST(@p13 AS int) AS nvarchar(11)) END, [flag] = @p14 WHERE CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)) = @p15 AND [id] = CAST(@p16 AS nvarchar(450))
+--   1: nvarchar null
+--   2: nvarchar null
+--   3: nvarchar null
+--   4: nvarchar null
+--   5: nvarchar null
+--   6: nvarchar null
+--   7: nvarchar null
+--   8: nvarchar null
+--   9: nvarchar null
+--   10: nvarchar null
+--   11: nvarchar null
+--   12: nvarchar null
+--   13: nvarchar null
+--   14: nvarchar null
+--   15: varbinary 62
+--   16: nvarchar(max) "b"
+SELECT CONVERT(varchar(max), CAST([stamp] AS varbinary(max)), 1), CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)) FROM [old].[lines] WITH (XLOCK, ROWLOCK, READCOMMITTEDLOCK) WHERE CAST(CAST([id] COLLATE Latin1_General_100_BIN2_UTF8 AS varchar(max)) AS varbinary(max)) = @p1 AND [id] = CAST(@p2 AS nvarchar(450))
+--   1: varbinary 62
+--   2: nvarchar "b"
+ROLLBACK
+
