@@ -20,7 +20,7 @@ const patience = 75 * time.Second
 
 // A snapshot is a transaction, and the context in which it is asked.
 type snapshot struct {
-	ctx context.Context
+	ctx context.Context        //nolint:containedctx // a transaction of the client has one, too
 	tx  *datastore.Transaction // nil of one that is asked once
 }
 
@@ -74,7 +74,7 @@ func (s *Store) try(ctx context.Context, do func(snapshot) error) error {
 	defer cancel()
 	tied := &tether{Context: ctx}
 	tied.to.Store(&ctx)
-	tx, err := s.client.NewTransaction(tied)
+	tx, err := s.client.NewTransaction(tied) //nolint:contextcheck // it ends with ctx
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (s *Store) try(ctx context.Context, do func(snapshot) error) error {
 // A tether is a context that ends with another, and then with a third. All questions of
 // a transaction have one context, but the last one must be asked when that is done.
 type tether struct {
-	context.Context // has the values
+	context.Context //nolint:containedctx // it is one, with other ends
 	to              atomic.Pointer[context.Context]
 }
 

@@ -90,7 +90,7 @@ func StartDatastore() (*Server, error) {
 func listens(at string) error {
 	deadline := time.Now().Add(60 * time.Second)
 	for {
-		conn, err := net.DialTimeout("tcp", at, time.Second)
+		conn, err := (&net.Dialer{Deadline: deadline}).DialContext(context.Background(), "tcp", at)
 		if err == nil {
 			return conn.Close()
 		}
