@@ -15,6 +15,7 @@ import (
 	"cloud.google.com/go/datastore"
 	"google.golang.org/api/option"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/portolan-io/portolan/core/fault"
@@ -51,6 +52,12 @@ const connecting = 5 * time.Second
 // records.
 const maxAnswer = 256 << 20
 
+// reconnecting is soon: who asks meanwhile is refused, and does not wait for it.
+var reconnecting = grpc.ConnectParams{
+	Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second},
+	MinConnectTimeout: connecting,
+}
+
 // A Store is a repository.Store in one namespace.
 type Store struct {
 	cfg     Config
@@ -70,9 +77,8 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	case cfg.Timeout < 0:
 		return nil, fault.New(fault.Invalid, "datastore.Open", "timeout cannot be negative")
 	}
-	options := []option.ClientOption{
-		option.WithGRPCDialOption(grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer))),
-	}
+	options := []option.ClientOption{option.WithGRPCDialOption(grpc.WithDefaultCallOptions(
+		grpc.MaxCallRecvMsgSize(maxAnswer), grpc.WaitForReady(false))), option.WithGRPCDialOption(grpc.WithConnectParams(reconnecting))}
 	project := cfg.Project
 	if cfg.Emulator != "" {
 		options = append(options, option.WithEndpoint(cfg.Emulator), option.WithoutAuthentication(),

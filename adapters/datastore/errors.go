@@ -3,6 +3,7 @@ package datastore
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"cloud.google.com/go/datastore"
 	"google.golang.org/grpc/codes"
@@ -58,6 +59,18 @@ func codeOf(err error) codes.Code {
 	return status.Code(err)
 }
 
+// errUnsure says that a transaction may have been committed.
+var errUnsure = errors.New("whether the transaction was committed cannot be told")
+
+// unsure returns the error of a commit, of which the client may have asked again when
+// the connection broke: then Datastore only says that there is no such transaction.
+func unsure(err error) error {
+	if status.Code(err) == codes.InvalidArgument && strings.Contains(strings.ToLower(status.Convert(err).Message()), "transaction") {
+		return errors.Join(errUnsure, err)
+	}
+	return err
+}
+
 // fail returns the error of the contract that err is. The error of a done ctx comes
 // first.
 func fail(ctx context.Context, op string, err error) error {
@@ -78,8 +91,11 @@ func fail(ctx context.Context, op string, err error) error {
 
 func classify(op string, err error) *fault.Error {
 	code := codeOf(err)
-	if errors.Is(err, context.DeadlineExceeded) {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
 		code = codes.DeadlineExceeded
+	case errors.Is(err, errUnsure):
+		code = codes.Unavailable
 	}
 	c, known := classes[code]
 	if !known {
