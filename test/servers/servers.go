@@ -40,7 +40,7 @@ var ErrAbsent = errors.New("it is not installed")
 // Main runs the tests, and then stops what they started.
 func Main(m *testing.M) int {
 	code := m.Run()
-	for _, server := range []*running{&postgreSQL, &datastore} {
+	for _, server := range []*running{&postgreSQL, &redis, &datastore} {
 		if err := server.end(); err != nil {
 			fmt.Fprintln(os.Stderr, "a server did not stop:", err)
 			code = max(code, 1)
