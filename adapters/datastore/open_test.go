@@ -1,4 +1,4 @@
-package datastore_test
+package datastore
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/portolan-io/portolan/adapters/datastore"
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/record"
@@ -30,15 +29,15 @@ func TestOpenRefuses(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name string
-		cfg  datastore.Config
+		cfg  Config
 		kind fault.Kind
 		code string
 	}{
-		{"nobody listens", datastore.Config{Emulator: nobody.Addr().String()}, fault.Unavailable, "unreachable"},
-		{"a negative timeout", datastore.Config{Timeout: -time.Second}, fault.Invalid, "invalid"},
+		{"nobody listens", Config{Emulator: nobody.Addr().String()}, fault.Unavailable, "unreachable"},
+		{"a negative timeout", Config{Timeout: -time.Second}, fault.Invalid, "invalid"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := datastore.Open(t.Context(), tt.cfg)
+			_, err := Open(t.Context(), tt.cfg)
 			if fault.KindOf(err) != tt.kind || fault.Of(err).Code != tt.code {
 				t.Errorf("Open = %v, want %s with the code %s", err, tt.kind, tt.code)
 			}
@@ -46,7 +45,7 @@ func TestOpenRefuses(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := datastore.Open(ctx, datastore.Config{Emulator: nobody.Addr().String()}); !errors.Is(err, context.Canceled) {
+	if _, err := Open(ctx, Config{Emulator: nobody.Addr().String()}); !errors.Is(err, context.Canceled) {
 		t.Errorf("Open with a done context = %v, want its error", err)
 	}
 }
@@ -99,7 +98,7 @@ func ids(t *testing.T, s repository.Store, q query.Query) (found []string, err e
 // A field that is added, or begins to be indexed, is found by in what was there before,
 // and in what a server of the older version writes since.
 func TestAddedFieldsAreFound(t *testing.T) {
-	s := open(t, datastore.Config{Emulator: servers.Datastore(t), Namespace: rand.Text()})
+	s := opened(t, Config{Emulator: servers.Datastore(t), Namespace: rand.Text()})
 	text := schema.FieldSpec{Name: "text", Type: "string"}
 	long := notes(t, 0, text)
 	ensure(t, s, long)
@@ -132,7 +131,7 @@ func TestAddedFieldsAreFound(t *testing.T) {
 // What has no index is sorted up to the bound, and refused by name beyond it; a range in
 // the order of the ids goes on as a scan.
 func TestBound(t *testing.T) {
-	s := open(t, datastore.Config{Emulator: servers.Datastore(t), Namespace: rand.Text()})
+	s := opened(t, Config{Emulator: servers.Datastore(t), Namespace: rand.Text()})
 	c := notes(t, 5, schema.FieldSpec{Name: "stars", Type: "int"}, schema.FieldSpec{Name: "text", Type: "string", Max: "10"})
 	ensure(t, s, c)
 	add := func(id string, stars int64) { put(t, s, c, id, record.Int(stars), record.String("x")) }

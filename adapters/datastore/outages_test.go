@@ -59,7 +59,7 @@ func TestOutages(t *testing.T) {
 					t.Error("nothing failed, so nothing was tested")
 				}
 				faults.Restore()
-				err := o.write(90 * time.Second) // a lost transaction keeps its locks for 60 s
+				err := o.write(90 * time.Second)                    // a lost transaction keeps its locks for 60 s
 				for tries := 0; err != nil && tries < 10; tries++ { // of the connections that are broken
 					err = o.write(90 * time.Second)
 				}

@@ -2,48 +2,19 @@ package datastore
 
 import (
 	"crypto/rand"
-	"strings"
 	"testing"
 
 	"cloud.google.com/go/datastore"
 
 	"github.com/portolan-io/portolan/core/record"
 	"github.com/portolan-io/portolan/core/schema"
-	"github.com/portolan-io/portolan/ports/contract"
 	"github.com/portolan-io/portolan/ports/repository"
-	"github.com/portolan-io/portolan/ports/repository/repositorytest"
 	"github.com/portolan-io/portolan/test/servers"
 )
 
-// TestReadsWithoutLocks runs the cases that read, with nobody who writes beside them, as
-// production reads.
-func TestReadsWithoutLocks(t *testing.T) {
-	emulator := servers.Datastore(t)
-	var reading []repositorytest.Case
-	for _, c := range repositorytest.Cases() {
-		switch group, _, _ := strings.Cut(c.Name, "/"); group {
-		case "Get", "Find", "Order", "Aggregate":
-			reading = append(reading, c)
-		}
-	}
-	contract.Run(t, reading, func(t *testing.T) repository.Store {
-		s, err := Open(t.Context(), Config{Emulator: emulator, Namespace: rand.Text()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = s.Close() })
-		s.locks = false
-		return s
-	})
-}
-
 // A scratch store leaves nothing behind.
 func TestScratch(t *testing.T) {
-	s, err := Open(t.Context(), Config{Emulator: servers.Datastore(t), Namespace: rand.Text()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
+	s := opened(t, Config{Emulator: servers.Datastore(t), Namespace: rand.Text()})
 	made, err := s.Scratch(t.Context())
 	if err != nil {
 		t.Fatal(err)
