@@ -1,5 +1,3 @@
-//go:build linux
-
 package servers
 
 import (
@@ -68,7 +66,7 @@ func StartDatastore() (*Server, error) {
 		"--host=127.0.0.1", "--port="+strconv.Itoa(port), "--database-mode=datastore-mode")
 	run.Dir = dir
 	run.Env = []string{"PATH=" + filepath.Dir(java) + ":/usr/bin:/bin", "HOME=" + dir}
-	run.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	run.SysProcAttr = child(syscall.SIGKILL)
 	at := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	if err := run.Start(); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))

@@ -1,5 +1,3 @@
-//go:build linux
-
 package servers
 
 import (
@@ -144,7 +142,7 @@ func programs() (initdb, server string, err error) {
 // unprivileged returns how a program is run as somebody to whom the directory is
 // given: PostgreSQL refuses to run as root. It ends with this process.
 func unprivileged(dir string) (*syscall.SysProcAttr, error) {
-	attributes := &syscall.SysProcAttr{Pdeathsig: syscall.SIGQUIT}
+	attributes := child(syscall.SIGQUIT)
 	if os.Geteuid() != 0 {
 		return attributes, nil
 	}
@@ -162,7 +160,7 @@ func unprivileged(dir string) (*syscall.SysProcAttr, error) {
 	if err != nil {
 		return nil, err
 	}
-	attributes.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	runAs(attributes, uid, gid)
 	return attributes, errors.Join(os.Chmod(dir, 0o700), os.Chown(dir, uid, gid))
 }
 

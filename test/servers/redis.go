@@ -1,5 +1,3 @@
-//go:build linux
-
 package servers
 
 import (
@@ -44,7 +42,7 @@ func StartRedis(settings ...string) (*Server, error) {
 	args := []string{"--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--save", "", "--appendonly", "no", "--dir", dir}
 	run := exec.CommandContext(context.Background(), program, append(args, settings...)...)
 	run.Dir, run.Env = dir, []string{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "HOME=" + dir}
-	run.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	run.SysProcAttr = child(syscall.SIGKILL)
 	if err := run.Start(); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
