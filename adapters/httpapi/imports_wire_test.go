@@ -9,9 +9,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/portolan-io/portolan/core"
-	"time"
 )
 
 // TestImportOnConnection sends bodies as clients do that break off, lie or are
