@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"regexp"
 	"sync/atomic"
 	"time"
 
@@ -58,6 +59,9 @@ var reconnecting = grpc.ConnectParams{
 	MinConnectTimeout: connecting,
 }
 
+// namespaces are those that Datastore takes.
+var namespaces = regexp.MustCompile(`^[0-9A-Za-z._-]{0,100}$`)
+
 // A Store is a repository.Store in one namespace.
 type Store struct {
 	cfg     Config
@@ -71,11 +75,14 @@ var _ repository.Store = (*Store)(nil)
 
 // Open connects to the database, which must be there. The caller closes the store.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
-	switch {
-	case cfg.Timeout == 0:
+	if cfg.Timeout == 0 {
 		cfg.Timeout = 30 * time.Second
+	}
+	switch {
 	case cfg.Timeout < 0:
 		return nil, fault.New(fault.Invalid, "datastore.Open", "timeout cannot be negative")
+	case !namespaces.MatchString(cfg.Namespace):
+		return nil, fault.New(fault.Invalid, "datastore.Open", "namespace must be at most 100 letters, digits, dots, hyphens and underscores")
 	}
 	options := []option.ClientOption{option.WithGRPCDialOption(grpc.WithDefaultCallOptions(
 		grpc.MaxCallRecvMsgSize(maxAnswer), grpc.WaitForReady(false))), option.WithGRPCDialOption(grpc.WithConnectParams(reconnecting))}

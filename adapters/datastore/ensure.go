@@ -191,8 +191,8 @@ func (k *kindEntry) seenBy(c *schema.Collection) (differences []fault.Place) {
 	return append(differences, k.compare(c)...)
 }
 
-// fillRows is how many entities one transaction gives what is new.
-const fillRows = 250
+// fillRows is how many entities one transaction gives what is new at most.
+const fillRows = 100
 
 // fill gives the entities of the kind what they lack of its columns.
 func (s *Store) fill(ctx context.Context, op string, c *schema.Collection) error {
@@ -240,14 +240,15 @@ func (s *Store) next(ctx context.Context, op string, c *schema.Collection, last 
 	return keys, err
 }
 
-// refill writes the entities anew, in which nothing else changes.
+// refill writes the entities anew, in which nothing else changes. If they are too many
+// octets for a transaction, they are parted.
 func (s *Store) refill(ctx context.Context, op string, c *schema.Collection, keys []*datastore.Key) error {
 	release, err := s.latches.hold(ctx, keys, nil)
 	if err != nil {
 		return err
 	}
-	defer release()
-	return s.write(ctx, op, func(v snapshot) error {
+	size := 0
+	err = s.write(ctx, op, func(v snapshot) error {
 		entries, err := s.entries(v.tx, []string{c.TableName()})
 		if err != nil || entries[0] == nil {
 			return err
@@ -262,11 +263,25 @@ func (s *Store) refill(ctx context.Context, op string, c *schema.Collection, key
 			return err
 		}
 		written := make([]*datastore.Key, len(found))
+		size = 0
 		for i, e := range found {
 			e.columns = entries[0].columns
 			written[i], _ = s.idKey(c, e.id())
+			size += e.size()
+		}
+		if size > maxLoadBytes && len(keys) > 1 {
+			return nil
 		}
 		_, err = v.tx.PutMulti(written, found)
 		return err
 	})
+	release()
+	if err != nil || size <= maxLoadBytes || len(keys) == 1 {
+		return err
+	}
+	half := len(keys) / 2
+	if err := s.refill(ctx, op, c, keys[:half]); err != nil {
+		return err
+	}
+	return s.refill(ctx, op, c, keys[half:])
 }

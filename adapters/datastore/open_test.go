@@ -34,6 +34,7 @@ func TestOpenRefuses(t *testing.T) {
 		code string
 	}{
 		{"nobody listens", Config{Emulator: nobody.Addr().String()}, fault.Unavailable, "unreachable"},
+		{"a namespace that Datastore does not take", Config{Emulator: nobody.Addr().String(), Namespace: "a b"}, fault.Invalid, "invalid"},
 		{"a negative timeout", Config{Timeout: -time.Second}, fault.Invalid, "invalid"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -125,6 +126,31 @@ func TestAddedFieldsAreFound(t *testing.T) {
 		if err != nil || strings.Join(found, " ") != tt.want {
 			t.Errorf("by %s: %v, %v, want %s", short.Fields[tt.filter.Field].Name, found, err, tt.want)
 		}
+	}
+}
+
+// Records that are too many octets for one transaction are filled in by several.
+func TestLargeRecordsAreFilled(t *testing.T) {
+	s := opened(t, Config{Emulator: servers.Datastore(t), Namespace: rand.Text()})
+	text := schema.FieldSpec{Name: "text", Type: "string"}
+	before := notes(t, 0, text)
+	ensure(t, s, before)
+	long := strings.Repeat("x", 900_000)
+	var want []string
+	for i := range 15 {
+		id := string(rune('a' + i))
+		want = append(want, id)
+		put(t, s, before, id, record.String(long))
+	}
+	now := notes(t, 0, text, schema.FieldSpec{Name: "stars", Type: "int"})
+	ensure(t, s, now)
+	q := query.Query{
+		View:  query.View{Collection: now, Filter: query.Expr{Op: query.Eq, Field: 2, Values: []record.Value{record.Null}}},
+		Order: []query.Key{{Field: 0}}, Limit: 100,
+	}
+	found, err := ids(t, s, q)
+	if err != nil || strings.Join(found, "") != strings.Join(want, "") {
+		t.Errorf("by the new field: %v, %v, want %v", found, err, want)
 	}
 }
 

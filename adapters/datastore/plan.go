@@ -3,6 +3,7 @@ package datastore
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/record"
@@ -23,11 +24,13 @@ import (
 // What is not ordered that way is sorted here, and bounded by the collection's
 // MaxScan.
 
-// maxAlternatives is how many queries one is made into at most.
-const maxAlternatives = 10
-
-// maxIn is how many values Datastore takes for one in.
+// maxIn is how many values Datastore takes for one in, and how many combinations for
+// several (https://cloud.google.com/datastore/docs/concepts/queries#limitations).
 const maxIn = 30
+
+// maxAlternatives is how many queries one is made into at most: as many as the longest
+// list takes.
+const maxAlternatives = 17
 
 // A condition is a filter on one field, which must be indexed, or on the id.
 type condition struct {
@@ -53,7 +56,7 @@ func partOf(c *schema.Collection, e query.Expr) (part, bool) {
 		return part{}, false
 	}
 	for _, v := range e.Values {
-		if len(v.AsString()) > maxIndexed {
+		if len(v.AsString()) >= maxIndexed { // a text of one more is compared with by startswith
 			return part{}, false
 		}
 	}
@@ -88,7 +91,9 @@ func partOf(c *schema.Collection, e query.Expr) (part, bool) {
 		add(">=", v[0])
 	case e.Op == query.StartsWith && v[0].AsString() != "":
 		add(">=", v[0])
-		add("<", record.String(after(v[0].AsString())))
+		if next := after(v[0].AsString()); next != "" {
+			add("<", record.String(next))
+		}
 	default:
 		return part{}, false
 	}
@@ -100,18 +105,16 @@ func keyed(v record.Value) bool {
 	return v.Type() == record.IntType && v.AsInt() > 0 || v.Type() == record.StringType && v.AsString() != "" && !reserved(v.AsString())
 }
 
-// after returns the least text, by octets, that comes after all texts that begin
-// with prefix, as far as UTF-8 has one: no text has the octet 0xFF.
+// after returns the least text, by octets, that comes after all texts that begin with
+// prefix; empty if none does.
 func after(prefix string) string {
-	runes := []rune(prefix)
-	last := len(runes) - 1
-	switch runes[last] {
-	case '\U0010FFFF':
-		return prefix + "\U0010FFFF"
-	case 0xD7FF: // surrogates are no characters
-		runes[last] = 0xE000
-	default:
-		runes[last]++
+	runes := []rune(strings.TrimRight(prefix, "\U0010FFFF"))
+	if len(runes) == 0 {
+		return ""
+	}
+	last := &runes[len(runes)-1]
+	if *last++; *last == 0xD800 { // surrogates are no characters
+		*last = 0xE000
 	}
 	return string(runes)
 }
@@ -129,8 +132,11 @@ type path struct {
 func paths(c *schema.Collection, parts []part, order []query.Key) []path {
 	way := func(come []query.Key, use func(*part) bool) path {
 		var p path
+		combinations := 1
 		for i := range parts {
-			if use(&parts[i]) {
+			n := max(len(parts[i].conditions[0].among), 1)
+			if use(&parts[i]) && n*combinations <= maxIn {
+				combinations *= n
 				p.used = append(p.used, parts[i])
 			}
 		}
@@ -146,18 +152,23 @@ func paths(c *schema.Collection, parts []part, order []query.Key) []path {
 	for _, index := range c.TableIndexes() {
 		keys := keysOf(c, index)
 		for n := range keys {
-			if n > 0 && !slices.ContainsFunc(parts, func(p part) bool { return p.field == keys[n-1].Field && p.pins() }) {
-				break // what stands behind is sorted only where this one has one value
-			}
 			p := way(keys[n:], func(p *part) bool {
 				at := slices.IndexFunc(keys, func(key query.Key) bool { return key.Field == p.field })
 				return at >= 0 && p.pins() == (at < n)
 			})
+			if n > 0 && !p.pins(keys[n-1].Field) {
+				break // what stands behind is sorted only where this one has one value
+			}
 			p.index = index
 			found = append(found, p)
 		}
 	}
 	return found
+}
+
+// pins reports whether a part that the path uses pins the field.
+func (p *path) pins(field int) bool {
+	return slices.ContainsFunc(p.used, func(p part) bool { return p.field == field && p.pins() })
 }
 
 // keysOf returns the keys of an index as Datastore has it, complete with the id; none

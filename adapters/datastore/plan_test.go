@@ -76,6 +76,9 @@ func TestPlans(t *testing.T) {
 		{"category_id eq 5 or brand eq 'x'", "", nil, "category_id eq 5 or brand eq 'x'", true},
 		{"(category_id eq 5 or brand eq 'x') and contains(title, 'y')", "", nil, "category_id eq 5 or brand eq 'x'", true},
 		{"category_id eq 5 or contains(title, 'y')", "", nil, "", true},
+		// Thirty combinations are what one query has at most.
+		{"category_id in (1, 2, 3, 4, 5, 6) and brand in ('a', 'b', 'c', 'd', 'e')", "", nil, "category_id in (1, 2, 3, 4, 5, 6) and brand in ('a', 'b', 'c', 'd', 'e')", true},
+		{"category_id in (1, 2, 3, 4, 5, 6) and brand in ('a', 'b', 'c', 'd', 'e', 'f')", "", nil, "brand in ('a', 'b', 'c', 'd', 'e', 'f')", true},
 		// What Datastore cannot say.
 		{"contains(brand, 'x')", "", nil, "", true},
 		{"endswith(brand, 'x')", "", nil, "", true},
@@ -101,6 +104,19 @@ func TestPlans(t *testing.T) {
 				t.Errorf("in the order: %t, want %t", ordered, tt.ordered)
 			}
 		})
+	}
+}
+
+// The text behind all that begin with a prefix is behind each of them, and before all
+// others that are behind it.
+func TestAfter(t *testing.T) {
+	for prefix, want := range map[string]string{
+		"a": "b", "ab": "ac", "é": "ê", "\u007f": "\u0080", "\ud7ff": "\ue000", "\uffff": "\U00010000",
+		"a\U0010FFFF": "b", "\U0010FFFF\U0010FFFF": "", "\U0010FFFE": "\U0010FFFF",
+	} {
+		if got := after(prefix); got != want {
+			t.Errorf("after(%q) = %q, want %q", prefix, got, want)
+		}
 	}
 }
 
