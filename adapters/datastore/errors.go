@@ -96,6 +96,8 @@ func classify(op string, err error) *fault.Error {
 		code = codes.DeadlineExceeded
 	case errors.Is(err, errUnsure):
 		code = codes.Unavailable
+	case code == codes.ResourceExhausted && strings.Contains(err.Error(), "message"): // and not a quota
+		return &fault.Error{Kind: fault.TooLarge, Code: "batch-too-large", Detail: "this is more than Datastore takes at once", Hint: "send less at once", Op: op, Cause: err}
 	}
 	c, known := classes[code]
 	if !known {

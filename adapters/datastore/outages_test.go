@@ -110,6 +110,18 @@ func (o *outage) read(within time.Duration) error {
 	return nil
 }
 
+// What is too much at once is no quota that may be raised, or free again later.
+func TestTooMuch(t *testing.T) {
+	much := status.Error(codes.ResourceExhausted, "gRPC message exceeds maximum size 4194304: 13501673")
+	if err := fail(t.Context(), "op", much); fault.KindOf(err) != fault.TooLarge {
+		t.Errorf("got %v, want %s", err, fault.TooLarge)
+	}
+	quota := status.Error(codes.ResourceExhausted, "the quota of reads is used up")
+	if err := fail(t.Context(), "op", quota); fault.KindOf(err) != fault.Unavailable {
+		t.Errorf("got %v, want %s", err, fault.Unavailable)
+	}
+}
+
 // A commit that is asked again when it has been is no mistake of the caller.
 func TestCommittedTwice(t *testing.T) {
 	gone := status.Error(codes.InvalidArgument, "The referenced transaction has expired or is no longer valid.")
