@@ -47,11 +47,7 @@ func (s *Store) Aggregate(ctx context.Context, a query.Aggregation) ([]query.Gro
 func (r *reader) fold(a query.Aggregation, p plan) ([]query.Group, error) {
 	var from stream
 	if p.ids != nil {
-		found, err := r.lookup(p.ids)
-		if err != nil {
-			return nil, err
-		}
-		from = given(found)
+		from = r.lookups(p.ids)
 	} else {
 		from = r.all(p.most)
 	}
@@ -82,15 +78,17 @@ func (r *reader) natively(a query.Aggregation, p *path) ([]query.Group, bool, er
 	unlimited := *r
 	unlimited.limit = -1
 	asked, results := unlimited.matching(p, nil).NewAggregationQuery(), 0
+	added := -1 // the one field of which sums or averages are asked: several would need an index of them
 	for i, m := range a.Measures {
 		switch m.Func {
 		case query.Count:
 			asked = asked.WithCount(fmt.Sprint("n", i))
 			results++
 		case query.Sum, query.Average:
-			if a.Filter.Op != query.All || !indexed(r.of, m.Field) {
+			if a.Filter.Op != query.All || !indexed(r.of, m.Field) || added >= 0 && added != m.Field {
 				return nil, false, nil
 			}
+			added = m.Field
 			name := r.property(m.Field)
 			asked = asked.WithAvg(name, fmt.Sprint("n", i))
 			if results++; m.Func == query.Sum {

@@ -3,6 +3,7 @@ package datastore
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"cloud.google.com/go/datastore"
 
@@ -202,10 +203,25 @@ func (c *change) put(of *schema.Collection, id record.ID, revision record.Revisi
 	at := targetOf(of, id)
 	e := &entity{of: of, values: fields, revision: revision, columns: c.kinds[at.kind]}
 	if was := c.met[at]; was != nil {
-		e.others = was.others
+		e.others = was.beside(of, e.columns)
 	}
 	c.write(at, k, e)
 	return nil
+}
+
+// beside returns what a record has beside the fields of the collection.
+func (e *entity) beside(of *schema.Collection, known columns) []datastore.Property {
+	if e.of == of {
+		return e.others
+	}
+	others := slices.Clone(e.others)
+	for i := range e.of.Fields {
+		name := e.of.Fields[i].Name
+		if _, seen := of.Position(name); !seen && i != e.of.ID {
+			others = append(others, datastore.Property{Name: name, Value: encode(e.values[i]), NoIndex: !known[name].Indexed || long(e.values[i])})
+		}
+	}
+	return others
 }
 
 func (c *change) write(at target, k *datastore.Key, e *entity) {
@@ -236,11 +252,7 @@ func (c *change) none(m *repository.Mutation) error {
 	p := planOf(m.Collection, filter, order)
 	from, whole := stream(nil), false
 	if p.ids != nil {
-		found, err := r.lookup(p.ids)
-		if err != nil {
-			return err
-		}
-		from = given(found)
+		from = r.lookups(p.ids)
 	} else {
 		if whole = equal(p.most.evaluates, filter); !whole {
 			r.limit = m.Collection.MaxScan + 1

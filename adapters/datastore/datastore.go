@@ -53,6 +53,22 @@ const connecting = 5 * time.Second
 // records.
 const maxAnswer = 256 << 20
 
+// repeated says what is asked again by itself if Datastore cannot be reached, and that
+// nothing waits until it can (https://grpc.io/docs/guides/service-config/). In the place
+// of the client's own: that repeats a Commit, too, which then fails if it had succeeded.
+const repeated = `{"methodConfig": [{
+	"name": [
+		{"service": "google.datastore.v1.Datastore", "method": "BeginTransaction"},
+		{"service": "google.datastore.v1.Datastore", "method": "Lookup"},
+		{"service": "google.datastore.v1.Datastore", "method": "RunQuery"},
+		{"service": "google.datastore.v1.Datastore", "method": "RunAggregationQuery"}
+	],
+	"retryPolicy": {
+		"maxAttempts": 4, "initialBackoff": "0.1s", "maxBackoff": "1s", "backoffMultiplier": 1.6,
+		"retryableStatusCodes": ["UNAVAILABLE"]
+	}
+}]}`
+
 // reconnecting is soon: who asks meanwhile is refused, and does not wait for it.
 var reconnecting = grpc.ConnectParams{
 	Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second},
@@ -84,8 +100,11 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	case !namespaces.MatchString(cfg.Namespace):
 		return nil, fault.New(fault.Invalid, "datastore.Open", "namespace must be at most 100 letters, digits, dots, hyphens and underscores")
 	}
-	options := []option.ClientOption{option.WithGRPCDialOption(grpc.WithDefaultCallOptions(
-		grpc.MaxCallRecvMsgSize(maxAnswer), grpc.WaitForReady(false))), option.WithGRPCDialOption(grpc.WithConnectParams(reconnecting))}
+	options := []option.ClientOption{
+		option.WithGRPCDialOption(grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer))),
+		option.WithGRPCDialOption(grpc.WithDefaultServiceConfig(repeated)),
+		option.WithGRPCDialOption(grpc.WithConnectParams(reconnecting)),
+	}
 	project := cfg.Project
 	if cfg.Emulator != "" {
 		options = append(options, option.WithEndpoint(cfg.Emulator), option.WithoutAuthentication(),

@@ -38,7 +38,7 @@ func (s *Store) Ensure(ctx context.Context, collections []*schema.Collection) er
 	}
 	for _, c := range made.managed {
 		if made.stored[c.TableName()].columns.filling() {
-			if err := s.fill(ctx, op, c); err != nil {
+			if err := s.fill(ctx, op, c, made.stored[c.TableName()].columns); err != nil {
 				return err
 			}
 		}
@@ -87,6 +87,14 @@ func (s *Store) compared(v snapshot, op string, collections []*schema.Collection
 		kind := c.TableName()
 		entry := made.stored[kind]
 		if entry == nil {
+			taken, err := s.client.GetAll(v.ctx, datastore.NewQuery(kind).Namespace(s.cfg.Namespace).Transaction(v.tx).KeysOnly().Limit(1), nil)
+			if err != nil {
+				return nil, err
+			}
+			if len(taken) > 0 {
+				differences = append(differences, fault.Place{Pointer: c.Name, Code: "foreign-kind",
+					Detail: fmt.Sprintf("the kind %s has entities that Portolan has not made", kind)})
+			}
 			made.stored[kind], made.changed[kind] = newEntry(c), true
 			made.stored[kind].add(c, false)
 			continue
@@ -167,8 +175,8 @@ func (k *kindEntry) compare(c *schema.Collection) (differences []fault.Place) {
 func (k *kindEntry) add(c *schema.Collection, fill bool) (added bool) {
 	for i := range c.Fields {
 		name, wanted := c.Fields[i].Name, columnOf(c, i)
-		if stored, known := k.columns[name]; i == c.ID || known && stored.Indexed == wanted.Indexed {
-			continue
+		if stored, known := k.columns[name]; i == c.ID || known && (stored.Indexed || !wanted.Indexed) {
+			continue // an index stays: servers of another version may use it
 		}
 		wanted.Filling = fill
 		k.columns[name] = wanted
@@ -195,7 +203,7 @@ func (k *kindEntry) seenBy(c *schema.Collection) (differences []fault.Place) {
 const fillRows = 100
 
 // fill gives the entities of the kind what they lack of its columns.
-func (s *Store) fill(ctx context.Context, op string, c *schema.Collection) error {
+func (s *Store) fill(ctx context.Context, op string, c *schema.Collection, filled columns) error {
 	kind := c.TableName()
 	for last := (*datastore.Key)(nil); ; {
 		keys, err := s.next(ctx, op, c, last)
@@ -215,10 +223,10 @@ func (s *Store) fill(ctx context.Context, op string, c *schema.Collection) error
 		if err != nil || entries[0] == nil {
 			return err
 		}
-		for i := range c.Fields { // what others have added since is for them to fill
-			if column, known := entries[0].columns[c.Fields[i].Name]; known {
+		for name, column := range filled { // what others have added since is for them to fill
+			if entries[0].columns[name] == column {
 				column.Filling = false
-				entries[0].columns[c.Fields[i].Name] = column
+				entries[0].columns[name] = column
 			}
 		}
 		_, err = v.tx.Put(s.key(columnsKind, kind), entries[0])
@@ -265,6 +273,9 @@ func (s *Store) refill(ctx context.Context, op string, c *schema.Collection, key
 		written := make([]*datastore.Key, len(found))
 		size = 0
 		for i, e := range found {
+			if err := e.fits(op, entries[0].columns); err != nil {
+				return err
+			}
 			e.columns = entries[0].columns
 			written[i], _ = s.idKey(c, e.id())
 			size += e.size()
@@ -284,4 +295,17 @@ func (s *Store) refill(ctx context.Context, op string, c *schema.Collection, key
 		return err
 	}
 	return s.refill(ctx, op, c, keys[half:])
+}
+
+// fits returns fault.Conflict if a text is too long for the index that it is to have.
+func (e *entity) fits(op string, of columns) error {
+	for i := range e.of.Fields {
+		name := e.of.Fields[i].Name
+		if indexed(e.of, i) && of[name].Filling && long(e.values[i]) {
+			return fault.New(fault.Conflict, op, "what is stored does not fit the collections").Coded("schema-conflict").
+				At(fault.Place{Pointer: e.of.Name + "/" + name, Code: "too-long", Detail: "a record has a longer text than its max allows"}).
+				Hinting("raise the max of the field, or shorten what is longer")
+		}
+	}
+	return nil
 }

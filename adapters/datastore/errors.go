@@ -37,7 +37,7 @@ var classes = map[codes.Code]class{
 	codes.Unauthenticated:    {fault.Unavailable, "login-refused", "Datastore does not accept these credentials", "set up Application Default Credentials"},
 	codes.NotFound:           {fault.Unavailable, "no-database", "there is no such database in the project", "create it in Datastore mode, or name another one in database"},
 	codes.FailedPrecondition: {fault.Refused, "query-needs-index", "Datastore has no index that serves this, or still builds it", "deploy the index.yaml that portolan validate writes, and wait until it is built"},
-	codes.InvalidArgument:    {fault.Invalid, "refused", "Datastore takes no such record", "a record has at most 1 MiB there, and an id at most 1500 octets"},
+	codes.InvalidArgument:    {fault.Invalid, "refused", "Datastore does not take this", "a record has at most 1 MiB there, and an id at most 1500 octets"},
 }
 
 // codeOf returns the status that the error is, Unknown if it is none.
@@ -56,19 +56,11 @@ func codeOf(err error) codes.Code {
 			}
 		}
 	}
-	return status.Code(err)
-}
-
-// errUnsure says that a transaction may have been committed.
-var errUnsure = errors.New("whether the transaction was committed cannot be told")
-
-// unsure returns the error of a commit, of which the client may have asked again when
-// the connection broke: then Datastore only says that there is no such transaction.
-func unsure(err error) error {
-	if status.Code(err) == codes.InvalidArgument && strings.Contains(strings.ToLower(status.Convert(err).Message()), "transaction") {
-		return errors.Join(errUnsure, err)
+	said, _ := status.FromError(err)
+	if said.Code() == codes.InvalidArgument && strings.Contains(strings.ToLower(said.Message()), "transaction") {
+		return codes.Aborted // it took too long, or others came between
 	}
-	return err
+	return said.Code()
 }
 
 // fail returns the error of the contract that err is. The error of a done ctx comes
@@ -94,8 +86,6 @@ func classify(op string, err error) *fault.Error {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		code = codes.DeadlineExceeded
-	case errors.Is(err, errUnsure):
-		code = codes.Unavailable
 	case code == codes.ResourceExhausted && strings.Contains(err.Error(), "message"): // and not a quota
 		return &fault.Error{Kind: fault.TooLarge, Code: "batch-too-large", Detail: "this is more than Datastore takes at once", Hint: "send less at once", Op: op, Cause: err}
 	}

@@ -86,6 +86,9 @@ func (s *Store) Find(ctx context.Context, q query.Query) (repository.Page, error
 		if err != nil {
 			return repository.Page{}, err
 		}
+		if id := values[len(values)-1]; !keyed(id) || long(id) {
+			return repository.Page{}, fault.New(fault.Invalid, op, "the cursor is not one of this query").Coded("bad-cursor")
+		}
 		after = make([]record.Value, len(q.Collection.Fields))
 		for i, key := range q.Order {
 			after[key.Field] = values[i]
@@ -127,11 +130,7 @@ func (r *reader) find(q query.Query, after []record.Value) (entities, error) {
 	filter := q.Filter.Normal()
 	p := planOf(r.of, filter, q.Order)
 	if p.ids != nil {
-		found, err := r.lookup(p.ids)
-		if err != nil {
-			return entities{}, err
-		}
-		return nearest(q, given(found), after, len(found))
+		return nearest(q, r.lookups(p.ids), after, reach(q))
 	}
 	if p.ordered == p.most {
 		r.limit = reach(q)
@@ -206,11 +205,19 @@ func nearest(q query.Query, from stream, after []record.Value, n int) (entities,
 
 // size is about how many octets the entity takes.
 func (e *entity) size() int {
-	size := 32 * len(e.values)
+	size := 0
 	for _, v := range e.values {
-		size += len(v.AsString())
+		size += octets(v)
 	}
 	return size
+}
+
+// octets is about how many octets the value takes in an entity.
+func octets(v record.Value) int {
+	if v.Type() == record.ListType {
+		return 32 + len(record.AppendValue(nil, v))
+	}
+	return 32 + len(v.AsString())
 }
 
 // page makes a page of the first entities.

@@ -51,8 +51,8 @@ func (s *Store) idKey(c *schema.Collection, id record.ID) (*datastore.Key, bool)
 	return s.key(c.TableName(), name), true
 }
 
-// valueKey returns the key of the id whose value it is, which an id may be compared
-// with: the least key if no record can have it.
+// valueKey returns the key of the id whose value it is, of which keyed says that there
+// is one.
 func (s *Store) valueKey(c *schema.Collection, v record.Value) *datastore.Key {
 	k := datastore.NameKey(c.TableName(), v.AsString(), nil)
 	if v.Type() == record.IntType {
@@ -146,13 +146,17 @@ func (e *entity) Save() ([]datastore.Property, error) {
 		position, known := e.of.Position(name)
 		switch {
 		case known:
-			properties = append(properties, datastore.Property{Name: name, Value: encode(e.values[position]), NoIndex: !column.Indexed})
+			v := e.values[position]
+			properties = append(properties, datastore.Property{Name: name, Value: encode(v), NoIndex: !column.Indexed || long(v)})
 		case !has[name]:
 			properties = append(properties, datastore.Property{Name: name, NoIndex: !column.Indexed})
 		}
 	}
 	return properties, nil
 }
+
+// long reports whether a text is too long for an index.
+func long(v record.Value) bool { return len(v.AsString()) > maxIndexed }
 
 // encode returns the value as Datastore keeps it. Floats are always floats, because
 // ints are sorted apart from them; a decimal is its number without the point.

@@ -52,7 +52,7 @@ func fitting(rows []record.Record, room int) int {
 	size := 0
 	for i := range rows {
 		for _, v := range rows[i].Fields {
-			size += 16 + len(v.AsString())
+			size += octets(v)
 		}
 		if i > 0 && (i == room || size > maxLoadBytes) {
 			return i

@@ -4,10 +4,14 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"cloud.google.com/go/datastore"
 
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/query"
@@ -126,6 +130,136 @@ func TestAddedFieldsAreFound(t *testing.T) {
 		if err != nil || strings.Join(found, " ") != tt.want {
 			t.Errorf("by %s: %v, %v, want %s", short.Fields[tt.filter.Field].Name, found, err, tt.want)
 		}
+	}
+}
+
+// Alternatives are merged, page by page, whatever each of them pins of the order.
+func TestAlternatives(t *testing.T) {
+	s := opened(t, Config{Emulator: servers.Datastore(t), Namespace: rand.Text()})
+	c, err := schema.New(schema.Spec{
+		Name: "merged", ID: "id", Indexes: [][]string{{"cat", "stars desc"}, {"cat", "n"}},
+		Fields: []schema.FieldSpec{{Name: "id", Type: "string"}, {Name: "cat", Type: "int"}, {Name: "stars", Type: "int"}, {Name: "n", Type: "int"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ensure(t, s, c)
+	var all [][]record.Value
+	for i := range 40 {
+		fields := []record.Value{record.String(fmt.Sprintf("%02d", i*7%40)), record.Int(int64(i % 4)), record.Int(int64(i * 3 % 7)), record.Int(int64(i % 3))}
+		if i%5 == 0 {
+			fields[3] = record.Null
+		}
+		all = append(all, fields)
+		put(t, s, c, fields[0].AsString(), fields[1:]...)
+	}
+	for _, tt := range []struct{ filter, order string }{
+		{"cat eq 1 or cat eq 2", "cat"}, {"cat eq 1 or cat eq 2", ""}, {"cat eq 1 or cat eq 2", "cat,stars desc"}, {"cat eq 1 or cat eq 2", "stars desc"},
+		{"cat in (1,2)", "cat,stars desc"}, {"(cat eq 1 and n eq null) or (cat eq 2 and n eq 1)", "cat,id"}, {"(cat eq 2 and n eq null) or (cat eq 1 and n eq 1)", "n,id"},
+		{"cat eq 1 or n eq 1", "cat,id"}, {"cat eq 1 or n eq null", "n,id"}, {"cat eq 3 or cat gt 1", "cat,id"}, {"cat lt 1 or n eq 2", "n"}, {"cat in (0,1) or cat eq 3", "cat,n"},
+		{"stars eq 3 and (cat eq 1 or n eq 1)", "stars,cat"}, {"n eq 1 and (cat eq 1 or cat eq 2)", "n,cat"},
+	} {
+		for _, limit := range []int{1, 3} {
+			q := asked(t, c, tt.filter, tt.order)
+			q.Limit = limit
+			var want []string
+			slices.SortFunc(all, func(a, b []record.Value) int { return query.Compare(q.Order, a, b) })
+			for _, fields := range all {
+				if query.Match(q.Filter, fields) {
+					want = append(want, fields[0].AsString())
+				}
+			}
+			found, err := ids(t, s, q)
+			if err != nil || !slices.Equal(found, want) {
+				t.Errorf("%s by %s in pages of %d: %v, %v, want %v", tt.filter, tt.order, limit, found, err, want)
+			}
+		}
+	}
+}
+
+// A kind of another program is left to it.
+func TestForeignKind(t *testing.T) {
+	s := opened(t, Config{Emulator: servers.Datastore(t), Namespace: rand.Text()})
+	c := notes(t, 0, schema.FieldSpec{Name: "stars", Type: "int"})
+	if _, err := s.client.Put(t.Context(), s.key("notes", "theirs"), &datastore.PropertyList{{Name: "stars", Value: "five"}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Ensure(t.Context(), []*schema.Collection{c}); fault.KindOf(err) != fault.Conflict || len(fault.Of(err).Places) != 1 {
+		t.Errorf("Ensure over it: %v, want %s with a place", err, fault.Conflict)
+	}
+}
+
+// An index, once it is there, stays: a server of another version may use it. A text that
+// is too long for it refuses who wants it, and nobody else.
+func TestIndexesStay(t *testing.T) {
+	s := opened(t, Config{Emulator: servers.Datastore(t), Namespace: rand.Text()})
+	long, short := notes(t, 0, schema.FieldSpec{Name: "text", Type: "string"}), notes(t, 0, schema.FieldSpec{Name: "text", Type: "string", Max: "100"})
+	ensure(t, s, short)
+	put(t, s, short, "a", record.String("x"))
+	ensure(t, s, long)
+	put(t, s, long, "b", record.String("x"))
+	q := query.Query{
+		View:  query.View{Collection: short, Filter: query.Expr{Op: query.Eq, Field: 1, Values: []record.Value{record.String("x")}}},
+		Order: []query.Key{{Field: 0}}, Limit: 10,
+	}
+	if found, err := ids(t, s, q); err != nil || strings.Join(found, "") != "ab" {
+		t.Errorf("beside a version without the index %v are found, %v", found, err)
+	}
+	put(t, s, long, "c", record.String(strings.Repeat("x", 2000)))
+	ensure(t, s, long)
+
+	other := opened(t, Config{Emulator: s.cfg.Emulator, Namespace: rand.Text()})
+	ensure(t, other, long)
+	put(t, other, long, "c", record.String(strings.Repeat("x", 2000)))
+	err := other.Ensure(t.Context(), []*schema.Collection{short})
+	if fault.KindOf(err) != fault.Conflict || len(fault.Of(err).Places) != 1 || fault.Of(err).Places[0].Pointer != "notes/text" {
+		t.Errorf("Ensure of an index over a long text: %v, want %s at notes/text", err, fault.Conflict)
+	}
+	put(t, other, long, "d", record.String(strings.Repeat("y", 2000)))
+}
+
+// Who writes a record through a collection that knows less of it leaves the rest.
+func TestOtherFieldsStay(t *testing.T) {
+	s := opened(t, Config{Emulator: servers.Datastore(t), Namespace: rand.Text()})
+	whole := notes(t, 0, schema.FieldSpec{Name: "x", Type: "int"}, schema.FieldSpec{Name: "y", Type: "int"})
+	part, err := schema.New(schema.Spec{
+		Name: "part", ID: "id", Table: schema.Table{Name: "notes", Unmanaged: true},
+		Fields: []schema.FieldSpec{{Name: "id", Type: "string"}, {Name: "x", Type: "int"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Ensure(t.Context(), []*schema.Collection{whole, part}); err != nil {
+		t.Fatal(err)
+	}
+	put(t, s, whole, "a", record.Int(1), record.Int(2))
+	_, err = s.Apply(t.Context(), []repository.Mutation{
+		{Op: repository.Check, Collection: whole, ID: "a", If: repository.Present},
+		{Op: repository.Put, Collection: part, ID: "a", Revision: "r2", Fields: []record.Value{record.String("a"), record.Int(3)}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := s.Get(t.Context(), query.View{Collection: whole, Fields: whole.All()}, []record.ID{"a"})
+	if err != nil || len(rows) != 1 || string(rows[0].JSON) != `{"id":"a","x":3,"y":2}` {
+		t.Errorf("it is %s, %v", rows[0].JSON, err)
+	}
+}
+
+// A Load parts what is too many octets for a transaction, lists too.
+func TestLongListsAreLoaded(t *testing.T) {
+	s := opened(t, Config{Emulator: servers.Datastore(t), Namespace: rand.Text()})
+	c := notes(t, 0, schema.FieldSpec{Name: "tags", Type: "list", Items: "string"})
+	ensure(t, s, c)
+	tags := record.List([]record.Value{record.String(strings.Repeat("x", 40_000))})
+	rows := make([]record.Record, 200)
+	for i := range rows {
+		id := fmt.Sprintf("%03d", i)
+		rows[i] = record.Record{ID: record.ID(id), Revision: "run-1", Fields: []record.Value{record.String(id), tags}}
+	}
+	done, err := s.Load(t.Context(), repository.Load{Collection: c, Rows: rows, Run: "run-"})
+	if err != nil || done.Done != len(rows) {
+		t.Errorf("%d of %d rows were loaded, %v", done.Done, len(rows), err)
 	}
 }
 

@@ -40,7 +40,9 @@ func TestOutages(t *testing.T) {
 			if err := s.Ensure(t.Context(), []*schema.Collection{o.of}); err != nil {
 				t.Fatal(err)
 			}
-			o.write(time.Minute)
+			if err := o.write(time.Minute); err != nil {
+				t.Fatal(err)
+			}
 			for range 2 {
 				begin(faults)
 				failed := 0
@@ -122,14 +124,16 @@ func TestTooMuch(t *testing.T) {
 	}
 }
 
-// A commit that is asked again when it has been is no mistake of the caller.
-func TestCommittedTwice(t *testing.T) {
-	gone := status.Error(codes.InvalidArgument, "The referenced transaction has expired or is no longer valid.")
-	if err := fail(t.Context(), "op", unsure(gone)); fault.KindOf(err) != fault.Unavailable {
-		t.Errorf("got %v, want %s", err, fault.Unavailable)
-	}
-	large := status.Error(codes.InvalidArgument, "entity is too big")
-	if err := fail(t.Context(), "op", unsure(large)); fault.KindOf(err) != fault.Invalid {
-		t.Errorf("got %v, want %s", err, fault.Invalid)
+// A transaction that took too long, or that others came between, is begun anew: it is no
+// mistake of the caller.
+func TestLostTransaction(t *testing.T) {
+	for text, want := range map[string]codes.Code{
+		"The referenced transaction has expired or is no longer valid.": codes.Aborted,
+		"Transaction is invalid or closed.":                             codes.Aborted,
+		"The entity is too big.":                                        codes.InvalidArgument,
+	} {
+		if got := codeOf(status.Error(codes.InvalidArgument, text)); got != want {
+			t.Errorf("%s is %s, want %s", text, got, want)
+		}
 	}
 }

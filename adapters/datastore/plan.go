@@ -28,6 +28,10 @@ import (
 // several (https://cloud.google.com/datastore/docs/concepts/queries#limitations).
 const maxIn = 30
 
+// maxRanges is how many comparisons that are no equality a query has at most, but for the
+// one of a cursor (https://cloud.google.com/datastore/docs/multiple-range-fields).
+const maxRanges = 9
+
 // maxAlternatives is how many queries one is made into at most: as many as the longest
 // list takes.
 const maxAlternatives = 17
@@ -128,19 +132,23 @@ type path struct {
 }
 
 // paths returns the ways to read what matches the parts. One of them, which uses the
-// equalities, reads in the order of the ids.
-func paths(c *schema.Collection, parts []part, order []query.Key) []path {
+// equalities, reads in the order of the ids. Alone says that nothing else is read beside:
+// then a key of the order that has one value does not matter.
+func paths(c *schema.Collection, parts []part, order []query.Key, alone bool) []path {
 	way := func(come []query.Key, use func(*part) bool) path {
 		var p path
-		combinations := 1
+		combinations, ranges := 1, 0
 		for i := range parts {
-			n := max(len(parts[i].conditions[0].among), 1)
-			if use(&parts[i]) && n*combinations <= maxIn {
-				combinations *= n
+			n, more := max(len(parts[i].conditions[0].among), 1), 0
+			if !parts[i].pins() {
+				more = len(parts[i].conditions)
+			}
+			if use(&parts[i]) && n*combinations <= maxIn && ranges+more <= maxRanges {
+				combinations, ranges = n*combinations, ranges+more
 				p.used = append(p.used, parts[i])
 			}
 		}
-		p.come, p.sorted = come, p.serves(order, come)
+		p.come, p.sorted = come, slices.Equal(order, come) || alone && p.serves(order, come)
 		return p
 	}
 	found := []path{way([]query.Key{{Field: c.ID}}, func(p *part) bool { return p.pins() || p.field == c.ID })}
@@ -256,7 +264,7 @@ func readingOf(c *schema.Collection, parts []part, alternatives [][]part, or que
 	common := make([]int, len(parts)) // how many alternatives use the part
 	for i, alternative := range alternatives {
 		most := -1
-		for _, p := range paths(c, slices.Concat(alternative, parts), order) {
+		for _, p := range paths(c, slices.Concat(alternative, parts), order, len(alternatives) == 1) {
 			if sorted && !p.sorted || !p.uses(alternative) || len(p.used) <= most {
 				continue
 			}

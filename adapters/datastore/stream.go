@@ -255,6 +255,32 @@ func (r *reader) lookup(ids []record.ID) ([]*entity, error) {
 	return entities, nil
 }
 
+// lookups gives what lookup returns, of which it holds little at a time.
+func (r *reader) lookups(ids []record.ID) stream {
+	var found stream
+	return func() (*entity, error) {
+		for {
+			if found != nil {
+				if e, err := found(); e != nil || err != nil {
+					return e, err
+				}
+			}
+			if len(ids) == 0 {
+				return nil, nil
+			}
+			n := min(len(ids), lookedUp)
+			entities, err := r.lookup(ids[:n])
+			if err != nil {
+				return nil, err
+			}
+			ids, found = ids[n:], given(entities)
+		}
+	}
+}
+
+// lookedUp is how many entities lookups holds at most.
+const lookedUp = 50
+
 // maxLookup is how many keys are looked up at once at most.
 const maxLookup = 1000
 

@@ -85,7 +85,6 @@ func (s *Store) try(ctx context.Context, do func(snapshot) error) error {
 		if _, err = tx.Commit(); err == nil {
 			return nil
 		}
-		err = unsure(err)
 	}
 	ending, end := context.WithTimeout(context.WithoutCancel(ctx), rollbackIn)
 	defer end()
