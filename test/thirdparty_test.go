@@ -1,10 +1,8 @@
 package test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -72,32 +70,14 @@ func TestThirdParty(t *testing.T) {
 // first has written.
 func serveNotes(t *testing.T, own, dir, round string) {
 	url := serveAs(t, own, dir, "bolt.yaml")
-	ask := func(method, path, body string, status int) string {
-		t.Helper()
-		request, err := http.NewRequestWithContext(t.Context(), method, url+path, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		request.Header.Set("Content-Type", "application/json")
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer response.Body.Close()
-		answer, err := io.ReadAll(response.Body)
-		if err != nil || response.StatusCode != status {
-			t.Errorf("%s %s: %d, %v, want %d: %s", method, path, response.StatusCode, err, status, answer)
-		}
-		return string(bytes.TrimSpace(answer))
-	}
 	if round == "" {
-		ask(http.MethodPost, "/v1/notes", `[{"id":"a","stars":1},{"id":"b","stars":5},{"id":"c","stars":4}]`, http.StatusCreated)
+		ask(t, http.MethodPost, url+"/v1/notes", `[{"id":"a","stars":1},{"id":"b","stars":5},{"id":"c","stars":4}]`, http.StatusCreated)
 	}
-	got := ask(http.MethodGet, "/v1/notes?$filter=stars%20gt%203&$select=id&$orderby=id%20desc", "", http.StatusOK)
+	got, _ := ask(t, http.MethodGet, url+"/v1/notes?$filter=stars%20gt%203&$select=id&$orderby=id%20desc", "", http.StatusOK)
 	if want := `{"value":[{"id":"c"},{"id":"b"}]}`; got != want {
 		t.Errorf("the list is %s, want %s", got, want)
 	}
-	if refused := ask(http.MethodGet, "/v1/notes?$orderby=stars", "", http.StatusUnprocessableEntity); !strings.Contains(refused, "query-needs-index") {
+	if refused, _ := ask(t, http.MethodGet, url+"/v1/notes?$orderby=stars", "", http.StatusUnprocessableEntity); !strings.Contains(refused, "query-needs-index") {
 		t.Errorf("the order that bolt cannot give is refused by %s", refused)
 	}
 }
