@@ -17,8 +17,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	_ "github.com/ncruces/go-sqlite3/driver" // reads what the tables are made of
+	_ "github.com/jackc/pgx/v5/stdlib" // both read what the tables are made of
+	_ "github.com/ncruces/go-sqlite3/driver"
 
 	"github.com/portolan-io/portolan/adapters/postgres"
 	"github.com/portolan-io/portolan/adapters/sqlite"
@@ -100,14 +100,14 @@ func migrations() map[string]func(t *testing.T) migrated {
 			path := filepath.Join(t.TempDir(), "things.db")
 			return migrated{
 				fmt.Sprintf("{driver: gated-sqlite, gated-sqlite: {path: %q, synchronous: normal, busy_timeout: 30s}}", path),
-				func(t *testing.T) string { return sqliteTables(t, path) },
+				func(t *testing.T) string { return listed(t, "sqlite3", "file:"+path, sqliteTables) },
 			}
 		},
 		"postgres": func(t *testing.T) migrated {
 			dsn := servers.PostgreSQL(t)
 			return migrated{
 				fmt.Sprintf("{driver: gated-postgres, gated-postgres: {dsn: %q, max_conns: 4}}", dsn),
-				func(t *testing.T) string { return postgresTables(t, dsn) },
+				func(t *testing.T) string { return listed(t, "pgx", dsn, postgresTables) },
 			}
 		},
 	}
@@ -236,49 +236,29 @@ func ready(url string) error {
 	}
 }
 
-// sqliteTables returns the statements that the tables and indexes are made of.
-func sqliteTables(t *testing.T, path string) string {
+// What tells of the tables, their indexes and constraints.
+const (
+	sqliteTables   = `SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_master ORDER BY type, name`
+	postgresTables = `
+		SELECT 'column ' || table_name || ' ' || column_name || ' ' || data_type || ' ' || ordinal_position FROM information_schema.columns WHERE table_schema = 'public'
+		UNION ALL SELECT 'index ' || indexdef FROM pg_indexes WHERE schemaname = 'public'
+		UNION ALL SELECT 'constraint ' || conrelid::regclass || ' ' || pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+		ORDER BY 1`
+)
+
+// listed returns what the query finds, a line each, of which there must be some.
+func listed(t *testing.T, driver, dsn, query string) string {
 	t.Helper()
-	db, err := sql.Open("sqlite3", "file:"+path)
+	db, err := sql.Open(driver, dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	rows, err := db.QueryContext(t.Context(), `SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_master ORDER BY type, name`)
+	rows, err := db.QueryContext(t.Context(), query)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer rows.Close()
-	return listed(t, rows)
-}
-
-// postgresTables returns the columns, indexes and constraints of the database.
-func postgresTables(t *testing.T, dsn string) string {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.WithoutCancel(t.Context()))
-	rows, err := conn.Query(t.Context(), `
-		SELECT 'column ' || table_name || ' ' || column_name || ' ' || data_type || ' ' || ordinal_position FROM information_schema.columns WHERE table_schema = 'public'
-		UNION ALL SELECT 'index ' || indexdef FROM pg_indexes WHERE schemaname = 'public'
-		UNION ALL SELECT 'constraint ' || conrelid::regclass || ' ' || pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'public'::regnamespace
-		ORDER BY 1`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	return listed(t, rows)
-}
-
-// listed returns the texts, a line each, of which there must be some.
-func listed(t *testing.T, rows interface {
-	Next() bool
-	Scan(...any) error
-	Err() error
-}) string {
-	t.Helper()
 	var lines []string
 	for rows.Next() {
 		var line string

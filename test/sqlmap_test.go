@@ -73,7 +73,7 @@ func sqlmap(t *testing.T, server string, a attack) scan {
 	home := t.TempDir()
 	args := []string{
 		"-u", front.URL + a.path, "--level", "3", "--risk", "3", "--batch", "--retries", "0", "--timeout", "10", "--threads", "4", "--skip-waf",
-		"--ignore-code", "401", "--skip", "user-agent,referer,host", "--flush-session", "--disable-coloring", "--output-dir", filepath.Join(home, "out"),
+		"--ignore-code", "401", "--skip", "user-agent,referer,host", "--flush-session", "--output-dir", filepath.Join(home, "out"),
 	}
 	if a.method != "" {
 		args = append(args, "--method", a.method)
@@ -191,7 +191,7 @@ func attacks(key, tag, cursor string) []attack {
 		{name: "id, a text", path: "/v1/products/B000EZ3AB8*", tries: []string{"#1*"}},
 		{name: "id, a number", path: "/v1/categories/1*", tries: []string{"#1*"}},
 		{name: "collection", path: "/v1/products*?$first=1", tries: []string{"#1*"}},
-		{name: "X-API-Key", path: "/v1/categories/9001?", header: []string{"X-API-Key", key + "*"}, tries: []string{"X-API-Key #1*"}},
+		{name: "X-API-Key", path: "/v1/categories/9001", header: []string{"X-API-Key", key + "*"}, tries: []string{"X-API-Key #1*", "#1*"}},
 		{name: "body of $query", method: http.MethodPost, path: "/v1/products/$query", body: `{"filter":"price gt 10","orderby":"price","select":"asin","first":2}`, tries: []string{"JSON filter", "JSON orderby", "JSON select", "JSON first"}},
 		{name: "body of PUT", method: http.MethodPut, path: "/v1/categories/9001", body: `{"name":"Charts"}`, header: with("Prefer", "tx=rollback"), tries: []string{"JSON name"}},
 		{name: "If-Match", method: http.MethodPut, path: "/v1/categories/9001", body: `{"name":"Charts"}`, header: with("If-Match", `"`+tag+`*"`, "Prefer", "tx=rollback"), tries: []string{"JSON name", "If-Match #1*"}},
