@@ -58,6 +58,9 @@ func TestThirdParty(t *testing.T) {
 	if err != nil || len(reports) != 1 || reports[0].Driver != "bolt" || reports[0].Failed > 0 || reports[0].Passed != len(repositorytest.Cases()) {
 		t.Errorf("contract --json: %v, %.500s", err, report)
 	}
+	if !t.Failed() {
+		t.Logf("%d cases of the suites, and %d again by contract", len(repositorytest.Cases())+len(repositorytest.DurableCases()), reports[0].Passed)
+	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 2 { // the configuration and the records
 		t.Errorf("contract left %v, %v", left, err)
 	}

@@ -36,7 +36,7 @@ var parts = []part{
 	{name: "suite-bigcache", promise: "the contract of caches, bigcache", reach: "all cases, none skipped",
 		args: goTest("./adapters/bigcache", "^TestContract"), cases: 20},
 	{name: "suite-thirdparty", promise: "the contract of stores, an adapter in a module of its own", reach: "all cases, none skipped",
-		args: goTest("./test", "^TestThirdParty$")},
+		args: goTest("./test", "^TestThirdParty$"), figures: []figure{{pattern: `(\d+) cases of the suites`, what: "cases of the suites", least: 80}}},
 	{name: "types", promise: "types survive the trip between stores", reach: "nothing lost that is not named",
 		env: servers(), args: goTest("./test", "^TestTypesSurviveTheTrip$")},
 	{name: "coherence", promise: "records are linearizable, no read is stale", reach: "300,000 operations, 0 violations",
@@ -48,13 +48,13 @@ var parts = []part{
 		env: servers("PORTOLAN_TEST_KILLS=200"), args: goTest("./test", "^TestKilledServerWritesOnce$"),
 		figures: []figure{{pattern: `(\d+) kills under`, what: "kills", least: 200, each: true}}},
 	{name: "imports", promise: "a killed import resumes, each row once", reach: "100 kills of imports of 100,000 rows a store",
-		env: servers("PORTOLAN_TEST_ROWS=100000"), args: goTest("./test", "^TestKilledImportResumes$", "-count=4"),
+		env: servers("PORTOLAN_TEST_ROWS=100000"), args: []string{"go", "test", "-count=4", "-timeout=2h", "-run", "^TestKilledImportResumes$", "./test"},
 		figures: []figure{{pattern: `(\d+) kills`, what: "kills", least: 100, each: true}}},
 	{name: "outages", promise: "a lost server needs no restart", reach: "every fault answered in time, and gone when it is",
 		env: servers(), args: goTest("./adapters/postgres", "^Test(Outages|Slow|Exhausted)$"), cases: 3},
 	{name: "migrate", promise: "processes that start at once migrate once", reach: "10 processes × 20 rounds a store; 0 failures",
 		env: servers("PORTOLAN_TEST_STARTS=20"), args: goTest("./test", "^TestMigrateAtOnce$"),
-		figures: []figure{{pattern: `: (\d+) starts`, what: "starts", least: 200, each: true}}},
+		figures: []figure{{pattern: `: (\d+) starts`, what: "starts", least: 400, each: true}}},
 	{name: "writers", promise: "of writes at one revision one succeeds", reach: "50 writers × 200 counts a store; 0 lost",
 		env: servers("PORTOLAN_TEST_WRITES=200"), args: goTest("./test", "^TestManyWriters$"),
 		figures: []figure{{pattern: `: (\d+) counts;`, what: "counts", least: 10_000, each: true}}},
@@ -65,7 +65,7 @@ var parts = []part{
 	{name: "pool", promise: "an exhausted pool is bounded", reach: "503 in time, livez at once", args: goTest("./test", "^TestExhaustedPool$")},
 	{name: "memory", promise: "memory is bounded", reach: "imports, bodies and exports within their bounds", args: goTest("./test", "^Test(MemoryIsBounded|ImportMemory)$")},
 	{name: "race", promise: "no data race in core, ports and adapters", reach: "0 reports", env: servers(),
-		args: append(goTest("./core/...", ""), "-race", "./ports/...", "./adapters/..."), cases: 1000, partly: true},
+		args: []string{"go", "test", "-race", "-count=1", "-timeout=40m", "./core/...", "./ports/...", "./adapters/..."}, cases: 1000, partly: true},
 	{name: "fuzz", promise: "no parser crashes", reach: "30 s for each of 8 targets; 0 crashes",
 		args: []string{"make", "fuzz", "FUZZTIME=30s"}, figures: []figure{{pattern: `(?m)/\S+ Fuzz\w+$`, what: "targets", least: 8}}},
 	{name: "sqlmap", promise: "nothing is injectable", reach: "sqlmap, level 3, every parameter; 0 findings; it finds what is injectable",
@@ -74,13 +74,8 @@ var parts = []part{
 }
 
 // goTest are the arguments of a test that is run anew, whatever is cached.
-func goTest(pkg, run string, more ...string) []string {
-	args := []string{"go", "test", "-count=1", "-timeout=40m"}
-	args = append(args, more...)
-	if run != "" {
-		args = append(args, "-run", run)
-	}
-	return append(args, pkg)
+func goTest(pkg, run string) []string {
+	return []string{"go", "test", "-count=1", "-timeout=40m", "-run", run, pkg}
 }
 
 // servers is the environment of tests over servers that are installed.
