@@ -38,7 +38,7 @@ fuzz: ## each fuzz target for FUZZTIME
 	  done || exit 1; \
 	done
 
-certify: ## the long forms, in an hour, into docs/certification.md; CERTIFY=migrate,sqlmap runs these alone
+certify: ## the long forms, which take long, into docs/certification.md; CERTIFY=migrate,sqlmap runs these alone
 	test/servers/install
 	go run ./test/certify -only '$(CERTIFY)'
 
