@@ -1,6 +1,6 @@
 # make help tells what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run test race lint fuzz bench profile docs build image
+.PHONY: help run test race lint fuzz certify bench profile docs build image
 
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
 FUZZTIME := 30s
@@ -37,6 +37,10 @@ fuzz: ## each fuzz target for FUZZTIME
 	    echo "$$dir $$target"; (cd "$$dir" && go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) .) || exit 1; \
 	  done || exit 1; \
 	done
+
+certify: ## the long forms, which take long, into docs/certification.md; CERTIFY=migrate,sqlmap runs these alone
+	test/servers/install
+	go run ./test/certify -only '$(CERTIFY)'
 
 bench: ## the table of docs/performance.md, in some minutes; BENCH="-write docs/performance.md" keeps it
 	go run ./test/load/bench $(BENCH)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/record"
 	"github.com/portolan-io/portolan/core/schema"
@@ -49,11 +50,17 @@ func (a *API) Sweep(ctx context.Context) (n int, err error) {
 	return n + more, err
 }
 
-// sweep removes what the query finds.
+// sweep removes what the query finds. A store that cannot give its order has an order
+// by id, in which it reads all there is.
 func (a *API) sweep(ctx context.Context, expired query.Query) (n int, err error) {
+	of := &collection{Collection: expired.Collection}
 	for {
-		page, err := a.find(ctx, &collection{Collection: expired.Collection}, expired)
-		if err != nil || len(page.Rows) == 0 {
+		page, err := a.find(ctx, of, expired)
+		if fault.KindOf(err) == fault.Refused && expired.Order[0].Field != of.ID {
+			expired.Order, expired.After = query.Complete(nil, of.ID), ""
+			continue
+		}
+		if err != nil {
 			return n, err
 		}
 		removed, err := a.discard(ctx, expired.Collection, page.Rows)

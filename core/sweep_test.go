@@ -8,14 +8,35 @@ import (
 	"time"
 
 	"github.com/portolan-io/portolan/core"
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/record"
 	"github.com/portolan-io/portolan/ports/repository"
 )
 
+// byIDAlone is a store that gives no order but that of the ids, and filters nothing.
+type byIDAlone struct{ repository.Store }
+
+func (s byIDAlone) Capabilities() repository.Capabilities {
+	capabilities := s.Store.Capabilities()
+	capabilities.Split = func(q query.Query) (native, rest query.Expr, err error) {
+		if q.Order[0].Field != q.Collection.ID {
+			return native, rest, fault.New(fault.Refused, "byIDAlone.Split", "there is no index").Coded("query-needs-index")
+		}
+		return native, q.Filter, nil
+	}
+	return capabilities
+}
+
 // What has expired is swept, in more batches than one, and nothing else.
 func TestSweep(t *testing.T) {
+	t.Run("in the order of the ends", func(t *testing.T) { sweepOf(t, newStore(t)) })
+	t.Run("in the order of the ids", func(t *testing.T) { sweepOf(t, byIDAlone{newStore(t)}) })
+}
+
+func sweepOf(t *testing.T, store repository.Store) {
 	const old, young = 450, 3
-	now, store := newDay(), newStore(t)
+	now := newDay()
 	api := withClock(t, store, now)
 	for i := range old + young {
 		if i == old {

@@ -27,6 +27,9 @@ var built struct {
 }
 
 func TestMain(m *testing.M) {
+	if config := os.Getenv(gatedEnv); config != "" {
+		os.Exit(gated(config))
+	}
 	code := servers.Main(m)
 	if built.dir != "" {
 		if err := os.RemoveAll(built.dir); err != nil {
@@ -86,9 +89,15 @@ func mustRun(t *testing.T, dir, name string, args ...string) string {
 // its API. The server is stopped when the test ends.
 func serve(t *testing.T, dir, config string, env ...string) string {
 	t.Helper()
+	return serveAs(t, program(t, "portolan"), dir, config, env...)
+}
+
+// serveAs is serve for another program.
+func serveAs(t *testing.T, program, dir, config string, env ...string) string {
+	t.Helper()
 	address := freeAddress(t)
 	_, port, _ := net.SplitHostPort(address)
-	cmd := exec.Command(program(t, "portolan"), "serve", "--config", config)
+	cmd := exec.Command(program, "serve", "--config", config)
 	cmd.Dir = dir
 	cmd.Env = append(append(os.Environ(), "PORT="+port, "ADMIN_PORT=0"), env...)
 	var log bytes.Buffer

@@ -90,6 +90,16 @@ func find(ctx context.Context, s repository.Store, q query.Query) (repository.Pa
 	return page, err
 }
 
+// completed reports whether the store leaves a part of the query's filter to the core.
+func completed(s repository.Store, q query.Query) bool {
+	split := s.Capabilities().Split
+	if split == nil {
+		return false
+	}
+	_, rest, err := split(q)
+	return err == nil && rest.Op != query.All
+}
+
 // refused reports whether the store says that it cannot give the order of q.
 func refused(s repository.Store, err error) bool {
 	return s.Capabilities().Split != nil && errors.Is(err, fault.Refused) && fault.Of(err).Code == "query-needs-index"

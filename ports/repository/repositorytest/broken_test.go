@@ -72,6 +72,17 @@ func TestSimulatedFindIsRight(t *testing.T) {
 	})
 }
 
+// TestScanningStoreIsRight proves a store that leaves every filter to its caller, and
+// so gives a Next also where nothing that follows matches.
+func TestScanningStoreIsRight(t *testing.T) {
+	cases := slices.Concat(named(t, "Find/Next"), named(t, "Find/Empty"), named(t, "Find/1001"), named(t, "Random/Find"))
+	contract.Run(t, cases, func(t *testing.T) repository.Store {
+		return hooked{Store: openMemory(t), split: func(q query.Query) (native, rest query.Expr, err error) {
+			return query.Expr{}, q.Filter, nil
+		}}
+	})
+}
+
 // A hooked store does what its functions say, where it has them.
 type hooked struct {
 	repository.Store

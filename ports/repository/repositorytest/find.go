@@ -57,7 +57,8 @@ func findNext(t T, s repository.Store) {
 }
 
 // findNextOf asks for the first page of as many records as match, and for the
-// page after it.
+// page after it. A store that leaves a part of the filter to the core cannot tell
+// whether any of those that follow matches that.
 func findNextOf(t T, s repository.Store, q query.Query, matching int) {
 	t.Helper()
 	page, err := find(t.Context(), s, q)
@@ -67,7 +68,8 @@ func findNextOf(t T, s repository.Store, q query.Query, matching int) {
 	if err != nil {
 		t.Fatalf("Find: %v", err)
 	}
-	if got, want := page.Next != "", matching > q.Limit; got != want {
+	scans := completed(s, q)
+	if got, want := page.Next != "", matching > q.Limit; got != want && (want || !scans) {
 		t.Errorf("with %d matching and a limit of %d, there is a Next: %t, want %t", matching, q.Limit, got, want)
 	}
 	if page.Next == "" {
@@ -78,10 +80,10 @@ func findNextOf(t T, s repository.Store, q query.Query, matching int) {
 	if err != nil {
 		t.Fatalf("Find of the page after: %v", err)
 	}
-	if got, want := len(after.Rows), min(q.Limit, matching-q.Limit); got != want {
+	if got, want := len(after.Rows), max(0, min(q.Limit, matching-q.Limit)); got != want {
 		t.Errorf("with %d matching and a limit of %d, the second page has %d rows, want %d", matching, q.Limit, got, want)
 	}
-	if got, want := after.Next != "", matching > 2*q.Limit; got != want {
+	if got, want := after.Next != "", matching > 2*q.Limit; got != want && (want || !scans) {
 		t.Errorf("with %d matching and a limit of %d, the second page has a Next: %t, want %t", matching, q.Limit, got, want)
 	}
 }

@@ -1,0 +1,82 @@
+package main
+
+// A part is one long form, with the figures that it must reach.
+type part struct {
+	name    string
+	promise string   // what it proves
+	reach   string   // the figures to reach, in words
+	env     []string // that make the test a long one
+	args    []string // a command, of which go test is parsed test by test
+	cases   int      // that pass at least; 0 is one
+	figures []figure
+	rare    string // what no script can install and this proves nothing without
+	partly  bool   // some tests may be skipped, for want of what no script can install
+}
+
+// A figure is one that tests print, and must reach.
+type figure struct {
+	pattern string // its one group is the figure; without a group each match counts as one
+	what    string
+	least   int
+	each    bool // by each test that prints it, else by all of them together
+}
+
+// parts are all there are.
+var parts = []part{
+	{name: "suite-memory", promise: "the contract of stores and caches, in memory", reach: "all cases, none skipped",
+		args: goTest("./adapters/memory", "^Test(Cache)?Contract"), cases: 80},
+	{name: "suite-sqlite", promise: "the contract of stores, SQLite", reach: "all cases, none skipped",
+		args: goTest("./adapters/sqlite", "^TestContract"), cases: 80},
+	{name: "suite-postgres", promise: "the contract of stores, PostgreSQL", reach: "all cases, none skipped",
+		env: servers(), args: goTest("./adapters/postgres", "^TestContract"), cases: 80},
+	{name: "suite-datastore", promise: "the contract of stores, Datastore over its emulator", reach: "all cases, none skipped",
+		env: servers(), args: goTest("./adapters/datastore", "^Test(Contract|Durable)$"), cases: 80, rare: "the emulator of Datastore"},
+	{name: "suite-sqlserver", promise: "the contract of stores, SQL Server", reach: "all cases, none skipped",
+		args: goTest("./adapters/sqlserver", "^TestContract"), cases: 80, rare: "a server that PORTOLAN_TEST_SQLSERVER names"},
+	{name: "suite-bigcache", promise: "the contract of caches, bigcache", reach: "all cases, none skipped",
+		args: goTest("./adapters/bigcache", "^TestContract"), cases: 20},
+	{name: "suite-thirdparty", promise: "the contract of stores, an adapter in a module of its own", reach: "all cases, none skipped",
+		args: goTest("./test", "^TestThirdParty$"), figures: []figure{{pattern: `(\d+) cases of the suites`, what: "cases of the suites", least: 80}}},
+	{name: "types", promise: "types survive the trip between stores", reach: "nothing lost that is not named",
+		env: servers(), args: goTest("./test", "^TestTypesSurviveTheTrip$")},
+	{name: "coherence", promise: "records are linearizable, no read is stale", reach: "300,000 operations, 0 violations",
+		env: servers("PORTOLAN_TEST_COHERENCE=90s"), args: goTest("./test/coherence", "^Test(ReadAfterWrite|Unsettled|LostAnswers)$"),
+		figures: []figure{{pattern: `: (\d+) operations`, what: "operations", least: 300_000}}},
+	{name: "mutants", promise: "the test of coherence still finds the defects", reach: "8 mutants, all die",
+		env: servers(), args: goTest("./test/coherence", "^Test(MutantsDie|TheRightOneLives)$"), cases: 8},
+	{name: "kills", promise: "a write is done once and kept, through kill -9", reach: "200 kills a store; 0 lost, 0 twice",
+		env: servers("PORTOLAN_TEST_KILLS=200"), args: goTest("./test", "^TestKilledServerWritesOnce$"),
+		figures: []figure{{pattern: `(\d+) kills under`, what: "kills", least: 200, each: true}}},
+	{name: "imports", promise: "a killed import resumes, each row once", reach: "100 kills of imports of 100,000 rows a store",
+		env: servers("PORTOLAN_TEST_ROWS=100000"), args: []string{"go", "test", "-count=4", "-timeout=2h", "-run", "^TestKilledImportResumes$", "./test"},
+		figures: []figure{{pattern: `(\d+) kills`, what: "kills", least: 100, each: true}}},
+	{name: "outages", promise: "a lost server needs no restart", reach: "every fault answered in time, and gone when it is",
+		env: servers(), args: goTest("./adapters/postgres", "^Test(Outages|Slow|Exhausted)$"), cases: 3},
+	{name: "migrate", promise: "processes that start at once migrate once", reach: "10 processes × 20 rounds a store; 0 failures",
+		env: servers("PORTOLAN_TEST_STARTS=20"), args: goTest("./test", "^TestMigrateAtOnce$"),
+		figures: []figure{{pattern: `: (\d+) starts`, what: "starts", least: 400, each: true}}},
+	{name: "writers", promise: "of writes at one revision one succeeds", reach: "50 writers × 200 counts a store; 0 lost",
+		env: servers("PORTOLAN_TEST_WRITES=200"), args: goTest("./test", "^TestManyWriters$"),
+		figures: []figure{{pattern: `: (\d+) counts;`, what: "counts", least: 10_000, each: true}}},
+	{name: "restarts", promise: "a restart costs no request", reach: "10 restarts × 10,000 requests; 0 failures",
+		env: []string{"PORTOLAN_TEST_RESTARTS=10"}, args: goTest("./test", "^TestRollingRestarts$"),
+		figures: []figure{{pattern: `under (\d+) requests`, what: "requests", least: 100_000}}},
+	{name: "bad-requests", promise: "bad requests cost nothing", reach: "0 calls of the store", args: goTest("./test", "^TestBadRequestsCostNothing$")},
+	{name: "pool", promise: "an exhausted pool is bounded", reach: "503 in time, livez at once", args: goTest("./test", "^TestExhaustedPool$")},
+	{name: "memory", promise: "memory is bounded", reach: "imports, bodies and exports within their bounds", args: goTest("./test", "^Test(MemoryIsBounded|ImportMemory)$")},
+	{name: "race", promise: "no data race in core, ports and adapters", reach: "0 reports", env: servers(),
+		args: []string{"go", "test", "-race", "-count=1", "-timeout=40m", "./core/...", "./ports/...", "./adapters/..."}, cases: 1000, partly: true},
+	{name: "fuzz", promise: "no parser crashes", reach: "30 s for each of 8 targets; 0 crashes",
+		args: []string{"make", "fuzz", "FUZZTIME=30s"}, figures: []figure{{pattern: `(?m)/\S+ Fuzz\w+$`, what: "targets", least: 8}}},
+	{name: "sqlmap", promise: "nothing is injectable", reach: "sqlmap, level 3, every parameter; 0 findings; it finds what is injectable",
+		env: servers("PORTOLAN_TEST_SQLMAP=1"), args: goTest("./test", "^TestSqlmap"),
+		figures: []figure{{pattern: `(\d+) parameters that`, what: "parameters", least: 26, each: true}}},
+}
+
+// goTest are the arguments of a test that is run anew, whatever is cached.
+func goTest(pkg, run string) []string {
+	return []string{"go", "test", "-count=1", "-timeout=40m", "-run", run, pkg}
+}
+
+// servers is the environment of tests over servers that are installed.
+func servers(more ...string) []string { return append([]string{"PORTOLAN_TEST_SERVERS=1"}, more...) }
