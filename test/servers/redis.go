@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-var redis running
+var redis = running{}
 
 // Redis returns the host:port of a server that PORTOLAN_TEST_REDIS names, or that is
 // started. Tests keep apart by prefixes of their own.
