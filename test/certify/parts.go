@@ -51,7 +51,7 @@ var parts = []part{
 		env: servers("PORTOLAN_TEST_ROWS=100000"), args: []string{"go", "test", "-count=4", "-timeout=2h", "-run", "^TestKilledImportResumes$", "./test"},
 		figures: []figure{{pattern: `(\d+) kills`, what: "kills", least: 100, each: true}}},
 	{name: "outages", promise: "a lost server needs no restart", reach: "every fault answered in time, and gone when it is",
-		env: servers(), args: goTest("./adapters/postgres", "^Test(Outages|Slow|Exhausted)$"), cases: 3},
+		env: servers(), args: goTest("./adapters/...", "^Test(Outages|Slow|Exhausted)$"), cases: 4},
 	{name: "migrate", promise: "processes that start at once migrate once", reach: "10 processes × 20 rounds a store; 0 failures",
 		env: servers("PORTOLAN_TEST_STARTS=20"), args: goTest("./test", "^TestMigrateAtOnce$"),
 		figures: []figure{{pattern: `: (\d+) starts`, what: "starts", least: 400, each: true}}},
