@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -70,47 +71,41 @@ func TestGoldenTransactions(t *testing.T) {
 // session has them.
 func TestSettings(t *testing.T) {
 	c := numbers(t)
-	s := &script{t: t, answers: []*answer{usual()}}
-	bare := &bareConnector{script: s}
-	cfg := Config{DSN: func(context.Context) (string, error) { return "", nil }, LockTimeout: 70 * time.Millisecond}
-	if err := cfg.complete(); err != nil {
-		t.Fatal(err)
-	}
-	e, err := open(t.Context(), cfg, bare)
-	if err != nil {
-		t.Fatal(err)
-	}
-	store := newStore(cfg, e)
-	defer func() { _ = store.Close() }()
+	store, log := scripted(t, Config{LockTimeout: 70 * time.Millisecond}, usual())
 	_ = apply(t, store, repository.Mutation{Op: repository.Put, Collection: c, ID: "1", Revision: "r", Fields: []record.Value{record.Int(1)}})
-	if len(bare.texts) < 3 {
-		t.Fatalf("only %d statements were sent", len(bare.texts))
+	sent := log.whole()
+	if len(sent) < 3 {
+		t.Fatalf("only %d statements were sent", len(sent))
 	}
-	for _, text := range bare.texts {
+	for _, text := range sent {
 		if !strings.HasPrefix(text, "SET NOCOUNT, XACT_ABORT, CONCAT_NULL_YIELDS_NULL ON; SET LOCK_TIMEOUT 70; ") {
 			t.Errorf("a statement goes without the settings: %s", text)
 		}
 	}
 }
 
-// A bareConnector notes statements as they are.
-type bareConnector struct {
-	*script
-	texts []string
-}
-
-func (b *bareConnector) Connect(context.Context) (driver.Conn, error) {
-	return &bareConn{scriptedConn{b.script}, b}, nil
-}
-
-type bareConn struct {
-	scriptedConn
-	to *bareConnector
-}
-
-func (c *bareConn) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
-	c.to.texts = append(c.to.texts, text)
-	return c.scriptedConn.QueryContext(ctx, text, args)
+// TestGoldenOpen prints the batches of what is not kept, each as it is sent: some
+// statements have to be first in theirs, or alone.
+func TestGoldenOpen(t *testing.T) {
+	var out strings.Builder
+	kept := &answer{holds: "SELECT * FROM [_portolan_types]", types: []string{"NVARCHAR tbl", "NVARCHAR field", "NVARCHAR type"},
+		rows: [][]driver.Value{{"numbers", "n", "int"}}}
+	answers := append(described("_portolan_types", column{name: "tbl", kind: "varchar", octets: ids}), usual(), kept)
+	store, log := scripted(t, Config{}, answers...)
+	note := func(what string, batches []string) {
+		fmt.Fprintf(&out, "-- %s\n%s\n\n", what, strings.Join(batches, "\nGO\n"))
+	}
+	note("open", log.whole())
+	if err := store.Ensure(t.Context(), []*schema.Collection{numbers(t)}); err != nil {
+		t.Fatal(err)
+	}
+	note("ensure, where there is the table of types", log.whole())
+	if _, err := store.Scratch(t.Context()); codeOf(err) != "bad-dsn" { // so that it drops what it made
+		t.Fatalf("Scratch of a script: got %v, want the code bad-dsn", err)
+	}
+	made := strings.Join(log.whole(), "\nGO\n")
+	note("scratch, and the end of it", []string{regexp.MustCompile(`portolan_contract_\w+`).ReplaceAllString(made, "portolan_contract_x")})
+	golden(t, "open", out.String())
 }
 
 // TestRetried begins anew what another transaction came in the way of, and nothing else.

@@ -36,7 +36,9 @@ var references = map[string][]string{
 		"statements/create-schema-transact-sql", "statements/alter-table-transact-sql"},
 	"existing": {"data-types/data-types-transact-sql", "data-types/rowversion-transact-sql", "functions/switchoffset-transact-sql", "functions/try-cast-transact-sql",
 		"statements/collations"},
-	"nvarchar":     {"data-types/nchar-and-nvarchar-transact-sql", "statements/windows-collation-name-transact-sql"},
+	"nvarchar": {"data-types/nchar-and-nvarchar-transact-sql", "statements/windows-collation-name-transact-sql"},
+	"open": {"statements/create-schema-transact-sql", "statements/drop-schema-transact-sql", "language-elements/declare-local-variable-transact-sql",
+		"functions/db-name-transact-sql", "functions/collationproperty-transact-sql", "language-elements/execute-transact-sql"},
 	"transactions": {"statements/set-transaction-isolation-level-transact-sql", "statements/set-xact-abort-transact-sql", "statements/set-lock-timeout-transact-sql"},
 }
 
