@@ -273,6 +273,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"an old database", Config{}, database(1, 1, 120, int64(65001)), "old-database"},
 		{"a server without UTF-8", Config{}, database(0, 0, 140, nil), "no-utf8"},
 		{"and with nvarchar", Config{NVarchar: true}, database(0, 0, 140, nil), ""},
+		{"one that sys.databases does not show", Config{}, &answer{holds: "FROM sys.databases", types: []string{"INT", "INT", "INT", "INT"}}, "database-unseen"},
 		{"a usual one", Config{}, usual(), ""},
 	} {
 		err := open(tt.cfg, tt.answer)

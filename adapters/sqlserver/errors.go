@@ -24,6 +24,7 @@ var (
 	errDSN       = errors.New("dsn cannot be read")
 	errSlow      = errors.New("a statement took longer than statement_timeout")
 	errLevel     = errors.New("the compatibility level of the database is below 130")
+	errUnseen    = errors.New("sys.databases has no row of the database")
 	errCollation = errors.New("the server does not know the collation Latin1_General_100_BIN2_UTF8")
 )
 
@@ -149,6 +150,8 @@ func classify(op string, err error) *fault.Error {
 		return failed(class{fault.Invalid, "bad-dsn", "dsn cannot be read", "write sqlserver://user@host:1433?database=name"})
 	case errors.Is(err, errLevel):
 		return failed(class{fault.Invalid, "old-database", "the compatibility level of the database is below 130", "ALTER DATABASE … SET COMPATIBILITY_LEVEL = 130, or more"})
+	case errors.Is(err, errUnseen):
+		return failed(class{fault.Unavailable, "database-unseen", "sys.databases does not show the database to this user", "grant the user VIEW ANY DATABASE"})
 	case errors.Is(err, errCollation):
 		return failed(class{fault.Invalid, "no-utf8", "the server has no collations of UTF-8, which come with 2019", "set nvarchar: true"})
 	case n == 8115 && op == "sqlserver.Aggregate":

@@ -222,20 +222,20 @@ SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ([made] >= CONVERT(dateti
 --   1: nvarchar "2026-01-01T00:00:00.000000"
 
 -- blob eq 'AAE='
-SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ([blob] + 0x01) = (@p1 + 0x01) ORDER BY [id$octets]
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE (CONVERT(varbinary(max), [blob]) + 0x01) = (CONVERT(varbinary(max), @p1) + 0x01) ORDER BY [id$octets]
 --   1: varbinary 0001
 
 -- not (blob eq 'AAE=')
-SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE (([blob] + 0x01) <> (@p1 + 0x01) OR ([blob] + 0x01) IS NULL) ORDER BY [id$octets]
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ((CONVERT(varbinary(max), [blob]) + 0x01) <> (CONVERT(varbinary(max), @p1) + 0x01) OR (CONVERT(varbinary(max), [blob]) + 0x01) IS NULL) ORDER BY [id$octets]
 --   1: varbinary 0001
 
 -- blob in ('AAE=', 'AAEA')
-SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ([blob] + 0x01) IN ((@p1 + 0x01), (@p2 + 0x01)) ORDER BY [id$octets]
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE (CONVERT(varbinary(max), [blob]) + 0x01) IN ((CONVERT(varbinary(max), @p1) + 0x01), (CONVERT(varbinary(max), @p2) + 0x01)) ORDER BY [id$octets]
 --   1: varbinary 0001
 --   2: varbinary 000100
 
 -- not (blob in ('AAE=', 'AAEA'))
-SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE (([blob] + 0x01) NOT IN ((@p1 + 0x01), (@p2 + 0x01)) OR ([blob] + 0x01) IS NULL) ORDER BY [id$octets]
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ((CONVERT(varbinary(max), [blob]) + 0x01) NOT IN ((CONVERT(varbinary(max), @p1) + 0x01), (CONVERT(varbinary(max), @p2) + 0x01)) OR (CONVERT(varbinary(max), [blob]) + 0x01) IS NULL) ORDER BY [id$octets]
 --   1: varbinary 0001
 --   2: varbinary 000100
 

@@ -6,7 +6,7 @@
 -- https://learn.microsoft.com/sql/t-sql/language-elements/execute-transact-sql
 
 -- open
-SET NOCOUNT, XACT_ABORT, CONCAT_NULL_YIELDS_NULL ON; SET LOCK_TIMEOUT 5000; SELECT CAST(d.snapshot_isolation_state AS int), CAST(d.is_read_committed_snapshot_on AS int), CAST(d.compatibility_level AS int), CAST(COLLATIONPROPERTY('Latin1_General_100_BIN2_UTF8', 'CodePage') AS int) FROM sys.databases AS d WHERE d.database_id = DB_ID()
+SET NOCOUNT, XACT_ABORT, CONCAT_NULL_YIELDS_NULL ON; SET LOCK_TIMEOUT 5000; SELECT CAST(d.snapshot_isolation_state AS int), CAST(d.is_read_committed_snapshot_on AS int), CAST(d.compatibility_level AS int), CAST(COLLATIONPROPERTY('Latin1_General_100_BIN2_UTF8', 'CodePage') AS int) FROM sys.databases AS d WHERE d.name = DB_NAME()
 
 -- ensure, where there is the table of types
 SET NOCOUNT, XACT_ABORT, CONCAT_NULL_YIELDS_NULL ON; SET LOCK_TIMEOUT 300000; SET ANSI_NULL_DFLT_ON ON; SET ANSI_NULLS, ANSI_PADDING, ANSI_WARNINGS, ARITHABORT, CONCAT_NULL_YIELDS_NULL, QUOTED_IDENTIFIER ON; SET NUMERIC_ROUNDABORT OFF; DECLARE @got int; EXEC @got = sp_getapplock @Resource = N'portolan migrates', @LockMode = N'Exclusive', @LockOwner = N'Transaction', @LockTimeout = 300000; IF @got < 0 THROW 51222, N'another process changes the tables', 1
