@@ -63,6 +63,7 @@ func newDialect(nvarchar bool, tablesIn string) *gormstore.Dialect {
 		IndexName:  indexName,
 		IndexTable: func(table, _ string) string { return table },
 		Classify:   classify,
+		Duplicate:  func(err error) bool { return number(err) == keyTaken },
 	}
 	// What is to be changed is locked exclusively, as the shared lock of a check lets
 	// others lock for an update. The range of a check keeps what is absent absent.

@@ -160,9 +160,13 @@ const attempts = 20
 // again is with, but begins anew what others came in the way of, and what met a
 // connection that was dead already. What has handed out rows is not repeated.
 func (e *engine) again(ctx context.Context, do func(*session) error) error {
+	times := 0 // that a key was taken
 	for attempt := 1; ; attempt++ {
 		s, err := e.with(ctx, do)
-		pause, hopeful := retry(err, attempt)
+		if taken(err) {
+			times++
+		}
+		pause, hopeful := retry(err, attempt, times)
 		if broken(err) && !s.ran {
 			pause, hopeful = 0, true
 		}

@@ -144,6 +144,41 @@ func TestRetried(t *testing.T) {
 	}
 }
 
+// TestTakenAgain takes for a conflict neither an id that was stored behind two deadlocks,
+// nor one that is stored and removed again and again.
+func TestTakenAgain(t *testing.T) {
+	put := func(c *schema.Collection, answers ...*answer) error {
+		store, _ := scripted(t, Config{}, append(answers, usual(), changedRows(1))...)
+		return apply(t, store, repository.Mutation{Op: repository.Put, Collection: c, ID: "1", Fields: []record.Value{record.Int(1)}, Revision: "r"})
+	}
+	deadlocks := func() *answer { return &answer{holds: "INSERT", times: 2, err: refusal(1205)} }
+	taken := func(times int, number int32) *answer {
+		return &answer{holds: "INSERT", times: times, err: refusal(number)}
+	}
+	if err := put(numbers(t), taken(10, 2627)); err != nil {
+		t.Errorf("ten times taken: got %v, want nil", err)
+	}
+	if err := put(numbers(t), taken(0, 2627)); codeOf(err) != "not-unique" {
+		t.Errorf("taken without end: got %v, want the code not-unique", err)
+	}
+	for _, number := range []int32{2627, 2601} {
+		if err := put(numbers(t), deadlocks(), taken(1, number)); err != nil {
+			t.Errorf("%d behind two deadlocks: got %v, want nil", number, err)
+		}
+	}
+	c, err := schema.New(schema.Spec{Name: "old", ID: "n", Fields: []schema.FieldSpec{{Name: "n", Type: "int"}}, Table: schema.Table{Name: "old", Unmanaged: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := described("old", column{name: "n", kind: "int", octets: 4, place: 1})[0]
+	if err := put(c, old, deadlocks(), taken(2, 2627)); err != nil {
+		t.Errorf("an existing table, behind two deadlocks: got %v, want nil", err)
+	}
+	if err := put(c, old, taken(3, 2627)); codeOf(err) != "not-unique" {
+		t.Errorf("an existing table, whose value is taken: got %v, want the code not-unique", err)
+	}
+}
+
 // TestTaken finds an id that another transaction stored: the INSERT stores nothing, and
 // the transaction begins anew, or is told so.
 func TestTaken(t *testing.T) {

@@ -31,6 +31,10 @@ var (
 // unlocked is the number that migrating throws.
 const unlocked = 51222
 
+// keyTaken is the number of a primary key, and of a constraint UNIQUE, of which managed
+// tables have none. That of an index is another.
+const keyTaken = 2627
+
 // A class is what an error number means.
 type class struct {
 	kind         fault.Kind
@@ -63,7 +67,7 @@ var classes = map[int32]class{
 	2628: tooLong, 8152: tooLong, 220: outOfRange, 248: outOfRange, 8115: outOfRange,
 	515:  {fault.Invalid, "null-refused", "a column of the table must have a value", ""},
 	547:  {fault.Conflict, "referenced", "a foreign key or a constraint of the table forbids it", ""},
-	2601: notUnique, 2627: notUnique,
+	2601: notUnique, keyTaken: notUnique,
 	1946: {fault.TooLarge, "too-large", "a value is too large for an index of the database", ""},
 	511:  {fault.TooLarge, "too-large", "a record is too large for a row of the table", ""},
 	1205: overtaken, 3960: overtaken,
@@ -112,16 +116,20 @@ func number(err error) int32 {
 // is under way it cannot be opened either.
 func moving(err error) bool { return transient[number(err)] || number(err) == 4060 }
 
+// taken reports whether the value of a key was.
+func taken(err error) bool { return number(err) == keyTaken || number(err) == 2601 }
+
 // retry reports whether something may succeed if it is begun anew, for the given time,
-// and for how long at most to wait before.
-func retry(err error, attempt int) (pause time.Duration, hopeful bool) {
+// and for how long at most to wait before. What was taken so many times may be an id that
+// another one stored, which is found the next time; or a value that stays where it is.
+func retry(err error, attempt, times int) (pause time.Duration, hopeful bool) {
 	var committing *commitError
 	unsure := errors.As(err, &committing)
 	switch n := number(err); {
 	case errors.Is(err, gormstore.ErrAgain), n == 1205, n == 3960, n == 3961:
 		return time.Duration(min(attempt, 10)) * 2 * time.Millisecond, true
-	case (n == 2627 || n == 2601) && !unsure: // an id that another one stored is found the next time
-		return 0, attempt <= 2
+	case taken(err) && !unsure:
+		return 0, times <= 2
 	case transient[n] && !unsure:
 		return time.Duration(attempt) * 200 * time.Millisecond, attempt <= 5
 	}
@@ -140,7 +148,7 @@ func classify(op string, err error) *fault.Error {
 	var uncertain *tls.CertificateVerificationError
 	var connecting *connectError
 	switch {
-	case errors.Is(err, gormstore.ErrAgain):
+	case errors.Is(err, gormstore.ErrAgain) && n == 0:
 		return failed(overtaken)
 	case errors.Is(err, errExhausted):
 		return failed(class{fault.Unavailable, "connections-exhausted", "all connections to the database are at work", later})
