@@ -30,24 +30,13 @@ const (
 	uncommitted = "READ_COMMITTED_SNAPSHOT OFF"
 )
 
-// serverFor returns a new database. The test is skipped if cfg wants UTF-8 and the server,
-// being older than 2019, does not have it.
+// serverFor returns a new database, with UTF-8 if cfg wants it.
 func serverFor(t *testing.T, cfg Config, options ...string) string {
 	t.Helper()
-	dsn := servers.SQLServer(t, options...)
 	if cfg.NVarchar {
-		return dsn
+		return servers.SQLServer(t, options...)
 	}
-	db := sql.OpenDB(&connector{cfg: Config{DSN: secrets.Fixed(dsn)}})
-	defer func() { _ = db.Close() }()
-	var page sql.NullInt64
-	if err := db.QueryRowContext(t.Context(), "SELECT CAST(COLLATIONPROPERTY('Latin1_General_100_BIN2_UTF8', 'CodePage') AS int)").Scan(&page); err != nil {
-		t.Fatal(err)
-	}
-	if !page.Valid {
-		t.Skip("the server has no collations of UTF-8, so it is proved with nvarchar alone")
-	}
-	return dsn
+	return servers.SQLServerUTF8(t, options...)
 }
 
 // A place is a schema of a database, in which a store has its tables.
