@@ -371,6 +371,8 @@ func TestClassify(t *testing.T) {
 		{"Open", mssql.Error{Number: 18456, All: []mssql.Error{{Number: 4060}, {Number: 18456}}}, fault.Unavailable, "no-database"},
 		{"Open", &connectError{&net.OpError{Op: "dial", Err: errors.New("connection refused")}}, fault.Unavailable, "unreachable"},
 		{"Open", &connectError{errors.New("whatever a driver says")}, fault.Unavailable, "unreachable"},
+		{"Open", &connectError{errors.New("TLS Handshake failed: tls: failed to verify certificate: x509: certificate signed by unknown authority")}, fault.Unavailable, "certificate-refused"},
+		{"Open", &connectError{errors.New("TLS Handshake failed: read tcp: connection reset by peer")}, fault.Unavailable, "unreachable"},
 		{"Open", errDSN, fault.Invalid, "bad-dsn"},
 		{"Get", refusal(40501), fault.Unavailable, "moving"}, {"Get", refusal(49920), fault.Unavailable, "moving"},
 		{"Get", refusal(208), fault.Unavailable, "table-missing"}, {"Get", refusal(229), fault.Unavailable, "not-allowed"},

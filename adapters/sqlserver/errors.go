@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
@@ -168,7 +169,10 @@ func classify(op string, err error) *fault.Error {
 		return failed(known)
 	case transient[n]:
 		return failed(moved)
-	case errors.As(err, &uncertain):
+	case unreadable(err):
+		return failed(class{fault.Unavailable, "certificate-refused", "the certificate of the server cannot be read",
+			"give the server a certificate of its own: one that it made for itself may have a negative serial number, which no TrustServerCertificate helps against"})
+	case errors.As(err, &uncertain), untrusted(err):
 		return failed(class{fault.Unavailable, "certificate-refused", "the certificate of the server cannot be trusted", "name its authority with certificate= in dsn, or the server as the certificate does"})
 	case errors.As(err, &identity):
 		return failed(refused)
@@ -181,6 +185,17 @@ func classify(op string, err error) *fault.Error {
 	}
 	return failed(class{fault.Internal, "internal", "the database could not be asked", ""})
 }
+
+// handshake reports whether TLS is why there is no connection, and said what holds the
+// text: the driver keeps nothing else of it, and Go gives a certificate that cannot be
+// read no type.
+func handshake(err error, holds string) bool {
+	var connecting *connectError
+	return errors.As(err, &connecting) && strings.Contains(err.Error(), "TLS Handshake failed: ") && strings.Contains(err.Error(), holds)
+}
+
+func unreadable(err error) bool { return handshake(err, "tls: failed to parse certificate") }
+func untrusted(err error) bool  { return handshake(err, "certificate") }
 
 // broken reports whether the connection ended in the middle of something.
 func broken(err error) bool {

@@ -29,7 +29,7 @@ var references = map[string][]string{
 	"filters": {"language-elements/comparison-operators-transact-sql", "functions/charindex-transact-sql", "functions/datalength-transact-sql",
 		"functions/openjson-transact-sql", "functions/isjson-transact-sql", "functions/cast-and-convert-transact-sql"},
 	"pages":      {"queries/top-transact-sql", "queries/from-transact-sql", "language-elements/set-operators-union-transact-sql", "queries/select-order-by-clause-transact-sql"},
-	"aggregates": {"functions/sum-transact-sql", "functions/count-transact-sql", "queries/select-group-by-transact-sql", "data-types/precision-scale-and-length-transact-sql"},
+	"aggregates": {"functions/sum-transact-sql", "functions/min-transact-sql", "functions/max-transact-sql", "functions/count-transact-sql", "queries/select-group-by-transact-sql", "data-types/precision-scale-and-length-transact-sql"},
 	"writes":     {"statements/insert-transact-sql", "queries/update-transact-sql", "statements/delete-transact-sql", "queries/hints-transact-sql-table", "functions/rowcount-big-transact-sql"},
 	"load":       {"statements/bulk-insert-transact-sql", "queries/output-clause-transact-sql", "queries/update-transact-sql", "queries/hints-transact-sql-table"},
 	"tables": {"statements/create-table-transact-sql", "statements/alter-table-computed-column-definition-transact-sql", "statements/create-index-transact-sql",
