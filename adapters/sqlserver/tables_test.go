@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/record"
 	"github.com/portolan-io/portolan/core/schema"
 	"github.com/portolan-io/portolan/ports/repository"
@@ -171,6 +172,43 @@ func TestGoldenExisting(t *testing.T) {
 	}
 	note("load a row, whose revision stays as it was")
 	golden(t, "existing", out.String())
+}
+
+// TestGetParameters asks for many ids and with as many values as are left to one
+// statement, and has no more parameters than the server takes.
+func TestGetParameters(t *testing.T) {
+	c := linesCollection(t)
+	store, log := scripted(t, Config{}, append(lines(), usual(), unique())...)
+	many := make([]record.ID, 600)
+	for i := range many {
+		many[i] = record.ID(fmt.Sprint(i))
+	}
+	filter := query.Expr{Op: query.In, Field: position(t, c, "small")}
+	for i := range 1024 {
+		filter.Values = append(filter.Values, record.Int(int64(i)))
+	}
+	others := query.Expr{Op: query.In, Field: filter.Field, Values: filter.Values[:256]}
+	view := query.View{Collection: c, Filter: query.Expr{Op: query.And, Kids: []query.Expr{filter, others}}}
+	if native, rest, err := split(query.Query{View: view}); err != nil || rest.Op != query.All || len(native.Kids) != 2 {
+		t.Fatalf("split: got %v, %v, %v, want that all is native", native, rest, err)
+	}
+	if err := store.Ensure(t.Context(), []*schema.Collection{c}); err != nil {
+		t.Fatal(err)
+	}
+	log.noted()
+	if _, err := store.Get(t.Context(), view, many); err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	for _, statement := range strings.Split(log.noted(), "SELECT ")[1:] {
+		asked++
+		if n := strings.Count(statement, "\n--   "); n > 2100 {
+			t.Errorf("a statement has %d parameters, want 2,100 at most", n)
+		}
+	}
+	if asked != 3 {
+		t.Errorf("%d statements were sent for 600 ids, want 3", asked)
+	}
 }
 
 // TestEnsureAgain has a table as Ensure makes it, described as the catalogue views
