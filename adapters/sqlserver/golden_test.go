@@ -345,3 +345,15 @@ func TestGoldenLoad(t *testing.T) {
 	}
 	golden(t, "load", out.String())
 }
+
+// TestStagedNumbers has ids that are numbers as the key of staging, too.
+func TestStagedNumbers(t *testing.T) {
+	store, log := scripted(t, Config{}, usual(), changedRows(1))
+	rows := []record.Record{{ID: "2", Fields: []record.Value{record.Int(2)}}, {ID: "1", Fields: []record.Value{record.Int(1)}}}
+	if _, err := store.Load(t.Context(), repository.Load{Collection: numbers(t), Run: "r", Rows: rows}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := log.noted(), "CREATE TABLE #portolan_load (place int NULL, c0 bigint NOT NULL PRIMARY KEY, c1 nvarchar(max) NULL)"; !strings.Contains(got, want) {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
