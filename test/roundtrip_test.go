@@ -32,7 +32,7 @@ var stores = map[string]func(t *testing.T) (repository.Store, error){
 		return datastore.Open(t.Context(), datastore.Config{Emulator: servers.Datastore(t), Namespace: rand.Text()})
 	},
 	"sqlserver": func(t *testing.T) (repository.Store, error) {
-		return sqlserver.Open(t.Context(), sqlserver.Config{DSN: secrets.Fixed(servers.SQLServer(t))})
+		return sqlserver.Open(t.Context(), sqlserver.Config{DSN: secrets.Fixed(servers.SQLServerUTF8(t))})
 	},
 }
 

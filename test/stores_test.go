@@ -22,7 +22,7 @@ func durable() []kept {
 			return "repository: {driver: postgres, postgres: {dsn: \"" + servers.PostgreSQL(t) + "\"}}"
 		}},
 		{"sqlserver", func(t *testing.T) string {
-			return "repository: {driver: sqlserver, sqlserver: {dsn: \"" + servers.SQLServer(t, "ALLOW_SNAPSHOT_ISOLATION ON") + "\"}}"
+			return "repository: {driver: sqlserver, sqlserver: {dsn: \"" + servers.SQLServerUTF8(t, "ALLOW_SNAPSHOT_ISOLATION ON") + "\"}}"
 		}},
 	}
 }

@@ -95,13 +95,14 @@ func shorter(f *schema.Field, k kind) string {
 }
 
 // checked returns a template of a text that is stored as it is, or not at all: a code
-// page has not all characters, and the server would store question marks.
+// page has not all characters, and the server would store question marks. What it lacks
+// is made a number that is none, whatever the text is.
 func (k kind) checked() string {
 	if k.base == "nvarchar" || k.octets() {
 		return "{v}"
 	}
 	return "CASE WHEN CAST(CAST({v} COLLATE " + k.collation + " AS varchar(max)) AS nvarchar(max))" + inUnits +
-		" = {v} THEN {v} ELSE CAST(CAST({v} AS int) AS nvarchar(11)) END"
+		" = {v} THEN {v} ELSE CAST(CAST(N'x' + {v} AS int) AS nvarchar(11)) END"
 }
 
 // mapText serves texts of any collation, by their octets in UTF-8.

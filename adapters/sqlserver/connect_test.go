@@ -1,12 +1,23 @@
 package sqlserver
 
 import (
+	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"math/big"
+	"net"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/microsoft/go-mssqldb/msdsn"
 
+	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/ports/secrets"
 )
 
@@ -81,6 +92,66 @@ func TestRotation(t *testing.T) {
 	if _, err := c.Connect(t.Context()); !errors.Is(err, down) {
 		t.Errorf("Connect without a password: got %v, want %v", err, down)
 	}
+}
+
+// TestCertificates tells a certificate that cannot be trusted, and one that Go does not
+// even read, from a server that is not there.
+func TestCertificates(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		negative bool
+		detail   string
+	}{
+		{"one that nobody signed", false, "cannot be trusted"},
+		{"a negative serial number", true, "cannot be read"},
+	} {
+		at := listen(t, certificate(t, tt.negative))
+		_, err := Open(t.Context(), Config{DSN: secrets.Fixed("sqlserver://me@" + at + "?database=shop&encrypt=strict"), AcquireTimeout: time.Second})
+		if codeOf(err) != "certificate-refused" || !strings.Contains(fault.Of(err).Detail, tt.detail) {
+			t.Errorf("%s: got %v, want that it %s", tt.name, err, tt.detail)
+		}
+	}
+}
+
+// listen returns where somebody answers with the certificate.
+func listen(t *testing.T, with tls.Certificate) string {
+	t.Helper()
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{with}, MinVersion: tls.VersionTLS12, NextProtos: []string{"tds/8.0"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = conn.Read(make([]byte, 1)) // fails with the handshake
+			_ = conn.Close()
+		}
+	}()
+	return listener.Addr().String()
+}
+
+// certificate makes one that signs itself, as SQL Server does. Nobody makes a negative
+// serial number of purpose, so it is written into what was made.
+func certificate(t *testing.T, negative bool) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(0x7f), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	made, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if negative { // the number comes behind the version, which is 2
+		at := bytes.Index(made, []byte{0x02, 0x01, 0x02, 0x02, 0x01, 0x7f})
+		made[at+5] = 0xff
+	}
+	return tls.Certificate{Certificate: [][]byte{made}, PrivateKey: key}
 }
 
 // TestManagedIdentity makes a connector that asks Entra, and nobody for a password.

@@ -63,6 +63,7 @@ func newDialect(nvarchar bool, tablesIn string) *gormstore.Dialect {
 		IndexName:  indexName,
 		IndexTable: func(table, _ string) string { return table },
 		Classify:   classify,
+		Duplicate:  func(err error) bool { return number(err) == keyTaken },
 	}
 	// What is to be changed is locked exclusively, as the shared lock of a check lets
 	// others lock for an update. The range of a check keeps what is absent absent.
@@ -208,8 +209,8 @@ func managed(f *schema.Field) gormstore.Mapped {
 		return gormstore.Mapped{Operand: asDecimal("{v}", f), Write: asDecimal("{v}", f)}
 	case record.TimeType:
 		return gormstore.Mapped{Operand: asTime, Write: asTime}
-	case record.BytesType:
-		return gormstore.Mapped{Same: "({c} + 0x01)", Operand: "({v} + 0x01)", Write: asOctets("{v}")}
+	case record.BytesType: // what is not (max) would be cut off at 8,000 octets, and lose the one behind it
+		return gormstore.Mapped{Same: "(" + asOctets("{c}") + " + 0x01)", Operand: "(" + asOctets("{v}") + " + 0x01)", Write: asOctets("{v}")}
 	case record.ListType, record.JSONType:
 		return gormstore.Mapped{Read: "CAST({c} AS nvarchar(max))"}
 	}

@@ -60,10 +60,12 @@ func open(ctx context.Context, cfg Config, connector driver.Connector) (*engine,
 }
 
 // aboutDatabase asks what the database allows. The code page of a collation that the
-// server does not know is null.
+// server does not know is null. A database is found by its name: in Azure SQL DB_ID() may
+// be another number than that of its row
+// (https://learn.microsoft.com/sql/relational-databases/system-catalog-views/sys-databases-transact-sql).
 var aboutDatabase = gormstore.Statement{Text: "SELECT CAST(d.snapshot_isolation_state AS int), CAST(d.is_read_committed_snapshot_on AS int)," +
 	" CAST(d.compatibility_level AS int), CAST(COLLATIONPROPERTY('Latin1_General_100_BIN2_UTF8', 'CodePage') AS int)" +
-	" FROM sys.databases AS d WHERE d.database_id = DB_ID()"}
+	" FROM sys.databases AS d WHERE d.name = DB_NAME()"}
 
 // leastLevel is the compatibility level from which on there is OPENJSON.
 const leastLevel = 130
@@ -71,7 +73,9 @@ const leastLevel = 130
 // look decides how to read, and refuses a database that cannot be used.
 func (e *engine) look(ctx context.Context) error {
 	return e.again(ctx, func(s *session) error {
-		return s.Query(ctx, &aboutDatabase, nil, func(c gormstore.Cells) (bool, error) {
+		seen := false
+		err := s.Query(ctx, &aboutDatabase, nil, func(c gormstore.Cells) (bool, error) {
+			seen = true
 			switch {
 			case c.Int(2) < leastLevel:
 				return false, errLevel
@@ -84,6 +88,10 @@ func (e *engine) look(ctx context.Context) error {
 			}
 			return true, nil
 		})
+		if err == nil && !seen {
+			return errUnseen
+		}
+		return err
 	})
 }
 
@@ -152,9 +160,13 @@ const attempts = 20
 // again is with, but begins anew what others came in the way of, and what met a
 // connection that was dead already. What has handed out rows is not repeated.
 func (e *engine) again(ctx context.Context, do func(*session) error) error {
+	times := 0 // that a key was taken
 	for attempt := 1; ; attempt++ {
 		s, err := e.with(ctx, do)
-		pause, hopeful := retry(err, attempt)
+		if taken(err) {
+			times++
+		}
+		pause, hopeful := retry(err, attempt, times)
 		if broken(err) && !s.ran {
 			pause, hopeful = 0, true
 		}

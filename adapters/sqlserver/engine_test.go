@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -70,47 +71,41 @@ func TestGoldenTransactions(t *testing.T) {
 // session has them.
 func TestSettings(t *testing.T) {
 	c := numbers(t)
-	s := &script{t: t, answers: []*answer{usual()}}
-	bare := &bareConnector{script: s}
-	cfg := Config{DSN: func(context.Context) (string, error) { return "", nil }, LockTimeout: 70 * time.Millisecond}
-	if err := cfg.complete(); err != nil {
-		t.Fatal(err)
-	}
-	e, err := open(t.Context(), cfg, bare)
-	if err != nil {
-		t.Fatal(err)
-	}
-	store := newStore(cfg, e)
-	defer func() { _ = store.Close() }()
+	store, log := scripted(t, Config{LockTimeout: 70 * time.Millisecond}, usual())
 	_ = apply(t, store, repository.Mutation{Op: repository.Put, Collection: c, ID: "1", Revision: "r", Fields: []record.Value{record.Int(1)}})
-	if len(bare.texts) < 3 {
-		t.Fatalf("only %d statements were sent", len(bare.texts))
+	sent := log.whole()
+	if len(sent) < 3 {
+		t.Fatalf("only %d statements were sent", len(sent))
 	}
-	for _, text := range bare.texts {
+	for _, text := range sent {
 		if !strings.HasPrefix(text, "SET NOCOUNT, XACT_ABORT, CONCAT_NULL_YIELDS_NULL ON; SET LOCK_TIMEOUT 70; ") {
 			t.Errorf("a statement goes without the settings: %s", text)
 		}
 	}
 }
 
-// A bareConnector notes statements as they are.
-type bareConnector struct {
-	*script
-	texts []string
-}
-
-func (b *bareConnector) Connect(context.Context) (driver.Conn, error) {
-	return &bareConn{scriptedConn{b.script}, b}, nil
-}
-
-type bareConn struct {
-	scriptedConn
-	to *bareConnector
-}
-
-func (c *bareConn) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
-	c.to.texts = append(c.to.texts, text)
-	return c.scriptedConn.QueryContext(ctx, text, args)
+// TestGoldenOpen prints the batches of what is not kept, each as it is sent: some
+// statements have to be first in theirs, or alone.
+func TestGoldenOpen(t *testing.T) {
+	var out strings.Builder
+	kept := &answer{holds: "SELECT * FROM [_portolan_types]", types: []string{"NVARCHAR tbl", "NVARCHAR field", "NVARCHAR type"},
+		rows: [][]driver.Value{{"numbers", "n", "int"}}}
+	answers := append(described("_portolan_types", column{name: "tbl", kind: "varchar", octets: ids}), usual(), kept)
+	store, log := scripted(t, Config{}, answers...)
+	note := func(what string, batches []string) {
+		fmt.Fprintf(&out, "-- %s\n%s\n\n", what, strings.Join(batches, "\nGO\n"))
+	}
+	note("open", log.whole())
+	if err := store.Ensure(t.Context(), []*schema.Collection{numbers(t)}); err != nil {
+		t.Fatal(err)
+	}
+	note("ensure, where there is the table of types", log.whole())
+	if _, err := store.Scratch(t.Context()); codeOf(err) != "bad-dsn" { // so that it drops what it made
+		t.Fatalf("Scratch of a script: got %v, want the code bad-dsn", err)
+	}
+	made := strings.Join(log.whole(), "\nGO\n")
+	note("scratch, and the end of it", []string{regexp.MustCompile(`portolan_contract_\w+`).ReplaceAllString(made, "portolan_contract_x")})
+	golden(t, "open", out.String())
 }
 
 // TestRetried begins anew what another transaction came in the way of, and nothing else.
@@ -146,6 +141,41 @@ func TestRetried(t *testing.T) {
 				t.Errorf("%d transactions were begun, want %d", begun, tt.begun)
 			}
 		})
+	}
+}
+
+// TestTakenAgain takes for a conflict neither an id that was stored behind two deadlocks,
+// nor one that is stored and removed again and again.
+func TestTakenAgain(t *testing.T) {
+	put := func(c *schema.Collection, answers ...*answer) error {
+		store, _ := scripted(t, Config{}, append(answers, usual(), changedRows(1))...)
+		return apply(t, store, repository.Mutation{Op: repository.Put, Collection: c, ID: "1", Fields: []record.Value{record.Int(1)}, Revision: "r"})
+	}
+	deadlocks := func() *answer { return &answer{holds: "INSERT", times: 2, err: refusal(1205)} }
+	taken := func(times int, number int32) *answer {
+		return &answer{holds: "INSERT", times: times, err: refusal(number)}
+	}
+	if err := put(numbers(t), taken(10, 2627)); err != nil {
+		t.Errorf("ten times taken: got %v, want nil", err)
+	}
+	if err := put(numbers(t), taken(0, 2627)); codeOf(err) != "not-unique" {
+		t.Errorf("taken without end: got %v, want the code not-unique", err)
+	}
+	for _, number := range []int32{2627, 2601} {
+		if err := put(numbers(t), deadlocks(), taken(1, number)); err != nil {
+			t.Errorf("%d behind two deadlocks: got %v, want nil", number, err)
+		}
+	}
+	c, err := schema.New(schema.Spec{Name: "old", ID: "n", Fields: []schema.FieldSpec{{Name: "n", Type: "int"}}, Table: schema.Table{Name: "old", Unmanaged: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := described("old", column{name: "n", kind: "int", octets: 4, place: 1})[0]
+	if err := put(c, old, deadlocks(), taken(2, 2627)); err != nil {
+		t.Errorf("an existing table, behind two deadlocks: got %v, want nil", err)
+	}
+	if err := put(c, old, taken(3, 2627)); codeOf(err) != "not-unique" {
+		t.Errorf("an existing table, whose value is taken: got %v, want the code not-unique", err)
 	}
 }
 
@@ -278,6 +308,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"an old database", Config{}, database(1, 1, 120, int64(65001)), "old-database"},
 		{"a server without UTF-8", Config{}, database(0, 0, 140, nil), "no-utf8"},
 		{"and with nvarchar", Config{NVarchar: true}, database(0, 0, 140, nil), ""},
+		{"one that sys.databases does not show", Config{}, &answer{holds: "FROM sys.databases", types: []string{"INT", "INT", "INT", "INT"}}, "database-unseen"},
 		{"a usual one", Config{}, usual(), ""},
 	} {
 		err := open(tt.cfg, tt.answer)
@@ -340,6 +371,8 @@ func TestClassify(t *testing.T) {
 		{"Open", mssql.Error{Number: 18456, All: []mssql.Error{{Number: 4060}, {Number: 18456}}}, fault.Unavailable, "no-database"},
 		{"Open", &connectError{&net.OpError{Op: "dial", Err: errors.New("connection refused")}}, fault.Unavailable, "unreachable"},
 		{"Open", &connectError{errors.New("whatever a driver says")}, fault.Unavailable, "unreachable"},
+		{"Open", &connectError{errors.New("TLS Handshake failed: tls: failed to verify certificate: x509: certificate signed by unknown authority")}, fault.Unavailable, "certificate-refused"},
+		{"Open", &connectError{errors.New("TLS Handshake failed: read tcp: connection reset by peer")}, fault.Unavailable, "unreachable"},
 		{"Open", errDSN, fault.Invalid, "bad-dsn"},
 		{"Get", refusal(40501), fault.Unavailable, "moving"}, {"Get", refusal(49920), fault.Unavailable, "moving"},
 		{"Get", refusal(208), fault.Unavailable, "table-missing"}, {"Get", refusal(229), fault.Unavailable, "not-allowed"},

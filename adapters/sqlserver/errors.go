@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
@@ -24,11 +25,16 @@ var (
 	errDSN       = errors.New("dsn cannot be read")
 	errSlow      = errors.New("a statement took longer than statement_timeout")
 	errLevel     = errors.New("the compatibility level of the database is below 130")
+	errUnseen    = errors.New("sys.databases has no row of the database")
 	errCollation = errors.New("the server does not know the collation Latin1_General_100_BIN2_UTF8")
 )
 
 // unlocked is the number that migrating throws.
 const unlocked = 51222
+
+// keyTaken is the number of a primary key, and of a constraint UNIQUE, of which managed
+// tables have none. That of an index is another.
+const keyTaken = 2627
 
 // A class is what an error number means.
 type class struct {
@@ -62,7 +68,7 @@ var classes = map[int32]class{
 	2628: tooLong, 8152: tooLong, 220: outOfRange, 248: outOfRange, 8115: outOfRange,
 	515:  {fault.Invalid, "null-refused", "a column of the table must have a value", ""},
 	547:  {fault.Conflict, "referenced", "a foreign key or a constraint of the table forbids it", ""},
-	2601: notUnique, 2627: notUnique,
+	2601: notUnique, keyTaken: notUnique,
 	1946: {fault.TooLarge, "too-large", "a value is too large for an index of the database", ""},
 	511:  {fault.TooLarge, "too-large", "a record is too large for a row of the table", ""},
 	1205: overtaken, 3960: overtaken,
@@ -111,16 +117,20 @@ func number(err error) int32 {
 // is under way it cannot be opened either.
 func moving(err error) bool { return transient[number(err)] || number(err) == 4060 }
 
+// taken reports whether the value of a key was.
+func taken(err error) bool { return number(err) == keyTaken || number(err) == 2601 }
+
 // retry reports whether something may succeed if it is begun anew, for the given time,
-// and for how long at most to wait before.
-func retry(err error, attempt int) (pause time.Duration, hopeful bool) {
+// and for how long at most to wait before. What was taken so many times may be an id that
+// another one stored, which is found the next time; or a value that stays where it is.
+func retry(err error, attempt, times int) (pause time.Duration, hopeful bool) {
 	var committing *commitError
 	unsure := errors.As(err, &committing)
 	switch n := number(err); {
 	case errors.Is(err, gormstore.ErrAgain), n == 1205, n == 3960, n == 3961:
 		return time.Duration(min(attempt, 10)) * 2 * time.Millisecond, true
-	case (n == 2627 || n == 2601) && !unsure: // an id that another one stored is found the next time
-		return 0, attempt <= 2
+	case taken(err) && !unsure:
+		return 0, times <= 2
 	case transient[n] && !unsure:
 		return time.Duration(attempt) * 200 * time.Millisecond, attempt <= 5
 	}
@@ -139,7 +149,7 @@ func classify(op string, err error) *fault.Error {
 	var uncertain *tls.CertificateVerificationError
 	var connecting *connectError
 	switch {
-	case errors.Is(err, gormstore.ErrAgain):
+	case errors.Is(err, gormstore.ErrAgain) && n == 0:
 		return failed(overtaken)
 	case errors.Is(err, errExhausted):
 		return failed(class{fault.Unavailable, "connections-exhausted", "all connections to the database are at work", later})
@@ -149,6 +159,8 @@ func classify(op string, err error) *fault.Error {
 		return failed(class{fault.Invalid, "bad-dsn", "dsn cannot be read", "write sqlserver://user@host:1433?database=name"})
 	case errors.Is(err, errLevel):
 		return failed(class{fault.Invalid, "old-database", "the compatibility level of the database is below 130", "ALTER DATABASE … SET COMPATIBILITY_LEVEL = 130, or more"})
+	case errors.Is(err, errUnseen):
+		return failed(class{fault.Unavailable, "database-unseen", "sys.databases does not show the database to this user", "grant the user VIEW ANY DATABASE"})
 	case errors.Is(err, errCollation):
 		return failed(class{fault.Invalid, "no-utf8", "the server has no collations of UTF-8, which come with 2019", "set nvarchar: true"})
 	case n == 8115 && op == "sqlserver.Aggregate":
@@ -157,7 +169,10 @@ func classify(op string, err error) *fault.Error {
 		return failed(known)
 	case transient[n]:
 		return failed(moved)
-	case errors.As(err, &uncertain):
+	case unreadable(err):
+		return failed(class{fault.Unavailable, "certificate-refused", "the certificate of the server cannot be read",
+			"give the server a certificate of its own: one that it made for itself may have a negative serial number, which no TrustServerCertificate helps against"})
+	case errors.As(err, &uncertain), untrusted(err):
 		return failed(class{fault.Unavailable, "certificate-refused", "the certificate of the server cannot be trusted", "name its authority with certificate= in dsn, or the server as the certificate does"})
 	case errors.As(err, &identity):
 		return failed(refused)
@@ -170,6 +185,17 @@ func classify(op string, err error) *fault.Error {
 	}
 	return failed(class{fault.Internal, "internal", "the database could not be asked", ""})
 }
+
+// handshake reports whether TLS is why there is no connection, and said what holds the
+// text: the driver keeps nothing else of it, and Go gives a certificate that cannot be
+// read no type.
+func handshake(err error, holds string) bool {
+	var connecting *connectError
+	return errors.As(err, &connecting) && strings.Contains(err.Error(), "TLS Handshake failed: ") && strings.Contains(err.Error(), holds)
+}
+
+func unreadable(err error) bool { return handshake(err, "tls: failed to parse certificate") }
+func untrusted(err error) bool  { return handshake(err, "certificate") }
 
 // broken reports whether the connection ended in the middle of something.
 func broken(err error) bool {

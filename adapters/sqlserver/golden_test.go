@@ -29,14 +29,16 @@ var references = map[string][]string{
 	"filters": {"language-elements/comparison-operators-transact-sql", "functions/charindex-transact-sql", "functions/datalength-transact-sql",
 		"functions/openjson-transact-sql", "functions/isjson-transact-sql", "functions/cast-and-convert-transact-sql"},
 	"pages":      {"queries/top-transact-sql", "queries/from-transact-sql", "language-elements/set-operators-union-transact-sql", "queries/select-order-by-clause-transact-sql"},
-	"aggregates": {"functions/sum-transact-sql", "functions/count-transact-sql", "queries/select-group-by-transact-sql", "data-types/precision-scale-and-length-transact-sql"},
+	"aggregates": {"functions/sum-transact-sql", "functions/min-transact-sql", "functions/max-transact-sql", "functions/count-transact-sql", "queries/select-group-by-transact-sql", "data-types/precision-scale-and-length-transact-sql"},
 	"writes":     {"statements/insert-transact-sql", "queries/update-transact-sql", "statements/delete-transact-sql", "queries/hints-transact-sql-table", "functions/rowcount-big-transact-sql"},
 	"load":       {"statements/bulk-insert-transact-sql", "queries/output-clause-transact-sql", "queries/update-transact-sql", "queries/hints-transact-sql-table"},
 	"tables": {"statements/create-table-transact-sql", "statements/alter-table-computed-column-definition-transact-sql", "statements/create-index-transact-sql",
 		"statements/create-schema-transact-sql", "statements/alter-table-transact-sql"},
 	"existing": {"data-types/data-types-transact-sql", "data-types/rowversion-transact-sql", "functions/switchoffset-transact-sql", "functions/try-cast-transact-sql",
 		"statements/collations"},
-	"nvarchar":     {"data-types/nchar-and-nvarchar-transact-sql", "statements/windows-collation-name-transact-sql"},
+	"nvarchar": {"data-types/nchar-and-nvarchar-transact-sql", "statements/windows-collation-name-transact-sql"},
+	"open": {"statements/create-schema-transact-sql", "statements/drop-schema-transact-sql", "language-elements/declare-local-variable-transact-sql",
+		"functions/db-name-transact-sql", "functions/collationproperty-transact-sql", "language-elements/execute-transact-sql"},
 	"transactions": {"statements/set-transaction-isolation-level-transact-sql", "statements/set-xact-abort-transact-sql", "statements/set-lock-timeout-transact-sql"},
 }
 
@@ -75,6 +77,11 @@ var filters = []string{
 	"contains(name, '')", "startswith(name, '')", "endswith(name, '')",
 	"tags has 'x'", "sizes has 7", "tags eq null", "sizes ne null", "extra eq null",
 	"flag", "flag eq false", "count gt 5", "ratio le 1.5", "price ge 1.5", "made lt 2026-01-01T00:00:00Z", "blob eq 'AAE='", "blob in ('AAE=', 'AAEA')",
+	"count ne 5", "count lt 5", "count le 5", "count ge 5", "count in (5, 6)", "flag ne true", "flag in (true, false)", "extra ne null",
+	"ratio eq 1.5", "ratio ne 1.5", "ratio lt 1.5", "ratio gt 1.5", "ratio ge 1.5", "ratio in (1.5, 2.5)",
+	"price eq 1.5", "price ne 1.5", "price lt 1.5", "price le 1.5", "price gt 1.5", "price in (1.5, 2.5)",
+	"made eq 2026-01-01T00:00:00Z", "made ne 2026-01-01T00:00:00Z", "made le 2026-01-01T00:00:00Z", "made gt 2026-01-01T00:00:00Z", "made ge 2026-01-01T00:00:00Z",
+	"made in (2026-01-01T00:00:00Z, 2026-01-02T00:00:00Z)",
 	"id in ('a', 'b')", "flag and (count eq 1 or not (name eq 'x' and price gt 2))", "note eq 'a ' or note eq 'b\t'",
 }
 
@@ -105,17 +112,37 @@ func TestGoldenFilters(t *testing.T) {
 	golden(t, "filters", out.String())
 }
 
-// TestGoldenFiltersAreComplete fails for an operator that no golden statement has.
+// operations are how each operator is written of a field {f} and of operands {v} and {w}.
+var operations = map[query.Op]string{
+	query.Eq: "{f} eq {v}", query.Ne: "{f} ne {v}", query.Lt: "{f} lt {v}", query.Le: "{f} le {v}", query.Gt: "{f} gt {v}", query.Ge: "{f} ge {v}",
+	query.In: "{f} in ({v}, {w})", query.Contains: "contains({f}, {v})", query.StartsWith: "startswith({f}, {v})", query.EndsWith: "endswith({f}, {v})",
+	query.Has: "{f} has {v}",
+}
+
+// operandsOf are two operands for a field of each type.
+var operandsOf = map[string][2]string{
+	"name": {"'x'", "'y'"}, "count": {"5", "6"}, "ratio": {"1.5", "2.5"}, "price": {"1.5", "2.5"}, "flag": {"true", "false"},
+	"made": {"2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"}, "blob": {"'AAE='", "'AAEA'"}, "tags": {"'x'", "'y'"}, "sizes": {"7", "8"}, "extra": {"null", "null"},
+}
+
+// TestGoldenFiltersAreComplete fails for an operator that no golden statement has, and for
+// a type that the operator is allowed on, and that no golden statement has it on.
 func TestGoldenFiltersAreComplete(t *testing.T) {
-	seen := map[query.Op]bool{query.All: true, query.None: true} // which no text has
+	type use struct {
+		op    query.Op
+		kind  record.Type
+		items record.Type
+	}
+	c := querytest.Collection()
+	useOf := func(e query.Expr) use { return use{e.Op, c.Fields[e.Field].Type, c.Fields[e.Field].Items} }
+	seen, used := map[query.Op]bool{query.All: true, query.None: true}, map[use]bool{} // which no text has
 	var visit func(query.Expr)
 	visit = func(e query.Expr) {
-		seen[e.Op] = true
+		seen[e.Op], used[useOf(e)] = true, true
 		for _, kid := range e.Kids {
 			visit(kid)
 		}
 	}
-	c := querytest.Collection()
 	for _, text := range filters {
 		visit(parsed(t, c, text))
 		visit(parsed(t, c, "not ("+text+")"))
@@ -123,6 +150,25 @@ func TestGoldenFiltersAreComplete(t *testing.T) {
 	for op, name := range constants(t, "../../core/query/query.go", "Op") {
 		if !seen[query.Op(op)] {
 			t.Errorf("no golden statement has the operator %s", name)
+		}
+		if query.Op(op) >= query.Eq && operations[query.Op(op)] == "" {
+			t.Errorf("it is not known how the operator %s is written", name)
+		}
+	}
+	types := map[record.Type]bool{}
+	for field, operands := range operandsOf {
+		types[c.Fields[position(t, c, field)].Type] = true
+		for _, operation := range operations {
+			text := strings.NewReplacer("{f}", field, "{v}", operands[0], "{w}", operands[1]).Replace(operation)
+			e, err := query.Parse(text, query.Names{Collection: c}, query.MaxURLBytes)
+			if err == nil && !used[useOf(e)] {
+				t.Errorf("no golden statement is like %s", text)
+			}
+		}
+	}
+	for kind := record.BoolType; kind <= record.JSONType; kind++ {
+		if !types[kind] {
+			t.Errorf("no operand is of the type %s", kind)
 		}
 	}
 }
@@ -342,4 +388,16 @@ func TestGoldenLoad(t *testing.T) {
 		fmt.Fprintf(&out, "-- with %s\n%s\n", tt.name, log.noted())
 	}
 	golden(t, "load", out.String())
+}
+
+// TestStagedNumbers has ids that are numbers as the key of staging, too.
+func TestStagedNumbers(t *testing.T) {
+	store, log := scripted(t, Config{}, usual(), changedRows(1))
+	rows := []record.Record{{ID: "2", Fields: []record.Value{record.Int(2)}}, {ID: "1", Fields: []record.Value{record.Int(1)}}}
+	if _, err := store.Load(t.Context(), repository.Load{Collection: numbers(t), Run: "r", Rows: rows}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := log.noted(), "CREATE TABLE #portolan_load (place int NULL, c0 bigint NOT NULL PRIMARY KEY, c1 nvarchar(max) NULL)"; !strings.Contains(got, want) {
+		t.Errorf("got %s, want %s", got, want)
+	}
 }

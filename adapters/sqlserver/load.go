@@ -38,6 +38,9 @@ func (s *session) Load(ctx context.Context, bulk *gormstore.Bulk) (repeated []in
 	return repeated, err
 }
 
+// isKey ends the definition of the column that ids are compared by.
+const isKey = " NOT NULL PRIMARY KEY"
+
 // A staged says how rows go into staging and on.
 type staged struct {
 	columns []string // of staging
@@ -47,18 +50,22 @@ type staged struct {
 }
 
 // stage plans a load. Column i of the bulk is ci of staging; kj is the text of one as
-// octets, which ids are compared by, and which some tables keep.
+// octets, which ids are compared by, and which some tables keep. What ids are compared by
+// is the key, so that loads look rows up, and lock them, in one order.
 func stage(bulk *gormstore.Bulk) *staged {
 	p := &staged{columns: []string{"place"}}
 	types := []string{"place int NULL"}
 	into, from := make([]string, 0, len(bulk.Columns)), make([]string, 0, len(bulk.Columns))
 	key := "c" + strconv.Itoa(bulk.ID)
 	for i, column := range bulk.Columns {
-		name, kept := "c"+strconv.Itoa(i), "nvarchar(max)"
+		name, kept, null := "c"+strconv.Itoa(i), "nvarchar(max)", " NULL"
 		if i < len(bulk.Fields) {
 			kept = stagedType(&bulk.Fields[i])
 		}
-		p.columns, types = append(p.columns, name), append(types, name+" "+kept+" NULL")
+		if i == bulk.ID && bulk.Besides[i].Name == "" {
+			null = isKey
+		}
+		p.columns, types = append(p.columns, name), append(types, name+" "+kept+null)
 		into, from = append(into, column), append(from, "s."+name)
 	}
 	for i := range bulk.Fields {
@@ -66,12 +73,12 @@ func stage(bulk *gormstore.Bulk) *staged {
 		if beside.Write == "" && (i != bulk.ID || beside.Name == "") {
 			continue
 		}
-		name, size := "k"+strconv.Itoa(i), 0
+		name, size, null := "k"+strconv.Itoa(i), 0, " NULL"
 		if i == bulk.ID {
-			key, size = name, ids
+			key, size, null = name, ids, isKey
 		}
 		p.octets = append(p.octets, i)
-		p.columns, types = append(p.columns, name), append(types, name+" "+sized("varbinary", size)+" NULL")
+		p.columns, types = append(p.columns, name), append(types, name+" "+sized("varbinary", size)+null)
 		if beside.Write != "" {
 			into, from = append(into, beside.Name), append(from, "s."+name)
 		}

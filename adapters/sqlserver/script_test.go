@@ -23,6 +23,7 @@ type script struct {
 	answers []*answer
 	refuses []error // what the next connections are refused with
 	log     strings.Builder
+	sent    []string // the batches as they are, which log shows without what is in all of them
 	copied  [][]driver.Value
 }
 
@@ -103,6 +104,22 @@ func (s *script) reply(text string, args []driver.NamedValue) (*answer, error) {
 	return &answer{}, nil
 }
 
+// batch is reply to a batch, which it keeps as it is.
+func (s *script) batch(text string, args []driver.NamedValue) (*answer, error) {
+	s.mu.Lock()
+	s.sent = append(s.sent, text)
+	s.mu.Unlock()
+	return s.reply(text, args)
+}
+
+// whole returns the batches that were sent since, as they are.
+func (s *script) whole() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer func() { s.sent = nil }()
+	return s.sent
+}
+
 // shownValue shows the type that the driver declares, and the value.
 func shownValue(v driver.Value) string {
 	switch v := v.(type) {
@@ -163,7 +180,7 @@ func (t scriptedTx) Rollback() error {
 }
 
 func (c *scriptedConn) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
-	a, err := c.reply(text, args)
+	a, err := c.batch(text, args)
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +192,7 @@ func (c *scriptedConn) QueryContext(ctx context.Context, text string, args []dri
 }
 
 func (c *scriptedConn) ExecContext(_ context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
-	_, err := c.reply(text, args)
+	_, err := c.batch(text, args)
 	return driver.RowsAffected(0), err
 }
 

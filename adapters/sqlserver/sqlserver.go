@@ -127,7 +127,7 @@ func invalid(detail string) *fault.Error {
 func (s *Store) Scratch(ctx context.Context) (repository.Store, error) {
 	cfg := s.cfg
 	cfg.schema = "portolan_contract_" + strings.ToLower(rand.Text())
-	if err := s.engine.alone(ctx, "CREATE SCHEMA "+quoted(cfg.schema)); err != nil {
+	if err := s.engine.alone(ctx, makeSchema(cfg.schema)); err != nil {
 		return nil, classify("sqlserver.Scratch", err)
 	}
 	made, err := Open(ctx, cfg)

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/record"
 	"github.com/portolan-io/portolan/core/schema"
 	"github.com/portolan-io/portolan/ports/repository"
@@ -146,10 +147,11 @@ func TestGoldenExisting(t *testing.T) {
 	note := func(what string) {
 		fmt.Fprintf(&out, "-- %s\n%s\n", what, strings.ReplaceAll(log.noted(), "SET TRANSACTION ISOLATION LEVEL SNAPSHOT; ", ""))
 	}
-	for _, text := range []string{
+	for _, text := range negated(
 		"code eq 'x'", "contains(utf, 'x')", "startswith(guid, '0')", "contains(guid, 'a')", "small gt 70000", "cost le 1.5", "price eq 1.5", "exact eq 1.5",
 		"made gt 2026-01-01T00:00:00Z", "seen gt 2026-01-01T00:00:00Z", "tags has 'x'", "flag",
-	} {
+		"blob eq 'AAE='", "endswith(code, 'x')",
+	) {
 		q := byID(c, parsed(t, c, text))
 		q.Fields = c.All()
 		if _, err := store.Find(t.Context(), q); err != nil {
@@ -157,7 +159,13 @@ func TestGoldenExisting(t *testing.T) {
 		}
 		note(text)
 	}
-	log.answers = append(log.answers, found, moved)
+	moreOf(t, store, c, "code desc, made", []record.Value{record.String("x"), record.Micros(1), record.String("a")}, "cost", "code", note)
+	gone := &answer{holds: "SELECT CONVERT(varchar(max), CAST([stamp]", times: 1, types: []string{"VARCHAR", "VARBINARY"}, rows: [][]driver.Value{{"0x01", []byte("a")}}}
+	log.answers = append(log.answers, gone, found, moved)
+	if err := apply(t, store, repository.Mutation{Op: repository.Delete, Collection: c, ID: "a", If: repository.At("0x01")}); err != nil {
+		t.Fatal(err)
+	}
+	note("delete at a revision")
 	fields := make([]record.Value, len(c.Fields))
 	fields[0] = record.String("a")
 	put := repository.Mutation{Op: repository.Put, Collection: c, ID: "a", If: repository.At("0x01"), Fields: fields}
@@ -171,6 +179,72 @@ func TestGoldenExisting(t *testing.T) {
 	}
 	note("load a row, whose revision stays as it was")
 	golden(t, "existing", out.String())
+}
+
+// negated returns each filter, and what is under not.
+func negated(filters ...string) (all []string) {
+	for _, text := range filters {
+		all = append(all, text, "not ("+text+")")
+	}
+	return all
+}
+
+// moreOf notes a page behind a cursor, and an aggregate.
+func moreOf(t *testing.T, store *Store, c *schema.Collection, order string, after []record.Value, measured, by string, note func(string)) {
+	t.Helper()
+	q := byID(c, query.Expr{})
+	var err error
+	if q.Order, err = query.ParseOrder(order, query.Names{Collection: c}); err != nil {
+		t.Fatal(err)
+	}
+	q.After = repository.EncodeCursor(q, after)
+	if _, err := store.Find(t.Context(), q); err != nil {
+		t.Fatal(err)
+	}
+	note("by " + order + ", behind a cursor")
+	at := position(t, c, measured)
+	if _, err := store.Aggregate(t.Context(), query.Aggregation{Collection: c, GroupBy: []int{position(t, c, by)}, Limit: 10,
+		Measures: []query.Measure{{Func: query.Count}, {Func: query.Minimum, Field: at}, {Func: query.Sum, Field: at}}}); err != nil {
+		t.Fatal(err)
+	}
+	note("aggregate " + measured + " by " + by)
+}
+
+// TestGetParameters asks for many ids and with as many values as are left to one
+// statement, and has no more parameters than the server takes.
+func TestGetParameters(t *testing.T) {
+	c := linesCollection(t)
+	store, log := scripted(t, Config{}, append(lines(), usual(), unique())...)
+	many := make([]record.ID, 600)
+	for i := range many {
+		many[i] = record.ID(fmt.Sprint(i))
+	}
+	filter := query.Expr{Op: query.In, Field: position(t, c, "small")}
+	for i := range 1024 {
+		filter.Values = append(filter.Values, record.Int(int64(i)))
+	}
+	others := query.Expr{Op: query.In, Field: filter.Field, Values: filter.Values[:256]}
+	view := query.View{Collection: c, Filter: query.Expr{Op: query.And, Kids: []query.Expr{filter, others}}}
+	if native, rest, err := split(query.Query{View: view}); err != nil || rest.Op != query.All || len(native.Kids) != 2 {
+		t.Fatalf("split: got %v, %v, %v, want that all is native", native, rest, err)
+	}
+	if err := store.Ensure(t.Context(), []*schema.Collection{c}); err != nil {
+		t.Fatal(err)
+	}
+	log.noted()
+	if _, err := store.Get(t.Context(), view, many); err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	for _, statement := range strings.Split(log.noted(), "SELECT ")[1:] {
+		asked++
+		if n := strings.Count(statement, "\n--   "); n > 2100 {
+			t.Errorf("a statement has %d parameters, want 2,100 at most", n)
+		}
+	}
+	if asked != 3 {
+		t.Errorf("%d statements were sent for 600 ids, want 3", asked)
+	}
 }
 
 // TestEnsureAgain has a table as Ensure makes it, described as the catalogue views
@@ -319,7 +393,13 @@ func TestGoldenNVarchar(t *testing.T) {
 	if err := apply(t, store, repository.Mutation{Op: repository.Put, Collection: c, ID: r.ID, Revision: "r2", Fields: r.Fields}); err != nil {
 		t.Fatal(err)
 	}
-	fmt.Fprintf(&out, "-- put always\n%s\n", log.noted())
+	note := func(what string) { fmt.Fprintf(&out, "-- %s\n%s\n", what, log.noted()) }
+	note("put always")
+	if err := apply(t, store, repository.Mutation{Op: repository.Delete, Collection: c, ID: r.ID, If: repository.At("r1")}); err != nil {
+		t.Fatal(err)
+	}
+	note("delete at a revision")
+	moreOf(t, store, c, "name desc, count", []record.Value{record.String("x"), record.Int(5), record.String("a")}, "price", "name", note)
 	golden(t, "nvarchar", out.String())
 	refusing, _ := scripted(t, Config{NVarchar: true}, append(lines(), database(0, 0, 140, nil), unique())...)
 	err := refusing.Ensure(t.Context(), []*schema.Collection{linesCollection(t)})

@@ -228,6 +228,8 @@ func (w *writer) put(ctx context.Context, m *repository.Mutation, id record.Valu
 	existed := outcome.Existed
 	err := w.session.Queue(ctx, Call{Statement: &p.Statement, Args: p.args(operands), Done: func(changed int64, err error) error {
 		switch {
+		case err != nil && !existed && w.duplicate(err):
+			return errors.Join(ErrAgain, err)
 		case err != nil && (existed || !w.store.dialect.failed(err)):
 			return w.failed(err)
 		case err == nil && (existed || changed > 0):
@@ -251,6 +253,12 @@ func (w *writer) put(ctx context.Context, m *repository.Mutation, id record.Valu
 	}
 	outcome.Revision = now.Was
 	return w.moved(*outcome, now)
+}
+
+// duplicate reports whether an INSERT failed because another transaction stored the id.
+func (w *writer) duplicate(err error) bool {
+	duplicate := w.store.dialect.Duplicate
+	return duplicate != nil && !w.table.own() && duplicate(err)
 }
 
 // moved returns an error if a write has left the revision of a record as it

@@ -46,6 +46,10 @@ type Dialect struct {
 	// none, and a Load that is not in bulk takes two statements for a new row.
 	Unless string
 
+	// Duplicate reports whether an INSERT failed by a key, which in a managed table is
+	// that of the id: another transaction stored it. Nil if none fails by that.
+	Duplicate func(error) bool
+
 	// Top says that a SELECT names its limit behind its first word, and that parts
 	// which are put together with UNION ALL have names and come in no order.
 	Top bool

@@ -11,10 +11,18 @@ import (
 	"github.com/portolan-io/portolan/ports/repository"
 )
 
-// maxIDs is how many ids one statement of Get asks for.
+// maxIDs is how many parameters one statement of Get has for ids.
 const maxIDs = 512
 
-// Get reads the records in statements of at most 512 ids.
+// atOnce returns how many ids one statement asks for.
+func (t *table) atOnce() int {
+	if t.seek != "" {
+		return maxIDs / 2 // each is two parameters
+	}
+	return maxIDs
+}
+
+// Get reads the records in statements of at most 512 ids, or 256.
 func (s *Store) Get(ctx context.Context, view query.View, ids []record.ID) ([]record.Row, error) {
 	if err := s.ready(ctx, "Get"); err != nil {
 		return nil, err
@@ -25,11 +33,11 @@ func (s *Store) Get(ctx context.Context, view query.View, ids []record.ID) ([]re
 	}
 	wanted := wantedIDs(t, ids)
 	rows := make([]record.Row, 0, len(wanted))
-	err = s.engine.Read(ctx, len(wanted) > maxIDs, func(session Session) error {
+	err = s.engine.Read(ctx, len(wanted) > t.atOnce(), func(session Session) error {
 		if len(wanted) == 0 {
 			return nil
 		}
-		for chunk := range slices.Chunk(wanted, maxIDs) {
+		for chunk := range slices.Chunk(wanted, t.atOnce()) {
 			found, err := t.get(ctx, session, view, chunk)
 			if err != nil {
 				return err

@@ -1,4 +1,6 @@
 -- https://learn.microsoft.com/sql/t-sql/functions/sum-transact-sql
+-- https://learn.microsoft.com/sql/t-sql/functions/min-transact-sql
+-- https://learn.microsoft.com/sql/t-sql/functions/max-transact-sql
 -- https://learn.microsoft.com/sql/t-sql/functions/count-transact-sql
 -- https://learn.microsoft.com/sql/t-sql/queries/select-group-by-transact-sql
 -- https://learn.microsoft.com/sql/t-sql/data-types/precision-scale-and-length-transact-sql

@@ -222,22 +222,238 @@ SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ([made] >= CONVERT(dateti
 --   1: nvarchar "2026-01-01T00:00:00.000000"
 
 -- blob eq 'AAE='
-SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ([blob] + 0x01) = (@p1 + 0x01) ORDER BY [id$octets]
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE (CONVERT(varbinary(max), [blob]) + 0x01) = (CONVERT(varbinary(max), @p1) + 0x01) ORDER BY [id$octets]
 --   1: varbinary 0001
 
 -- not (blob eq 'AAE=')
-SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE (([blob] + 0x01) <> (@p1 + 0x01) OR ([blob] + 0x01) IS NULL) ORDER BY [id$octets]
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ((CONVERT(varbinary(max), [blob]) + 0x01) <> (CONVERT(varbinary(max), @p1) + 0x01) OR (CONVERT(varbinary(max), [blob]) + 0x01) IS NULL) ORDER BY [id$octets]
 --   1: varbinary 0001
 
 -- blob in ('AAE=', 'AAEA')
-SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ([blob] + 0x01) IN ((@p1 + 0x01), (@p2 + 0x01)) ORDER BY [id$octets]
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE (CONVERT(varbinary(max), [blob]) + 0x01) IN ((CONVERT(varbinary(max), @p1) + 0x01), (CONVERT(varbinary(max), @p2) + 0x01)) ORDER BY [id$octets]
 --   1: varbinary 0001
 --   2: varbinary 000100
 
 -- not (blob in ('AAE=', 'AAEA'))
-SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE (([blob] + 0x01) NOT IN ((@p1 + 0x01), (@p2 + 0x01)) OR ([blob] + 0x01) IS NULL) ORDER BY [id$octets]
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ((CONVERT(varbinary(max), [blob]) + 0x01) NOT IN ((CONVERT(varbinary(max), @p1) + 0x01), (CONVERT(varbinary(max), @p2) + 0x01)) OR (CONVERT(varbinary(max), [blob]) + 0x01) IS NULL) ORDER BY [id$octets]
 --   1: varbinary 0001
 --   2: varbinary 000100
+
+-- count ne 5
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ([count] <> @p1 OR [count] IS NULL) ORDER BY [id$octets]
+--   1: bigint 5
+
+-- not (count ne 5)
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE [count] = @p1 ORDER BY [id$octets]
+--   1: bigint 5
+
+-- count lt 5
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE [count] < @p1 ORDER BY [id$octets]
+--   1: bigint 5
+
+-- not (count lt 5)
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ([count] >= @p1 OR [count] IS NULL) ORDER BY [id$octets]
+--   1: bigint 5
+
+-- count le 5
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE [count] <= @p1 ORDER BY [id$octets]
+--   1: bigint 5
+
+-- not (count le 5)
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ([count] > @p1 OR [count] IS NULL) ORDER BY [id$octets]
+--   1: bigint 5
+
+-- count ge 5
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE [count] >= @p1 ORDER BY [id$octets]
+--   1: bigint 5
+
+-- not (count ge 5)
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ([count] < @p1 OR [count] IS NULL) ORDER BY [id$octets]
+--   1: bigint 5
+
+-- count in (5, 6)
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE [count] IN (@p1, @p2) ORDER BY [id$octets]
+--   1: bigint 5
+--   2: bigint 6
+
+-- not (count in (5, 6))
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ([count] NOT IN (@p1, @p2) OR [count] IS NULL) ORDER BY [id$octets]
+--   1: bigint 5
+--   2: bigint 6
+
+-- flag ne true
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ([flag] <> CAST(@p1 AS bit) OR [flag] IS NULL) ORDER BY [id$octets]
+--   1: bigint 1
+
+-- not (flag ne true)
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE [flag] = CAST(@p1 AS bit) ORDER BY [id$octets]
+--   1: bigint 1
+
+-- flag in (true, false)
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE [flag] IN (CAST(@p1 AS bit), CAST(@p2 AS bit)) ORDER BY [id$octets]
+--   1: bigint 0
+--   2: bigint 1
+
+-- not (flag in (true, false))
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ([flag] NOT IN (CAST(@p1 AS bit), CAST(@p2 AS bit)) OR [flag] IS NULL) ORDER BY [id$octets]
+--   1: bigint 0
+--   2: bigint 1
+
+-- extra ne null
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE CAST([extra] AS nvarchar(max)) IS NOT NULL ORDER BY [id$octets]
+
+-- not (extra ne null)
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE CAST([extra] AS nvarchar(max)) IS NULL ORDER BY [id$octets]
+
+-- ratio eq 1.5
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE [ratio] = @p1 ORDER BY [id$octets]
+--   1: float 1.5
+
+-- not (ratio eq 1.5)
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ([ratio] <> @p1 OR [ratio] IS NULL) ORDER BY [id$octets]
+--   1: float 1.5
+
+-- ratio ne 1.5
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ([ratio] <> @p1 OR [ratio] IS NULL) ORDER BY [id$octets]
+--   1: float 1.5
+
+-- not (ratio ne 1.5)
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE [ratio] = @p1 ORDER BY [id$octets]
+--   1: float 1.5
+
+-- ratio lt 1.5
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE [ratio] < @p1 ORDER BY [id$octets]
+--   1: float 1.5
+
+-- not (ratio lt 1.5)
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ([ratio] >= @p1 OR [ratio] IS NULL) ORDER BY [id$octets]
+--   1: float 1.5
+
+-- ratio gt 1.5
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE [ratio] > @p1 ORDER BY [id$octets]
+--   1: float 1.5
+
+-- not (ratio gt 1.5)
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ([ratio] <= @p1 OR [ratio] IS NULL) ORDER BY [id$octets]
+--   1: float 1.5
+
+-- ratio ge 1.5
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE [ratio] >= @p1 ORDER BY [id$octets]
+--   1: float 1.5
+
+-- not (ratio ge 1.5)
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ([ratio] < @p1 OR [ratio] IS NULL) ORDER BY [id$octets]
+--   1: float 1.5
+
+-- ratio in (1.5, 2.5)
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE [ratio] IN (@p1, @p2) ORDER BY [id$octets]
+--   1: float 1.5
+--   2: float 2.5
+
+-- not (ratio in (1.5, 2.5))
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ([ratio] NOT IN (@p1, @p2) OR [ratio] IS NULL) ORDER BY [id$octets]
+--   1: float 1.5
+--   2: float 2.5
+
+-- price eq 1.5
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE [price] = CAST(@p1 AS decimal(19,2)) ORDER BY [id$octets]
+--   1: nvarchar "1.50"
+
+-- not (price eq 1.5)
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ([price] <> CAST(@p1 AS decimal(19,2)) OR [price] IS NULL) ORDER BY [id$octets]
+--   1: nvarchar "1.50"
+
+-- price ne 1.5
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ([price] <> CAST(@p1 AS decimal(19,2)) OR [price] IS NULL) ORDER BY [id$octets]
+--   1: nvarchar "1.50"
+
+-- not (price ne 1.5)
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE [price] = CAST(@p1 AS decimal(19,2)) ORDER BY [id$octets]
+--   1: nvarchar "1.50"
+
+-- price lt 1.5
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE [price] < CAST(@p1 AS decimal(19,2)) ORDER BY [id$octets]
+--   1: nvarchar "1.50"
+
+-- not (price lt 1.5)
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ([price] >= CAST(@p1 AS decimal(19,2)) OR [price] IS NULL) ORDER BY [id$octets]
+--   1: nvarchar "1.50"
+
+-- price le 1.5
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE [price] <= CAST(@p1 AS decimal(19,2)) ORDER BY [id$octets]
+--   1: nvarchar "1.50"
+
+-- not (price le 1.5)
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ([price] > CAST(@p1 AS decimal(19,2)) OR [price] IS NULL) ORDER BY [id$octets]
+--   1: nvarchar "1.50"
+
+-- price gt 1.5
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE [price] > CAST(@p1 AS decimal(19,2)) ORDER BY [id$octets]
+--   1: nvarchar "1.50"
+
+-- not (price gt 1.5)
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ([price] <= CAST(@p1 AS decimal(19,2)) OR [price] IS NULL) ORDER BY [id$octets]
+--   1: nvarchar "1.50"
+
+-- price in (1.5, 2.5)
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE [price] IN (CAST(@p1 AS decimal(19,2)), CAST(@p2 AS decimal(19,2))) ORDER BY [id$octets]
+--   1: nvarchar "1.50"
+--   2: nvarchar "2.50"
+
+-- not (price in (1.5, 2.5))
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ([price] NOT IN (CAST(@p1 AS decimal(19,2)), CAST(@p2 AS decimal(19,2))) OR [price] IS NULL) ORDER BY [id$octets]
+--   1: nvarchar "1.50"
+--   2: nvarchar "2.50"
+
+-- made eq 2026-01-01T00:00:00Z
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE [made] = CONVERT(datetime2(6), @p1, 126) ORDER BY [id$octets]
+--   1: nvarchar "2026-01-01T00:00:00.000000"
+
+-- not (made eq 2026-01-01T00:00:00Z)
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ([made] <> CONVERT(datetime2(6), @p1, 126) OR [made] IS NULL) ORDER BY [id$octets]
+--   1: nvarchar "2026-01-01T00:00:00.000000"
+
+-- made ne 2026-01-01T00:00:00Z
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ([made] <> CONVERT(datetime2(6), @p1, 126) OR [made] IS NULL) ORDER BY [id$octets]
+--   1: nvarchar "2026-01-01T00:00:00.000000"
+
+-- not (made ne 2026-01-01T00:00:00Z)
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE [made] = CONVERT(datetime2(6), @p1, 126) ORDER BY [id$octets]
+--   1: nvarchar "2026-01-01T00:00:00.000000"
+
+-- made le 2026-01-01T00:00:00Z
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE [made] <= CONVERT(datetime2(6), @p1, 126) ORDER BY [id$octets]
+--   1: nvarchar "2026-01-01T00:00:00.000000"
+
+-- not (made le 2026-01-01T00:00:00Z)
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ([made] > CONVERT(datetime2(6), @p1, 126) OR [made] IS NULL) ORDER BY [id$octets]
+--   1: nvarchar "2026-01-01T00:00:00.000000"
+
+-- made gt 2026-01-01T00:00:00Z
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE [made] > CONVERT(datetime2(6), @p1, 126) ORDER BY [id$octets]
+--   1: nvarchar "2026-01-01T00:00:00.000000"
+
+-- not (made gt 2026-01-01T00:00:00Z)
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ([made] <= CONVERT(datetime2(6), @p1, 126) OR [made] IS NULL) ORDER BY [id$octets]
+--   1: nvarchar "2026-01-01T00:00:00.000000"
+
+-- made ge 2026-01-01T00:00:00Z
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE [made] >= CONVERT(datetime2(6), @p1, 126) ORDER BY [id$octets]
+--   1: nvarchar "2026-01-01T00:00:00.000000"
+
+-- not (made ge 2026-01-01T00:00:00Z)
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ([made] < CONVERT(datetime2(6), @p1, 126) OR [made] IS NULL) ORDER BY [id$octets]
+--   1: nvarchar "2026-01-01T00:00:00.000000"
+
+-- made in (2026-01-01T00:00:00Z, 2026-01-02T00:00:00Z)
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE [made] IN (CONVERT(datetime2(6), @p1, 126), CONVERT(datetime2(6), @p2, 126)) ORDER BY [id$octets]
+--   1: nvarchar "2026-01-01T00:00:00.000000"
+--   2: nvarchar "2026-01-02T00:00:00.000000"
+
+-- not (made in (2026-01-01T00:00:00Z, 2026-01-02T00:00:00Z))
+SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE ([made] NOT IN (CONVERT(datetime2(6), @p1, 126), CONVERT(datetime2(6), @p2, 126)) OR [made] IS NULL) ORDER BY [id$octets]
+--   1: nvarchar "2026-01-01T00:00:00.000000"
+--   2: nvarchar "2026-01-02T00:00:00.000000"
 
 -- id in ('a', 'b')
 SELECT TOP (3) [_rev], [id$octets] FROM [things] WHERE [id$octets] IN (@p1, @p2) ORDER BY [id$octets]

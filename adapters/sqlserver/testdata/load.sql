@@ -5,7 +5,7 @@
 
 -- with varchar
 BEGIN TRANSACTION -- Read Committed
-IF OBJECT_ID(N'tempdb..#portolan_load') IS NOT NULL DROP TABLE #portolan_load; CREATE TABLE #portolan_load (place int NULL, c0 nvarchar(max) NULL, c1 nvarchar(max) NULL, c2 nvarchar(max) NULL, c3 bigint NULL, c4 float NULL, c5 decimal(10,2) NULL, c6 bit NULL, c7 datetime2(6) NULL, c8 varbinary(max) NULL, c9 nvarchar(max) NULL, c10 nvarchar(max) NULL, c11 nvarchar(max) NULL, k0 varbinary(450) NULL)
+IF OBJECT_ID(N'tempdb..#portolan_load') IS NOT NULL DROP TABLE #portolan_load; CREATE TABLE #portolan_load (place int NULL, c0 nvarchar(max) NULL, c1 nvarchar(max) NULL, c2 nvarchar(max) NULL, c3 bigint NULL, c4 float NULL, c5 decimal(10,2) NULL, c6 bit NULL, c7 datetime2(6) NULL, c8 varbinary(max) NULL, c9 nvarchar(max) NULL, c10 nvarchar(max) NULL, c11 nvarchar(max) NULL, k0 varbinary(450) NOT NULL PRIMARY KEY)
 INSERTBULK {"TableName":"#portolan_load","ColumnsName":["place","c0","c1","c2","c3","c4","c5","c6","c7","c8","c9","c10","c11","k0"],"Options":{"CheckConstraints":false,"FireTriggers":false,"KeepNulls":false,"KilobytesPerBatch":0,"RowsPerBatch":0,"Order":null,"Tablock":false}}
 --   bigint 0, nvarchar "a", nvarchar "ü 😀", <nil> <nil>, bigint 7, float 0.5, nvarchar "19.99", bool true, datetime2 2026-01-02T03:04:05.678901Z, varbinary 0001, nvarchar "[\"a\"]", <nil> <nil>, nvarchar "run-1", varbinary 61
 --   bigint 1, nvarchar "b", nvarchar "ü 😀", <nil> <nil>, bigint 7, float 0.5, nvarchar "19.99", bool true, datetime2 2026-01-02T03:04:05.678901Z, varbinary 0001, nvarchar "[\"a\"]", <nil> <nil>, nvarchar "run-1", varbinary 62
@@ -19,7 +19,7 @@ COMMIT
 
 -- with nvarchar
 BEGIN TRANSACTION -- Read Committed
-IF OBJECT_ID(N'tempdb..#portolan_load') IS NOT NULL DROP TABLE #portolan_load; CREATE TABLE #portolan_load (place int NULL, c0 nvarchar(max) NULL, c1 nvarchar(max) NULL, c2 nvarchar(max) NULL, c3 bigint NULL, c4 float NULL, c5 decimal(10,2) NULL, c6 bit NULL, c7 datetime2(6) NULL, c8 varbinary(max) NULL, c9 nvarchar(max) NULL, c10 nvarchar(max) NULL, c11 nvarchar(max) NULL, k0 varbinary(450) NULL, k1 varbinary(max) NULL, k2 varbinary(max) NULL)
+IF OBJECT_ID(N'tempdb..#portolan_load') IS NOT NULL DROP TABLE #portolan_load; CREATE TABLE #portolan_load (place int NULL, c0 nvarchar(max) NULL, c1 nvarchar(max) NULL, c2 nvarchar(max) NULL, c3 bigint NULL, c4 float NULL, c5 decimal(10,2) NULL, c6 bit NULL, c7 datetime2(6) NULL, c8 varbinary(max) NULL, c9 nvarchar(max) NULL, c10 nvarchar(max) NULL, c11 nvarchar(max) NULL, k0 varbinary(450) NOT NULL PRIMARY KEY, k1 varbinary(max) NULL, k2 varbinary(max) NULL)
 INSERTBULK {"TableName":"#portolan_load","ColumnsName":["place","c0","c1","c2","c3","c4","c5","c6","c7","c8","c9","c10","c11","k0","k1","k2"],"Options":{"CheckConstraints":false,"FireTriggers":false,"KeepNulls":false,"KilobytesPerBatch":0,"RowsPerBatch":0,"Order":null,"Tablock":false}}
 --   bigint 0, nvarchar "a", nvarchar "ü 😀", <nil> <nil>, bigint 7, float 0.5, nvarchar "19.99", bool true, datetime2 2026-01-02T03:04:05.678901Z, varbinary 0001, nvarchar "[\"a\"]", <nil> <nil>, nvarchar "run-1", varbinary 61, varbinary c3bc20f09f9880, <nil> <nil>
 --   bigint 1, nvarchar "b", nvarchar "ü 😀", <nil> <nil>, bigint 7, float 0.5, nvarchar "19.99", bool true, datetime2 2026-01-02T03:04:05.678901Z, varbinary 0001, nvarchar "[\"a\"]", <nil> <nil>, nvarchar "run-1", varbinary 62, varbinary c3bc20f09f9880, <nil> <nil>

@@ -54,3 +54,20 @@ UPDATE [shop].[items] SET [name] = @p1, [name$octets] = CONVERT(varbinary(max), 
 --   14: varbinary 61
 COMMIT
 
+-- delete at a revision
+BEGIN TRANSACTION -- Read Committed
+SELECT [_rev], [id$octets] FROM [shop].[items] WITH (XLOCK, ROWLOCK, READCOMMITTEDLOCK) WHERE [id$octets] = @p1
+--   1: varbinary 61
+DELETE FROM [shop].[items] WHERE [id$octets] = @p1
+--   1: varbinary 61
+COMMIT
+
+-- by name desc, count, behind a cursor
+SET DEADLOCK_PRIORITY HIGH; SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; SELECT TOP (3) * FROM (SELECT * FROM (SELECT TOP (3) [_rev], [id$octets], [name$octets], [count] FROM [shop].[items] WHERE [name$octets] = @p1 AND [count] = @p2 AND [id$octets] > @p3 ORDER BY [name$octets] DESC, [count], [id$octets]) AS leg0 (c0, c1, c2, c3) UNION ALL SELECT * FROM (SELECT TOP (3) [_rev], [id$octets], [name$octets], [count] FROM [shop].[items] WHERE [name$octets] = @p1 AND [count] > @p2 ORDER BY [name$octets] DESC, [count], [id$octets]) AS leg1 (c0, c1, c2, c3) UNION ALL SELECT * FROM (SELECT TOP (3) [_rev], [id$octets], [name$octets], [count] FROM [shop].[items] WHERE [name$octets] < @p1 ORDER BY [name$octets] DESC, [count], [id$octets]) AS leg2 (c0, c1, c2, c3) UNION ALL SELECT * FROM (SELECT TOP (3) [_rev], [id$octets], [name$octets], [count] FROM [shop].[items] WHERE [name$octets] IS NULL ORDER BY [name$octets] DESC, [count], [id$octets]) AS leg3 (c0, c1, c2, c3)) AS page ORDER BY c2 DESC, c3, c1
+--   1: varbinary 78
+--   2: bigint 5
+--   3: varbinary 61
+
+-- aggregate price by name
+SET DEADLOCK_PRIORITY HIGH; SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; SELECT TOP (11) '', [name$octets], count(*), 0, 0, min([price]), 0, 0, count([price]), CAST(SUM([price] * CAST(1 AS decimal(1, 0))) AS varchar(60)), 0 FROM [shop].[items] GROUP BY [name$octets] ORDER BY 2
+
