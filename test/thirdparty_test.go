@@ -35,7 +35,7 @@ func goOf(t *testing.T, module string, args ...string) string {
 // configured, and serves from it.
 func TestThirdParty(t *testing.T) {
 	if testing.Short() {
-		t.Skip("another module is built and tested, which takes long")
+		t.Skip("-short leaves out what builds and tests another module; make test runs it")
 	}
 	out := goOf(t, "thirdparty", "test", "-count=1", "-v", "-run", "^(TestContract|TestDurable)$", "./...")
 	for suite, cases := range map[string]int{"TestContract": len(repositorytest.Cases()), "TestDurable": len(repositorytest.DurableCases())} {

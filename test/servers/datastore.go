@@ -2,16 +2,10 @@ package servers
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"syscall"
 	"testing"
-	"time"
 )
 
 var datastore = running{rare: true}
@@ -53,48 +47,11 @@ func StartDatastore() (*Server, error) {
 	if err != nil {
 		return nil, ErrAbsent
 	}
-	port, err := freePort()
-	if err != nil {
-		return nil, err
-	}
-	dir, err := os.MkdirTemp("", "portolan-datastore-")
-	if err != nil {
-		return nil, err
-	}
-	run := exec.CommandContext(context.Background(), java, "-Xmx1g", "-cp", jar,
-		"com.google.cloud.datastore.emulator.firestore.CloudFirestore",
-		"--host=127.0.0.1", "--port="+strconv.Itoa(port), "--database-mode=datastore-mode")
-	run.Dir = dir
-	run.Env = []string{"PATH=" + filepath.Dir(java) + ":/usr/bin:/bin", "HOME=" + dir}
-	run.SysProcAttr = child(syscall.SIGKILL)
-	at := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	if err := run.Start(); err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- run.Wait() }()
-	stop := func() error {
-		killed := run.Process.Kill() // it keeps nothing
-		<-ended
-		return errors.Join(killed, os.RemoveAll(dir))
-	}
-	if err := listens(at); err != nil {
-		return nil, errors.Join(fmt.Errorf("the emulator does not listen: %w", err), stop())
-	}
-	return &Server{Address: at, PID: run.Process.Pid, Stop: stop}, nil
-}
-
-// listens waits until the port takes connections.
-func listens(at string) error {
-	deadline := time.Now().Add(60 * time.Second)
-	for {
-		conn, err := (&net.Dialer{Deadline: deadline}).DialContext(context.Background(), "tcp", at)
-		if err == nil {
-			return conn.Close()
-		}
-		if time.Now().After(deadline) {
-			return err
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+	return startForgetful("the Datastore emulator", func(port, dir string) *exec.Cmd {
+		run := exec.CommandContext(context.Background(), java, "-Xmx1g", "-cp", jar,
+			"com.google.cloud.datastore.emulator.firestore.CloudFirestore",
+			"--host=127.0.0.1", "--port="+port, "--database-mode=datastore-mode")
+		run.Env = []string{"PATH=" + filepath.Dir(java) + ":/usr/bin:/bin", "HOME=" + dir}
+		return run
+	}, listens)
 }

@@ -4,13 +4,9 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"net"
-	"os"
 	"os/exec"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -31,33 +27,12 @@ func StartRedis(settings ...string) (*Server, error) {
 	if err != nil {
 		return nil, ErrAbsent
 	}
-	port, err := freePort()
-	if err != nil {
-		return nil, err
-	}
-	dir, err := os.MkdirTemp("", "portolan-redis-")
-	if err != nil {
-		return nil, err
-	}
-	args := []string{"--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--save", "", "--appendonly", "no", "--dir", dir}
-	run := exec.CommandContext(context.Background(), program, append(args, settings...)...)
-	run.Dir, run.Env = dir, []string{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "HOME=" + dir}
-	run.SysProcAttr = child(syscall.SIGKILL)
-	if err := run.Start(); err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- run.Wait() }()
-	stop := func() error {
-		killed := run.Process.Kill() // it keeps nothing
-		<-ended
-		return errors.Join(killed, os.RemoveAll(dir))
-	}
-	at := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	if err := errors.Join(listens(at), pongs(at)); err != nil {
-		return nil, errors.Join(fmt.Errorf("Redis does not answer: %w", err), stop())
-	}
-	return &Server{Address: at, PID: run.Process.Pid, Stop: stop}, nil
+	return startForgetful("Redis", func(port, dir string) *exec.Cmd {
+		args := []string{"--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--dir", dir}
+		run := exec.CommandContext(context.Background(), program, append(args, settings...)...)
+		run.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "HOME=" + dir}
+		return run
+	}, func(at string) error { return errors.Join(listens(at), pongs(at)) })
 }
 
 // pongs asks the server whether it answers.
