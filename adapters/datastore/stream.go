@@ -73,7 +73,7 @@ func sequence(streams []stream) stream {
 	}
 }
 
-// of gives entities that are there already.
+// given gives entities that are there already.
 func given(entities []*entity) stream {
 	return func() (*entity, error) {
 		if len(entities) == 0 {
