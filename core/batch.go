@@ -72,9 +72,9 @@ func (b *batch) apply(ctx context.Context, how How, written *Written) ([]reposit
 		mutations = append(mutations, impossible)
 	}
 	switch {
-	case len(mutations) > repository.MaxBatch:
+	case len(mutations) > repository.MaxBatch-maxWitness:
 		return nil, fault.New(fault.TooLarge, "core.write", "%d records with %d different references are more than %d at once",
-			len(b.records), len(b.checks), repository.MaxBatch).Coded("too-many-references").Hinting("send fewer records at once, or import them")
+			len(b.records), len(b.checks), repository.MaxBatch-maxWitness).Coded("too-many-references").Hinting("send fewer records at once, or import them")
 	case len(mutations) == 0:
 		return nil, nil
 	}
@@ -97,12 +97,12 @@ func (b *batch) apply(ctx context.Context, how How, written *Written) ([]reposit
 
 // store applies the mutations behind the fence of what they change, if anything.
 func (b *batch) store(ctx context.Context, how How, mutations []repository.Mutation) (outcomes []repository.Outcome, err error) {
-	write := func() error {
-		outcomes, err = b.a.apply(ctx, mutations)
+	write := func(witness []repository.Mutation) error {
+		outcomes, err = b.a.apply(ctx, mutations, witness)
 		return err
 	}
 	if how.DryRun || len(b.records) == 0 {
-		err = write()
+		err = write(nil)
 	} else {
 		err = b.a.fenced(ctx, b.c, b.tags, write)
 	}

@@ -66,18 +66,37 @@ func everything() []string { return []string{bulkTag} }
 
 // fenced does a write of the collection behind a fence of the tags, if anything
 // of it may be cached.
-func (a *API) fenced(ctx context.Context, c *collection, tags func() []string, write func() error) error {
+func (a *API) fenced(ctx context.Context, c *collection, tags func() []string, write witnessed) error {
 	if a.cache == nil || c.caching.Class == Uncached {
-		return write()
+		return write(nil)
 	}
 	return fenced(ctx, a.cache, c.Name, tags(), write)
 }
 
-// fenced does the write behind a fence of the tags. If the cache cannot be told
-// that it is done, the write is not acknowledged: somebody may still be answered
-// with what was there before.
-func fenced(ctx context.Context, c cache.Coherent, collection string, tags []string, write func() error) error {
-	publish, err := c.Fence(ctx, collection, tags)
+// A witnessed write stores the witness with what it is about, and returns
+// errUnwitnessed if it stored nothing because the witness does not hold any more.
+type witnessed func(witness []repository.Mutation) error
+
+// errUnwitnessed is that what a fence witnesses ended before the write.
+var errUnwitnessed = fault.New(fault.Stale, "core.write", "the fence of the write has ended")
+
+// fenced does the write behind a fence of the tags, and behind another one if that
+// ended before the write.
+func fenced(ctx context.Context, c cache.Coherent, collection string, tags []string, write witnessed) error {
+	for range attempts {
+		err := fencedOnce(ctx, c, collection, tags, write)
+		if !errors.Is(err, errUnwitnessed) {
+			return err
+		}
+	}
+	return busy()
+}
+
+// fencedOnce does the write behind one fence. If the cache cannot be told that it
+// is done, the write is not acknowledged: somebody may still be answered with what
+// was there before.
+func fencedOnce(ctx context.Context, c cache.Coherent, collection string, tags []string, write witnessed) error {
+	fence, err := c.Fence(ctx, collection, tags)
 	if err != nil {
 		return err
 	}
@@ -85,12 +104,12 @@ func fenced(ctx context.Context, c cache.Coherent, collection string, tags []str
 	returned := false
 	defer func() {
 		if !returned { // it panicked, and nobody knows how far it came
-			_ = publish(ctx, false)
+			_ = fence.Publish(ctx, false)
 		}
 	}()
-	err = write()
+	err = write(fence.Witness)
 	returned = true
-	if failed := publish(ctx, settled(err)); failed != nil && err == nil {
+	if failed := fence.Publish(ctx, settled(err)); failed != nil && err == nil {
 		return fault.New(fault.Unavailable, "core.write", "the write is stored, but the cache could not be told, so others may not see it yet").
 			Coded(codeUnpublished).Hinting("send it again with the same Idempotency-Key").Because(failed)
 	}

@@ -177,18 +177,20 @@ func (w *watched) Fill(ctx context.Context, key cache.Key, lease cache.Lease, va
 	w.Coherent.Fill(ctx, key, lease, value, ttl)
 }
 
-func (w *watched) Fence(ctx context.Context, collection string, tags []string) (func(context.Context, bool) error, error) {
+func (w *watched) Fence(ctx context.Context, collection string, tags []string) (cache.Fence, error) {
 	if w.fence != nil {
-		return nil, w.fence
+		return cache.Fence{}, w.fence
 	}
 	w.tags = append(w.tags, tags)
-	publish, err := w.Coherent.Fence(ctx, collection, tags)
-	return func(ctx context.Context, settled bool) error {
+	fence, err := w.Coherent.Fence(ctx, collection, tags)
+	publish := fence.Publish
+	fence.Publish = func(ctx context.Context, settled bool) error {
 		if ctx.Err() != nil {
 			return errors.New("a write was published with a context that is done")
 		}
 		return errors.Join(publish(ctx, settled), w.publish)
-	}, err
+	}
+	return fence, err
 }
 
 // A write that cannot be fenced is not done; one that cannot be published is not

@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/portolan-io/portolan/core/fault"
@@ -69,18 +70,26 @@ func (a *API) witness() []repository.Mutation {
 	return nil
 }
 
-// apply applies the batch if a hold, if there is one, still stands.
-func (a *API) apply(ctx context.Context, batch []repository.Mutation) ([]repository.Outcome, error) {
-	witness := a.witness()
-	outcomes, err := a.store.Apply(ctx, append(batch[:len(batch):len(batch)], witness...))
+// maxWitness is how many mutations a hold and a fence add to a batch at most.
+const maxWitness = 2
+
+// apply applies the batch if a hold, if there is one, still stands, and what the
+// fence of the write witnesses is still so; else it returns errUnwitnessed.
+func (a *API) apply(ctx context.Context, batch, fence []repository.Mutation) ([]repository.Outcome, error) {
+	hold := a.witness()
+	outcomes, err := a.store.Apply(ctx, slices.Concat(batch, hold, fence))
 	var failed *repository.BatchError
-	if len(witness) > 0 && errors.As(err, &failed) && failed.Index == len(batch) {
+	switch {
+	case err == nil:
+		return outcomes[:len(batch)], nil
+	case !errors.As(err, &failed) || failed.Index < len(batch):
+		return nil, err
+	case failed.Index < len(batch)+len(hold):
 		return nil, superseded()
+	case failed.Index < len(batch)+len(hold)+len(fence):
+		return nil, errUnwitnessed
 	}
-	if err == nil {
-		outcomes = outcomes[:len(batch)]
-	}
-	return outcomes, err
+	return nil, err
 }
 
 // stillHeld returns the error of a Load, or that the hold was lost if that is why
@@ -92,6 +101,19 @@ func (a *API) stillHeld(ctx context.Context, err error) error {
 	}
 	if now, failed := readMode(ctx, a.store); failed == nil && now.epoch != w.epoch {
 		return superseded()
+	}
+	return err
+}
+
+// stillFenced returns the error of a Load, or errUnwitnessed if it failed because
+// what its fence witnesses has ended.
+func (a *API) stillFenced(ctx context.Context, err error, witness []repository.Mutation) error {
+	if len(witness) == 0 || !errors.Is(err, fault.Stale) {
+		return err
+	}
+	var failed *repository.BatchError
+	if _, again := a.store.Apply(ctx, witness); errors.As(again, &failed) {
+		return errUnwitnessed
 	}
 	return err
 }

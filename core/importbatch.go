@@ -153,6 +153,7 @@ func (im *importing) load(ctx context.Context, b *importBatch) error {
 	for len(b.rows) > 0 {
 		var marked job
 		n := im.reach(b.rows)
+		var witness []repository.Mutation
 		load := repository.Load{
 			Collection: im.c.Collection, Rows: b.rows[:n], Run: im.job.run,
 			Mark: func(n int, repeated []int) []repository.Mutation {
@@ -161,12 +162,16 @@ func (im *importing) load(ctx context.Context, b *importBatch) error {
 					return []repository.Mutation{impossible}
 				}
 				marked = next
-				return slices.Concat(im.checks(b.rows[:n]), []repository.Mutation{next.put(im.claim, im.a.now())}, im.a.witness())
+				return slices.Concat(im.checks(b.rows[:n]), []repository.Mutation{next.put(im.claim, im.a.now())}, im.a.witness(), witness)
 			},
 		}
 		var loaded repository.Loaded
-		err := im.a.fenced(ctx, im.c, everything, func() (err error) {
+		err := im.a.fenced(ctx, im.c, everything, func(w []repository.Mutation) (err error) {
+			witness = w
 			loaded, err = im.a.store.Load(ctx, load)
+			if err = im.a.stillFenced(ctx, err, w); loaded.Done > 0 && errors.Is(err, errUnwitnessed) {
+				return nil // the rest is stored behind another fence
+			}
 			return err
 		})
 		if loaded.Done > 0 {

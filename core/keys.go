@@ -137,12 +137,12 @@ func (a *API) RevokeKey(ctx context.Context, who policy.Principal, id string) er
 // writeKey makes or revokes a key, of which an Identity over the same cache is
 // never wrong afterwards.
 func (a *API) writeKey(ctx context.Context, m repository.Mutation) error {
-	write := func() error {
-		_, err := a.apply(ctx, []repository.Mutation{m})
+	write := func(witness []repository.Mutation) error {
+		_, err := a.apply(ctx, []repository.Mutation{m}, witness)
 		return err
 	}
 	if a.cache == nil {
-		return write()
+		return write(nil)
 	}
 	return fenced(ctx, a.cache, keysSchema.Name, []string{recordTag(m.ID)}, write)
 }

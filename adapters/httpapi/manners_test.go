@@ -25,8 +25,8 @@ type scripted struct{ found cache.Found }
 func (s *scripted) Look(context.Context, cache.Key) cache.Found { return s.found }
 func (*scripted) Fill(context.Context, cache.Key, cache.Lease, []byte, time.Duration) {
 }
-func (*scripted) Fence(context.Context, string, []string) (func(context.Context, bool) error, error) {
-	return func(context.Context, bool) error { return nil }, nil
+func (*scripted) Fence(context.Context, string, []string) (cache.Fence, error) {
+	return cache.Fence{Publish: func(context.Context, bool) error { return nil }}, nil
 }
 
 // mannered returns a handler of the collections as change leaves them.

@@ -92,9 +92,9 @@ func (p *InProcess) Fill(ctx context.Context, key cache.Key, lease cache.Lease, 
 
 // Fence is of cache.Coherent. It fails only if ctx is done, and what it returns
 // never does. The tags of a write that did not settle are fenced for [Unsettled].
-func (p *InProcess) Fence(ctx context.Context, collection string, tags []string) (func(context.Context, bool) error, error) {
+func (p *InProcess) Fence(ctx context.Context, collection string, tags []string) (cache.Fence, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return cache.Fence{}, err
 	}
 	of := maphash.String(p.seed, collection)
 	fenced := make([]uint32, len(tags))
@@ -112,7 +112,7 @@ func (p *InProcess) Fence(ctx context.Context, collection string, tags []string)
 			p.words[i].Add(^uint64(0)) // one fence less
 		}
 	}
-	return func(_ context.Context, settled bool) error {
+	publish := func(_ context.Context, settled bool) error {
 		switch {
 		case ended.Swap(true): // a second call must not end the fence of another
 		case settled:
@@ -121,7 +121,8 @@ func (p *InProcess) Fence(ctx context.Context, collection string, tags []string)
 			time.AfterFunc(Unsettled, release)
 		}
 		return nil
-	}, nil
+	}
+	return cache.Fence{Publish: publish}, nil
 }
 
 // word returns which word stands for the tag of the collection with the given hash.

@@ -1,7 +1,6 @@
 package layer_test
 
 import (
-	"context"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -38,19 +37,19 @@ func TestCoherentUnsettled(t *testing.T) {
 		c, ctx := coherent(t), t.Context()
 		key := page("s/category_id/12", "b")
 		lease := c.Look(ctx, key).Lease
-		publish, err := c.Fence(ctx, "products", []string{"s/category_id/12", "c"})
+		fence, err := c.Fence(ctx, "products", []string{"s/category_id/12", "c"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := publish(ctx, false); err != nil {
+		if err := fence.Publish(ctx, false); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(layer.Unsettled - time.Second)
-		publish, err = c.Fence(ctx, "products", []string{"s/category_id/12"})
+		fence, err = c.Fence(ctx, "products", []string{"s/category_id/12"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := publish(ctx, true); err != nil {
+		if err := fence.Publish(ctx, true); err != nil {
 			t.Fatal(err)
 		}
 		if got := c.Look(ctx, key).State; got != cache.Fenced {
@@ -73,22 +72,22 @@ func TestCoherentUnsettled(t *testing.T) {
 func TestCoherentPublishesOnce(t *testing.T) {
 	c, ctx := coherent(t), t.Context()
 	key := page("s/category_id/12")
-	var publish [2]func(context.Context, bool) error
-	for i := range publish {
+	var fences [2]cache.Fence
+	for i := range fences {
 		var err error
-		if publish[i], err = c.Fence(ctx, "products", key.Tags); err != nil {
+		if fences[i], err = c.Fence(ctx, "products", key.Tags); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for range 2 {
-		if err := publish[0](ctx, true); err != nil {
+		if err := fences[0].Publish(ctx, true); err != nil {
 			t.Fatal(err)
 		}
 		if got := c.Look(ctx, key).State; got != cache.Fenced {
 			t.Errorf("with the other write under way: got state %d, want fenced", got)
 		}
 	}
-	if err := publish[1](ctx, true); err != nil {
+	if err := fences[1].Publish(ctx, true); err != nil {
 		t.Fatal(err)
 	}
 	if got := c.Look(ctx, key).State; got != cache.Miss {
@@ -131,11 +130,11 @@ func BenchmarkCoherentFence(b *testing.B) {
 	tags := []string{"b", "r/B0001", "s/category_id/12", "s/category_id/91"}
 	b.ReportAllocs()
 	for b.Loop() {
-		publish, err := c.Fence(ctx, "products", tags)
+		fence, err := c.Fence(ctx, "products", tags)
 		if err != nil {
 			b.Fatal(err)
 		}
-		if err := publish(ctx, true); err != nil {
+		if err := fence.Publish(ctx, true); err != nil {
 			b.Fatal(err)
 		}
 	}

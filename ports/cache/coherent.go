@@ -3,6 +3,8 @@ package cache
 import (
 	"context"
 	"time"
+
+	"github.com/portolan-io/portolan/ports/repository"
 )
 
 // A Coherent cache never answers with what an acknowledged write has changed:
@@ -30,11 +32,20 @@ type Coherent interface {
 	// Fence begins a write of what depends on the tags. It returns before anything
 	// of the write is committed, and an error means that it must not be.
 	//
-	// The returned function ends the write, and is called exactly once, whether it
-	// was stored or not. Settled says that what the store made of the write is
-	// known; if not, the tags stay fenced for as long as the store may still commit
-	// it. The write is acknowledged only if the function returned no error.
-	Fence(ctx context.Context, collection string, tags []string) (publish func(ctx context.Context, settled bool) error, err error)
+	// The write's batch has the Witness among its mutations; if one of these fails,
+	// nothing of the write is stored, and it may begin again with a new Fence.
+	//
+	// Publish ends the write, and is called exactly once, whether it was stored or
+	// not. Settled says that what the store made of the write is known; if not, the
+	// tags stay fenced for as long as the store may still commit it. The write is
+	// acknowledged only if Publish returned no error.
+	Fence(ctx context.Context, collection string, tags []string) (Fence, error)
+}
+
+// A Fence stands around one write.
+type Fence struct {
+	Witness []repository.Mutation // Checks that the fence still stands, often none
+	Publish func(ctx context.Context, settled bool) error
 }
 
 // A Key names what is kept, and what it depends on.

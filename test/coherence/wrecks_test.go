@@ -16,8 +16,7 @@ import (
 )
 
 type (
-	publish   = func(ctx context.Context, settled bool) error
-	fenceFunc = func(ctx context.Context, collection string, tags []string) (publish, error)
+	fenceFunc = func(ctx context.Context, collection string, tags []string) (cache.Fence, error)
 )
 
 // A hooked cache does what its functions say, where it has them.
@@ -43,7 +42,7 @@ func (h hooked) Fill(ctx context.Context, key cache.Key, lease cache.Lease, valu
 	h.Coherent.Fill(ctx, key, lease, value, ttl)
 }
 
-func (h hooked) Fence(ctx context.Context, collection string, tags []string) (func(context.Context, bool) error, error) {
+func (h hooked) Fence(ctx context.Context, collection string, tags []string) (cache.Fence, error) {
 	if h.fence != nil {
 		return h.fence(ctx, collection, tags)
 	}
@@ -52,27 +51,28 @@ func (h hooked) Fence(ctx context.Context, collection string, tags []string) (fu
 
 // atOnce is a fence and its end.
 func atOnce(ctx context.Context, c cache.Coherent, collection string, tags []string) error {
-	end, err := c.Fence(ctx, collection, tags)
+	fence, err := c.Fence(ctx, collection, tags)
 	if err != nil {
 		return err
 	}
-	return end(ctx, true)
+	return fence.Publish(ctx, true)
 }
 
-func nothing(context.Context, bool) error { return nil }
+// nothing is a fence that stands around nothing.
+var nothing = cache.Fence{Publish: func(context.Context, bool) error { return nil }}
 
 func unfenced(c cache.Coherent, _ repository.Store) cache.Coherent {
-	return hooked{Coherent: c, fence: func(context.Context, string, []string) (publish, error) { return nothing, nil }}
+	return hooked{Coherent: c, fence: func(context.Context, string, []string) (cache.Fence, error) { return nothing, nil }}
 }
 
 func fencedLate(c cache.Coherent, _ repository.Store) cache.Coherent {
-	return hooked{Coherent: c, fence: func(_ context.Context, collection string, tags []string) (publish, error) {
-		return func(ctx context.Context, _ bool) error { return atOnce(ctx, c, collection, tags) }, nil
+	return hooked{Coherent: c, fence: func(_ context.Context, collection string, tags []string) (cache.Fence, error) {
+		return cache.Fence{Publish: func(ctx context.Context, _ bool) error { return atOnce(ctx, c, collection, tags) }}, nil
 	}}
 }
 
 func publishedEarly(c cache.Coherent, _ repository.Store) cache.Coherent {
-	return hooked{Coherent: c, fence: func(ctx context.Context, collection string, tags []string) (publish, error) {
+	return hooked{Coherent: c, fence: func(ctx context.Context, collection string, tags []string) (cache.Fence, error) {
 		return nothing, atOnce(ctx, c, collection, tags)
 	}}
 }
@@ -85,9 +85,11 @@ func leasedLate(c cache.Coherent, _ repository.Store) cache.Coherent {
 
 // settledAlways ends every fence as if the outcome of the write was known.
 func settledAlways(c cache.Coherent, _ repository.Store) cache.Coherent {
-	return hooked{Coherent: c, fence: func(ctx context.Context, collection string, tags []string) (publish, error) {
-		end, err := c.Fence(ctx, collection, tags)
-		return func(ctx context.Context, _ bool) error { return end(ctx, true) }, err
+	return hooked{Coherent: c, fence: func(ctx context.Context, collection string, tags []string) (cache.Fence, error) {
+		fence, err := c.Fence(ctx, collection, tags)
+		publish := fence.Publish
+		fence.Publish = func(ctx context.Context, _ bool) error { return publish(ctx, true) }
+		return fence, err
 	}}
 }
 
@@ -112,9 +114,9 @@ func versionless(c cache.Coherent, _ repository.Store) cache.Coherent {
 			}
 			return c.Look(ctx, key)
 		},
-		fence: func(_ context.Context, _ string, tags []string) (publish, error) {
+		fence: func(_ context.Context, _ string, tags []string) (cache.Fence, error) {
 			count(tags, 1)
-			return func(context.Context, bool) error { count(tags, -1); return nil }, nil
+			return cache.Fence{Publish: func(context.Context, bool) error { count(tags, -1); return nil }}, nil
 		},
 	}
 }
@@ -202,7 +204,7 @@ func without(tags []string, drop func(tag string) bool) []string {
 // dropping fences no tag that begins so.
 func dropping(prefix string) func(cache.Coherent, repository.Store) cache.Coherent {
 	return func(c cache.Coherent, _ repository.Store) cache.Coherent {
-		return hooked{Coherent: c, fence: func(ctx context.Context, collection string, tags []string) (publish, error) {
+		return hooked{Coherent: c, fence: func(ctx context.Context, collection string, tags []string) (cache.Fence, error) {
 			return c.Fence(ctx, collection, without(tags, func(tag string) bool { return strings.HasPrefix(tag, prefix) }))
 		}}
 	}
@@ -216,7 +218,7 @@ func droppingScope(left bool) func(cache.Coherent, repository.Store) cache.Coher
 		if err != nil {
 			panic(err)
 		}
-		return hooked{Coherent: c, fence: func(ctx context.Context, collection string, tags []string) (publish, error) {
+		return hooked{Coherent: c, fence: func(ctx context.Context, collection string, tags []string) (cache.Fence, error) {
 			if len(tags)-len(without(tags, isScope)) != 2 {
 				return c.Fence(ctx, collection, tags)
 			}

@@ -131,7 +131,7 @@ func (c *counting) Fill(ctx context.Context, key cache.Key, lease cache.Lease, v
 	_ = c.below.Set(ctx, c.name(key.Collection, key.Text), append([]byte(now+"\n"), value...), ttl)
 }
 
-func (c *counting) Fence(_ context.Context, collection string, tags []string) (func(context.Context, bool) error, error) {
+func (c *counting) Fence(_ context.Context, collection string, tags []string) (cache.Fence, error) {
 	names := make([]string, len(tags))
 	for i, tag := range tags {
 		names[i] = c.name(collection, tag)
@@ -155,7 +155,7 @@ func (c *counting) Fence(_ context.Context, collection string, tags []string) (f
 			c.count(name)
 		}
 	}
-	return func(_ context.Context, settled bool) error {
+	publish := func(_ context.Context, settled bool) error {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		for _, name := range names {
@@ -172,7 +172,8 @@ func (c *counting) Fence(_ context.Context, collection string, tags []string) (f
 			}
 		}
 		return nil
-	}, nil
+	}
+	return cache.Fence{Publish: publish}, nil
 }
 
 // count notes a write of a tag, and what else goes wrong with the numbers.
@@ -262,8 +263,8 @@ type off struct{}
 
 func (off) Look(context.Context, cache.Key) cache.Found                         { return cache.Found{} }
 func (off) Fill(context.Context, cache.Key, cache.Lease, []byte, time.Duration) {}
-func (off) Fence(context.Context, string, []string) (func(context.Context, bool) error, error) {
-	return func(context.Context, bool) error { return nil }, nil
+func (off) Fence(context.Context, string, []string) (cache.Fence, error) {
+	return cache.Fence{Publish: func(context.Context, bool) error { return nil }}, nil
 }
 
 // coherentDescriptions are the sentences that promise nothing: they say what a
@@ -273,6 +274,8 @@ var coherentDescriptions = []string{
 	"How the instances agree about that is the implementation's",
 	"The value was read after Look returned.",
 	"It returns before anything of the write is committed, and an error means that it must not be.",
+	"The write's batch has the Witness among its mutations",
+	"if one of these fails, nothing of the write is stored, and it may begin again with a new Fence.",
 }
 
 // TestCoherentClauses compares the suite with the contract. What is said of a

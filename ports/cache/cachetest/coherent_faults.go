@@ -19,7 +19,7 @@ var coherentFaultCases = []CoherentCase{
 	{Name: "Fault/Closed", Clause: neverFails, Run: faultClosed},
 	{Name: "Fault/Done", Clause: neverFails, Run: faultDone},
 	{Name: "Fault/Foreign", Clause: neverFails, Run: faultForeign},
-	{Name: "Fault/NotAcknowledged", Clause: "The write is acknowledged only if the function returned no error.", Run: faultNotAcknowledged},
+	{Name: "Fault/NotAcknowledged", Clause: "The write is acknowledged only if Publish returned no error.", Run: faultNotAcknowledged},
 	{Name: "Fault/Restart", Clause: "A Coherent cache never answers with what an acknowledged write has changed", Run: faultRestart},
 }
 
@@ -27,8 +27,8 @@ var coherentFaultCases = []CoherentCase{
 // not acknowledged. It reports whether the write was.
 func (s steps) mayWrite(tag string) bool {
 	s.Helper()
-	publish, err := s.Fence(s.Context(), "things", []string{tag})
-	return err == nil && publish(s.Context(), true) == nil
+	fence, err := s.Fence(s.Context(), "things", []string{tag})
+	return err == nil && fence.Publish(s.Context(), true) == nil
 }
 
 func faultGet(t contract.T, over Over) {
@@ -155,13 +155,13 @@ func faultDone(t contract.T, over Over) {
 	if found := s.Look(gone, k); found.State == cache.Hit && string(found.Value) != "old" {
 		s.Errorf("Look with a context that is done is a Hit of %q", found.Value)
 	}
-	publish, err := s.Fence(gone, "things", []string{"all"})
+	fence, err := s.Fence(gone, "things", []string{"all"})
 	if err != nil {
 		return // nothing is written, and it may be said
 	}
 	s.fenced(k)
 	s.Fill(gone, k, s.Look(gone, k).Lease, []byte("old"), long)
-	if err := publish(gone, true); err != nil {
+	if err := fence.Publish(gone, true); err != nil {
 		s.Logf("publishing with a context that is done: %v", err)
 	}
 	s.stale(k)
@@ -190,12 +190,12 @@ func faultNotAcknowledged(t contract.T, over Over) {
 	s, below := begin(t, over)
 	k := key("one", "all")
 	s.keep(k, "old")
-	publish, err := s.Fence(s.Context(), "things", []string{"all"})
+	fence, err := s.Fence(s.Context(), "things", []string{"all"})
 	if err != nil {
 		s.Fatalf("Fence: %v", err)
 	}
 	below.fail(true, "Get", "Set", "Delete")
-	acknowledged := publish(s.Context(), true) == nil
+	acknowledged := fence.Publish(s.Context(), true) == nil
 	below.fail(false, "Get", "Set", "Delete")
 	if acknowledged {
 		s.stale(k)

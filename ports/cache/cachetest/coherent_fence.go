@@ -109,11 +109,11 @@ func fenceBegins(t contract.T, over Over) {
 func fenceNothingStored(t contract.T, over Over) {
 	s, _ := begin(t, over)
 	k := key("one", "all")
-	publish, err := s.Fence(s.Context(), "things", []string{"all"})
+	fence, err := s.Fence(s.Context(), "things", []string{"all"})
 	if err != nil {
 		s.Fatalf("Fence: %v", err)
 	}
-	if err := publish(ended(s.Context()), true); err != nil {
+	if err := fence.Publish(ended(s.Context()), true); err != nil {
 		s.Logf("publishing with a context that is done: %v", err)
 		s.stale(k)
 		return
@@ -219,11 +219,11 @@ func (s steps) writeMany(n int) {
 	s.Helper()
 	tags := many("other", n)
 	for i := 0; i < n; i += 100 {
-		publish, err := s.Fence(s.Context(), "things", tags[i:i+100])
+		fence, err := s.Fence(s.Context(), "things", tags[i:i+100])
 		if err != nil {
 			s.Fatalf("Fence: %v", err)
 		}
-		if err := publish(s.Context(), true); err != nil {
+		if err := fence.Publish(s.Context(), true); err != nil {
 			s.Fatalf("publishing: %v", err)
 		}
 	}

@@ -65,14 +65,14 @@ func hammer(t contract.T, over Over, width int) {
 
 // write adds one to a number.
 func (n *shelf) write(s steps, i int) {
-	publish, err := s.Fence(s.Context(), "things", []string{shelfTag(i)})
+	fence, err := s.Fence(s.Context(), "things", []string{shelfTag(i)})
 	if err != nil {
 		s.Errorf("Fence: %v", err)
 		return
 	}
 	value := n.stored[i].Add(1)
 	runtime.Gosched()
-	if err := publish(s.Context(), true); err != nil {
+	if err := fence.Publish(s.Context(), true); err != nil {
 		s.Errorf("publishing: %v", err)
 		return
 	}

@@ -11,7 +11,7 @@ import (
 const (
 	afterPublish = "whoever asks after a write's Publish returned gets nothing that was read before that write."
 	between      = "in between nobody is answered from the cache, or fills it, by these tags."
-	ends         = "The returned function ends the write, and is called exactly once, whether it was stored or not."
+	ends         = "Publish ends the write, and is called exactly once, whether it was stored or not."
 )
 
 var coherentOrderCases = []CoherentCase{
@@ -131,12 +131,12 @@ func orderSlowSet(t contract.T, over Over) {
 	<-entered
 	go func() { // a fence may wait for a fill that is under way
 		defer close(written)
-		publish, err := s.Fence(s.Context(), "things", []string{"all"})
+		fence, err := s.Fence(s.Context(), "things", []string{"all"})
 		if err != nil {
 			s.Errorf("Fence: %v", err)
 			return
 		}
-		if err := publish(s.Context(), true); err != nil {
+		if err := fence.Publish(s.Context(), true); err != nil {
 			s.Errorf("publishing: %v", err)
 		}
 	}()

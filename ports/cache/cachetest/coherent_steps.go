@@ -1,7 +1,6 @@
 package cachetest
 
 import (
-	"context"
 	"time"
 
 	"github.com/portolan-io/portolan/ports/cache"
@@ -62,20 +61,20 @@ func (s steps) fence(tags ...string) (publish func(settled bool)) {
 
 func (s steps) fenceIn(collection string, tags ...string) (publish func(settled bool)) {
 	s.Helper()
-	var end func(context.Context, bool) error
+	var fence cache.Fence
 	s.soon("Fence", func() {
 		var err error
-		if end, err = s.Fence(s.Context(), collection, tags); err != nil {
+		if fence, err = s.Fence(s.Context(), collection, tags); err != nil {
 			s.Errorf("Fence(%v): %v", tags, err)
 		}
 	})
-	if end == nil {
+	if fence.Publish == nil {
 		s.Fatalf("Fence(%v) returned no function", tags)
 	}
 	return func(settled bool) {
 		s.Helper()
 		s.soon("publish", func() {
-			if err := end(s.Context(), settled); err != nil {
+			if err := fence.Publish(s.Context(), settled); err != nil {
 				s.Errorf("publishing %v: %v", tags, err)
 			}
 		})
