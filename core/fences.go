@@ -109,6 +109,10 @@ func fencedOnce(ctx context.Context, c cache.Coherent, collection string, tags [
 	}()
 	err = write(fence.Witness)
 	returned = true
+	if errors.Is(err, errUnwitnessed) {
+		fence.Abandon()
+		return err
+	}
 	if failed := fence.Publish(ctx, settled(err)); failed != nil && err == nil {
 		return fault.New(fault.Unavailable, "core.write", "the write is stored, but the cache could not be told, so others may not see it yet").
 			Coded(codeUnpublished).Hinting("send it again with the same Idempotency-Key").Because(failed)

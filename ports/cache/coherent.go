@@ -32,8 +32,9 @@ type Coherent interface {
 	// Fence begins a write of what depends on the tags. It returns before anything
 	// of the write is committed, and an error means that it must not be.
 	//
-	// The write's batch has the Witness among its mutations; if one of these fails,
-	// nothing of the write is stored, and it may begin again with a new Fence.
+	// The write's batch has the Witness among its mutations. If one of these fails,
+	// nothing of the write is stored; then Abandon is called instead of Publish, and
+	// the write may begin again with a new Fence.
 	//
 	// Publish ends the write, and is called exactly once, whether it was stored or
 	// not. Settled says that what the store made of the write is known; if not, the
@@ -46,6 +47,7 @@ type Coherent interface {
 type Fence struct {
 	Witness []repository.Mutation // Checks that the fence still stands, often none
 	Publish func(ctx context.Context, settled bool) error
+	Abandon func() // nil if there is no Witness
 }
 
 // A Key names what is kept, and what it depends on.

@@ -275,7 +275,7 @@ var coherentDescriptions = []string{
 	"The value was read after Look returned.",
 	"It returns before anything of the write is committed, and an error means that it must not be.",
 	"The write's batch has the Witness among its mutations",
-	"if one of these fails, nothing of the write is stored, and it may begin again with a new Fence.",
+	"If one of these fails, nothing of the write is stored; then Abandon is called instead of Publish, and the write may begin again with a new Fence.",
 }
 
 // TestCoherentClauses compares the suite with the contract. What is said of a
