@@ -91,5 +91,11 @@ type Marks struct {
 	Value []byte // nil if nothing is kept; the caller owns it
 }
 
+// The codes of what a [Session] returns as fault.Conflict.
+const (
+	OtherServer = "other-server" // the server is not the one that the Session was bound to
+	EpochLost   = "epoch-lost"   // the server does not know the epoch (any more)
+)
+
 // TokenTTL is how long a tag keeps a token at most.
 const TokenTTL = time.Hour
