@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/record"
 	"github.com/portolan-io/portolan/core/schema"
+	"github.com/portolan-io/portolan/ports/cache"
 	"github.com/portolan-io/portolan/ports/repository"
 )
 
@@ -23,13 +25,18 @@ import (
 // cache sets it on again, in a new epoch, when no other writer is left or alive.
 // So what a writer checks with each of its writes is that the epoch is still the
 // one that it entered: a server that gave it up for dead changed that.
+//
+// Instances that share a server for their cache keep the mode too, and each has a
+// row as a member; see [Members].
 var modeSchema = system(schema.Spec{
 	Name: "_mode",
 	ID:   "id",
 	Fields: []schema.FieldSpec{
 		{Name: "id", Type: "string", Max: "64"},
-		{Name: "state", Type: "string", Required: true, Enum: []string{modeOn, modeOff, modeIdle, modeWriter}},
-		{Name: "until", Type: "time"}, // of a writer: when it is taken for dead
+		{Name: "state", Type: "string", Required: true, Enum: []string{modeOn, modeOff, modeIdle, modeWriter, modeMember}},
+		{Name: "until", Type: "time"},                        // of a writer: when it is taken for dead
+		{Name: "server", Type: "string", Max: "4000"},        // of a mode that is on: which server instances share
+		{Name: "collections", Type: "list", Items: "string"}, // and of which collections
 	},
 })
 
@@ -38,6 +45,8 @@ const (
 	modeID = iota
 	modeState
 	modeUntil
+	modeServer
+	modeCollections
 )
 
 // The states of the mode, and that of a writer's row.
@@ -46,6 +55,7 @@ const (
 	modeOff    = "off"  // a writer has ended it, and an older reading may still be relied on
 	modeIdle   = "idle" // nobody relies on anything
 	modeWriter = "writer"
+	modeMember = "member"
 )
 
 // theMode is the id of the row that is the mode.
@@ -53,38 +63,51 @@ const theMode record.ID = "cache"
 
 const (
 	pollEvery  = time.Second
-	reliedFor  = 2 * time.Second           // on a reading, counted from before it
-	drainFor   = reliedFor + time.Second/2 // until nobody relies on what a writer ended
-	writerFor  = time.Minute               // a writer that renews nothing for so long is dead
+	reliedFor  = 2 * time.Second             // on a reading, counted from before it
+	drainFor   = cache.Drain + time.Second/2 // until nobody relies on what a writer ended
+	writerFor  = time.Minute                 // a writer that renews nothing for so long is dead
 	renewEvery = 15 * time.Second
 	leaveIn    = 2 * time.Second // what leaving may take
 )
 
 // mode is the row as it was read.
 type mode struct {
-	exists bool
-	state  string
-	epoch  record.Revision
+	exists      bool
+	state       string
+	epoch       record.Revision
+	server      record.Value
+	collections record.Value
 }
 
 func readMode(ctx context.Context, store repository.Store) (mode, error) {
-	rows, err := store.Get(ctx, query.View{Collection: modeSchema, Needs: []int{modeState}}, []record.ID{theMode})
+	rows, err := store.Get(ctx, query.View{Collection: modeSchema, Needs: []int{modeState, modeServer, modeCollections}}, []record.ID{theMode})
 	if err != nil || len(rows) == 0 {
 		return mode{}, err
 	}
-	return mode{true, rows[0].Values[0].AsString(), rows[0].Revision}, nil
+	values := rows[0].Values
+	return mode{true, values[0].AsString(), rows[0].Revision, values[1], values[2]}, nil
 }
 
 // put returns the mutation that replaces the mode as it was read.
 func (m mode) put(state string, epoch record.Revision) repository.Mutation {
+	return m.putFields(epoch, modeFields(theMode, state))
+}
+
+func (m mode) putFields(epoch record.Revision, fields []record.Value) repository.Mutation {
 	precondition := repository.Absent
 	if m.exists {
 		precondition = repository.At(m.epoch)
 	}
 	return repository.Mutation{
-		Op: repository.Put, Collection: modeSchema, ID: theMode, If: precondition, Revision: epoch,
-		Fields: []record.Value{modeID: record.String(string(theMode)), modeState: record.String(state), modeUntil: record.Null},
+		Op: repository.Put, Collection: modeSchema, ID: theMode, If: precondition, Revision: epoch, Fields: fields,
 	}
+}
+
+// modeFields returns the fields of a row, of which no others are set.
+func modeFields(id record.ID, state string) []record.Value {
+	fields := make([]record.Value, len(modeSchema.Fields))
+	fields[modeID], fields[modeState] = record.String(string(id)), record.String(state)
+	return fields
 }
 
 // at returns the mutation that requires the epoch.
@@ -107,12 +130,9 @@ func newWriter(store repository.Store, now func() time.Time) *writer {
 // alive returns the mutation that says that the writer is alive.
 func (w *writer) alive() repository.Mutation {
 	now := w.now()
-	return repository.Mutation{
-		Op: repository.Put, Collection: modeSchema, ID: w.id, Revision: record.NewRevision(now),
-		Fields: []record.Value{
-			modeID: record.String(string(w.id)), modeState: record.String(modeWriter), modeUntil: record.Time(now.Add(writerFor)),
-		},
-	}
+	fields := modeFields(w.id, modeWriter)
+	fields[modeUntil] = record.Time(now.Add(writerFor))
+	return repository.Mutation{Op: repository.Put, Collection: modeSchema, ID: w.id, Revision: record.NewRevision(now), Fields: fields}
 }
 
 // enter returns once no process answers from what it cached before: at once if
@@ -215,8 +235,12 @@ func (w *writer) arm(ctx context.Context, was mode) (epoch record.Revision, err 
 	now := w.now()
 	alive := w.others(now, false)
 	epoch = record.NewRevision(now)
+	members, err := endMembers(ctx, w.store)
+	if err != nil {
+		return "", err
+	}
 	batch := []repository.Mutation{was.put(modeOn, epoch), w.alive(), {Op: repository.Check, Collection: modeSchema, NoneOf: &alive}}
-	_, err = w.store.Apply(ctx, append(batch, dead...))
+	_, err = w.store.Apply(ctx, slices.Concat(batch, dead, members))
 	return epoch, err
 }
 

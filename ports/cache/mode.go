@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"time"
 
 	"github.com/portolan-io/portolan/ports/repository"
 )
@@ -66,3 +67,14 @@ type Member struct {
 	ID      string                // unique; letters, digits and hyphens
 	Witness []repository.Mutation // Checks that the membership has not ended
 }
+
+// How long what was true of a mode is relied on.
+const (
+	Rely  = time.Second     // on a reading of On, counted from before it was asked for
+	Known = 2 * time.Second // what Session.Announce and Session.Renew make known lasts so long
+
+	// Drain is the time after a Switch from On in which somebody may rely on that:
+	// on a reading, and, if he slept meanwhile and does not know, on what the server
+	// was last told by others.
+	Drain = Rely + Known
+)
