@@ -59,12 +59,9 @@ func (m *Members) Read(ctx context.Context) (cache.Mode, error) {
 func (m *Members) Switch(ctx context.Context, was, next cache.Mode) (bool, error) {
 	row := mode{exists: was.Epoch != "", epoch: record.Revision(was.Epoch)}
 	fields := modeFields(theMode, modeStates[next.State])
+	fields[modeCollections] = namesValue(next.Collections)
 	if next.State == cache.On {
-		names := make([]record.Value, len(next.Collections))
-		for i, name := range next.Collections {
-			names[i] = record.String(name)
-		}
-		fields[modeServer], fields[modeCollections] = record.String(next.Server), record.List(names)
+		fields[modeServer] = record.String(next.Server)
 	}
 	for range attempts {
 		batch := []repository.Mutation{row.putFields(record.Revision(next.Epoch), fields)}
@@ -95,6 +92,14 @@ func (m *Members) Switch(ctx context.Context, was, next cache.Mode) (bool, error
 		}
 	}
 	return false, busy()
+}
+
+func namesValue(names []string) record.Value {
+	values := make([]record.Value, len(names))
+	for i, name := range names {
+		values[i] = record.String(name)
+	}
+	return record.List(values)
 }
 
 // maxMembers is how many members end in one batch.

@@ -36,7 +36,7 @@ var modeSchema = system(schema.Spec{
 		{Name: "state", Type: "string", Required: true, Enum: []string{modeOn, modeOff, modeIdle, modeWriter, modeMember}},
 		{Name: "until", Type: "time"},                        // of a writer: when it is taken for dead
 		{Name: "server", Type: "string", Max: "4000"},        // of a mode that is on: which server instances share
-		{Name: "collections", Type: "list", Items: "string"}, // and of which collections
+		{Name: "collections", Type: "list", Items: "string"}, // and of which collections they keep answers
 	},
 })
 

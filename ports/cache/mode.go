@@ -44,9 +44,8 @@ type Mode struct {
 	State ModeState
 	Epoch string // of this mode, or empty before the first; that of Off is also that of the Idle after it
 
-	// Of On: which server, as Server.Identity names it, and of which collections.
-	Server      string
-	Collections []string
+	Server      string   // of On: which one, as Server.Identity names it
+	Collections []string // whose answers are kept while it is On, or will be when it is again
 }
 
 // A ModeState is what instances may do.

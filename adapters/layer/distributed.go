@@ -1,0 +1,264 @@
+package layer
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/ports/cache"
+)
+
+// A Distributed is a cache.Coherent of one of several instances, which share a
+// server for what they keep and a store for what is true. An acknowledged write of
+// any of them is seen by all, also while the server is down, emptied, replaced by
+// an older copy of itself, or cut off from some of them. The file is about reads;
+// fencing.go is about writes, epochs.go about the mode.
+//
+// The store decides whether the server may be used at all: by the mode. While
+// that is On, a write puts a fence on its tags at the server before it commits,
+// and takes it away after; a read that finds a fence is answered by the store. What
+// is kept begins with the tokens that its tags had when the lease was granted, and
+// a fence throws the token of its tag away, so what was read before a write is
+// never found after it. If a fence cannot be put, the mode goes Down, and nobody
+// writes until nobody can rely on the old mode any more.
+//
+// Why nothing is found that is wrong, as long as the epoch lasts: let a read find
+// a value, and a write of one of its tags be acknowledged. If the write put its
+// fence in this epoch, then either it is still there, and nothing is found; or it
+// was lifted before the lease of the value was granted, hence after the commit,
+// and the value was read after that; or it came after, and the token that the
+// value begins with is gone. If the write put its fence in another epoch, or none
+// because the mode was Idle, then it was committed before this epoch began,
+// because who switches the mode ends all memberships, and with the witness of one
+// that has ended nothing is stored; and this epoch began with nothing kept. No
+// clock has a part in that but one: how long an epoch that has ended is relied on.
+// For that see cache.Drain.
+//
+// A fence never expires. If its writer is gone, whoever meets it after [fenceFor]
+// expels that writer from the store, and only then takes the fence away.
+type Distributed struct {
+	cache.Server
+	modes       cache.Modes
+	near        cache.Cache
+	collections []string
+	timing      Timing
+	told        func(from, to cache.Mode, why string)
+
+	seen    atomic.Pointer[sight]
+	rest    atomic.Int64 // until when the server is left alone, since started
+	started time.Time
+	number  atomic.Uint64 // of the last fence
+	chores  chores
+
+	polling sync.Mutex // held by who asks for the mode or changes it, and for these:
+	health  health
+	why     string // the mode is to end
+}
+
+var _ cache.Coherent = (*Distributed)(nil)
+
+// Timing is how long things last between instances. All instances have the same.
+type Timing struct {
+	Poll    time.Duration // how often the mode is asked for
+	Rely    time.Duration // how long a reading of it is relied on
+	Known   time.Duration // how long the server knows an epoch that nobody renews
+	Healthy time.Duration // how long the server must answer before it is used again
+	Fence   time.Duration // how long a fence may stand before its writer is taken for gone
+	Look    time.Duration // how long a read waits for the server
+	Write   time.Duration // how long a write waits for the server, and once more
+	Rest    time.Duration // how long the server is left alone after a read had no answer
+	Wait    time.Duration // how long a read waits for what another instance reads
+}
+
+// UsualTiming is what instances use.
+var UsualTiming = Timing{
+	Poll: 250 * time.Millisecond, Rely: cache.Rely, Known: cache.Known, Healthy: 5 * time.Second, Fence: time.Minute,
+	Look: 50 * time.Millisecond, Write: 500 * time.Millisecond, Rest: time.Second, Wait: 200 * time.Millisecond,
+}
+
+// DistributedConfig is what a [Distributed] is made of.
+type DistributedConfig struct {
+	Server      cache.Server
+	Modes       cache.Modes
+	Near        cache.Cache // in this process, or nil: what the server need not send again
+	Collections []string    // whose answers are kept
+	Timing      Timing
+
+	// Told, if it is not nil, is told of every change of the mode that this instance
+	// sees, and what it knows about why. It must not block.
+	Told func(from, to cache.Mode, why string)
+}
+
+// NewDistributed returns the cache of this instance. It starts nothing: until
+// Enter nothing is found, and writes wait; then Run keeps it going. It closes
+// neither the server nor the near cache.
+func NewDistributed(config DistributedConfig) *Distributed {
+	d := &Distributed{
+		Server: config.Server, modes: config.Modes, near: config.Near, timing: config.Timing, told: config.Told,
+		collections: slices.Clone(config.Collections), started: time.Now(),
+	}
+	if d.told == nil {
+		d.told = func(cache.Mode, cache.Mode, string) {}
+	}
+	d.seen.Store(&sight{epoch: newEpoch(cache.Mode{State: cache.Down}, nil)})
+	return d
+}
+
+// Look is of cache.Coherent.
+func (d *Distributed) Look(ctx context.Context, key cache.Key) cache.Found {
+	now := d.seen.Load()
+	if !now.reliable() || !now.serves(key.Collection) || len(key.Tags) == 0 || d.resting() {
+		return cache.Found{State: cache.Off}
+	}
+	text := name(key)
+	near := d.nearby(ctx, text)
+	var waited time.Duration
+	for pause := time.Millisecond; ; pause *= 2 {
+		ask := text
+		if near != nil {
+			ask = ""
+		}
+		head, value, state := d.ask(ctx, now, key, ask)
+		switch {
+		case state == cache.Hit && near != nil && bytes.HasPrefix(near, head):
+			return cache.Found{State: cache.Hit, Value: near[len(head)+untilSize:]}
+		case state == cache.Hit && near != nil: // it is old: ask for the value too
+			near = nil
+			continue
+		case state == cache.Hit && len(value) >= len(head)+untilSize && bytes.HasPrefix(value, head):
+			d.keepNear(ctx, text, value, len(head))
+			return cache.Found{State: cache.Hit, Value: value[len(head)+untilSize:]}
+		case state == cache.Off || state == cache.Fenced:
+			return cache.Found{State: state}
+		}
+		lease, first, state := d.lease(ctx, now, key, text)
+		if state != cache.Miss || first || waited >= d.timing.Wait {
+			return cache.Found{State: state, Lease: lease}
+		}
+		select { // another instance reads it
+		case <-time.After(pause):
+			waited += pause
+		case <-ctx.Done():
+			return cache.Found{State: cache.Off}
+		}
+		near = nil
+	}
+}
+
+// ask asks the server for the marks of the key's tags, and what is kept under the
+// text unless that is empty. The state is Hit if no tag is fenced and all have
+// tokens; then head is what a right value begins with.
+func (d *Distributed) ask(ctx context.Context, now *sight, key cache.Key, text string) (head, value []byte, state cache.State) {
+	ctx, cancel := context.WithTimeout(ctx, d.timing.Look)
+	defer cancel()
+	marks, err := now.session.Read(ctx, key.Collection, key.Tags, text)
+	if !d.answered(now, err) {
+		return nil, nil, cache.Off
+	}
+	head, state = headOf(marks.Tags)
+	if state == cache.Fenced {
+		d.expire(now.epoch, key.Collection, key.Tags, marks.Tags)
+	}
+	return head, marks.Value, state
+}
+
+// lease asks the server for a lease of the key.
+func (d *Distributed) lease(ctx context.Context, now *sight, key cache.Key, text string) (_ cache.Lease, first bool, state cache.State) {
+	ctx, cancel := context.WithTimeout(ctx, d.timing.Look)
+	defer cancel()
+	tags, first, err := now.session.Lease(ctx, key.Collection, key.Tags, text, newToken(), 2*time.Second)
+	if !d.answered(now, err) {
+		return "", false, cache.Off
+	}
+	head, state := headOf(tags)
+	switch state {
+	case cache.Fenced:
+		return "", false, state
+	case cache.Miss: // the server had no room for a token
+		return "", false, cache.Off
+	}
+	return cache.Lease(now.mode.Epoch + leaseSeparator + string(head)), first, cache.Miss
+}
+
+// leaseSeparator stands in a lease between the epoch and the head.
+const leaseSeparator = "/"
+
+// answered reports whether the server answered, in the epoch that is still relied
+// on, and does what else that asks for.
+func (d *Distributed) answered(now *sight, err error) bool {
+	switch {
+	case err == nil:
+		latest := d.seen.Load()
+		return latest.epoch == now.epoch && latest.reliable()
+	case lost(err):
+		d.chores.fall(now.epoch, err)
+	default:
+		d.rest.Store(int64(time.Since(d.started) + d.timing.Rest))
+	}
+	return false
+}
+
+// lost reports whether an error says that the epoch is over.
+func lost(err error) bool {
+	if !errors.Is(err, fault.Conflict) {
+		return false
+	}
+	code := fault.Of(err).Code
+	return code == cache.EpochLost || code == cache.OtherServer
+}
+
+// resting reports whether the server is left alone.
+func (d *Distributed) resting() bool { return int64(time.Since(d.started)) < d.rest.Load() }
+
+// Fill is of cache.Coherent. What was fenced since the lease is not found, because
+// it begins with tokens that are gone.
+func (d *Distributed) Fill(ctx context.Context, key cache.Key, lease cache.Lease, value []byte, ttl time.Duration) {
+	now := d.seen.Load()
+	epoch, head, ok := strings.Cut(string(lease), leaseSeparator)
+	if !ok || now.mode.State != cache.On || now.mode.Epoch != epoch || ttl <= 0 {
+		return
+	}
+	kept := make([]byte, 0, len(head)+untilSize+len(value))
+	kept = binary.LittleEndian.AppendUint64(append(kept, head...), uint64(time.Now().Add(ttl).UnixMicro()))
+	kept = append(kept, value...)
+	ctx, cancel := context.WithTimeout(ctx, d.timing.Look)
+	defer cancel()
+	text := name(key)
+	// What is not kept is a miss the next time.
+	if now.session.Fill(ctx, key.Collection, text, kept, ttl) == nil {
+		d.keepNear(ctx, text, kept, len(head))
+	}
+}
+
+// untilSize is how many octets stand between the head and the value: until when
+// the value may be used, in microseconds.
+const untilSize = 8
+
+// nearby returns what is kept in this process, or nil.
+func (d *Distributed) nearby(ctx context.Context, text string) []byte {
+	if d.near == nil {
+		return nil
+	}
+	kept, found, err := d.near.Get(ctx, text)
+	if err != nil || !found {
+		return nil
+	}
+	return kept
+}
+
+// keepNear keeps in this process what the server keeps, for as long as that does
+// by the clock of whoever filled it.
+func (d *Distributed) keepNear(ctx context.Context, text string, kept []byte, head int) {
+	if d.near == nil {
+		return
+	}
+	until := time.UnixMicro(int64(binary.LittleEndian.Uint64(kept[head:])))
+	_ = d.near.Set(ctx, text, kept, min(time.Until(until), cache.TokenTTL))
+}

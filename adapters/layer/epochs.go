@@ -1,0 +1,278 @@
+package layer
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/portolan-io/portolan/core/record"
+	"github.com/portolan-io/portolan/ports/cache"
+)
+
+// An epoch is one mode, from when this instance first saw it.
+type epoch struct {
+	mode    cache.Mode
+	session cache.Session // of On with a server
+	serving map[string]bool
+	since   time.Time
+	ended   chan struct{} // closed when this instance has seen another mode
+
+	joining sync.Mutex
+	member  *cache.Member // nil until this instance writes
+}
+
+func newEpoch(mode cache.Mode, session cache.Session) *epoch {
+	e := &epoch{mode: mode, session: session, since: time.Now(), ended: make(chan struct{}), serving: make(map[string]bool)}
+	for _, name := range mode.Collections {
+		e.serving[name] = session != nil
+	}
+	return e
+}
+
+// serves reports whether answers of the collection are kept.
+func (e *epoch) serves(collection string) bool { return e.serving[collection] }
+
+// join returns this instance as one that writes in the epoch, unless that is over.
+func (e *epoch) join(ctx context.Context, modes cache.Modes) (m cache.Member, joined bool, err error) {
+	e.joining.Lock()
+	defer e.joining.Unlock()
+	if e.member == nil {
+		if m, joined, err = modes.Join(ctx, e.mode); !joined {
+			return m, false, err
+		}
+		e.member = &m
+	}
+	return *e.member, true, nil
+}
+
+// forget has this instance join anew, if it is that member still.
+func (e *epoch) forget(member string) {
+	e.joining.Lock()
+	defer e.joining.Unlock()
+	if e.member != nil && e.member.ID == member {
+		e.member = nil
+	}
+}
+
+// A sight is an epoch as it was read.
+type sight struct {
+	*epoch
+	// When the reading is too old to rely on, by the clock that does not go while a
+	// machine sleeps, and by the one that may be put back.
+	until, wall time.Time
+}
+
+// reliable reports whether this instance may rely on the reading.
+func (s *sight) reliable() bool {
+	now := time.Now()
+	return now.Before(s.until) && now.Round(0).Before(s.wall)
+}
+
+// health is since when the server answers, and how long it must.
+type health struct {
+	identity string
+	since    time.Time
+	flips    int // how often On ended soon after it began
+}
+
+// longestHealthy is how long the server must answer at most before it is used
+// again, however often it was lost.
+const longestHealthy = 5 * time.Minute
+
+// enough reports whether the server with the identity has answered for long
+// enough: at once if it was never lost, and for longer each time that it was.
+func (h *health) enough(identity string, usual time.Duration) bool {
+	if h.flips == 0 {
+		return true
+	}
+	if identity != h.identity || h.since.IsZero() {
+		h.identity, h.since = identity, time.Now()
+	}
+	return time.Since(h.since) >= min(usual<<(min(h.flips, 16)-1), max(usual, longestHealthy))
+}
+
+// ended notes that On ended, which lasted so long.
+func (h *health) ended(lasted, usual time.Duration) {
+	if lasted > 20*usual {
+		h.flips = 0
+	}
+	h.flips++
+	h.since = time.Time{}
+}
+
+// Enter reads the mode, before the first write of this instance.
+func (d *Distributed) Enter(ctx context.Context) error { return d.poll(ctx) }
+
+// Run follows the mode until ctx is done, and sees to it that the server is used
+// whenever it can be. It follows Enter.
+func (d *Distributed) Run(ctx context.Context) {
+	var working sync.WaitGroup
+	working.Go(func() { d.work(ctx) })
+	defer working.Wait()
+	ticker := time.NewTicker(d.timing.Poll)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			// What fails is tried again; a reading that is not renewed ends by itself.
+			_ = d.poll(ctx)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Close tells the others that this instance writes nothing any more. It is called
+// when Run has returned and the last write has.
+func (d *Distributed) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), leaveIn)
+	defer cancel()
+	now := d.seen.Load()
+	d.seen.Store(&sight{epoch: now.epoch})
+	var err error
+	if member := now.member; member != nil {
+		err = d.modes.Expel(ctx, member.ID)
+	}
+	if now.session != nil {
+		_ = now.session.Close()
+	}
+	return err
+}
+
+// leaveIn is what leaving may take.
+const leaveIn = 2 * time.Second
+
+// pollIn is what reading the mode may take, or changing it.
+const pollIn = 2 * time.Second
+
+// poll reads the mode, and does what follows from it.
+func (d *Distributed) poll(ctx context.Context) error {
+	d.polling.Lock()
+	defer d.polling.Unlock()
+	return d.pollLocked(ctx)
+}
+
+func (d *Distributed) pollLocked(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, pollIn)
+	defer cancel()
+	began := time.Now()
+	mode, err := d.modes.Read(ctx)
+	if err != nil {
+		return err
+	}
+	now := &sight{epoch: d.epochOf(mode), until: began.Add(d.timing.Rely), wall: began.Round(0).Add(d.timing.Rely)}
+	d.seen.Store(now)
+	switch mode.State {
+	case cache.On:
+		return d.renew(ctx, now)
+	case cache.Down:
+		if time.Since(now.since) <= d.timing.Rely+d.timing.Known {
+			return nil
+		}
+		return d.become(ctx, mode, cache.Mode{State: cache.Idle, Epoch: mode.Epoch, Collections: mode.Collections})
+	}
+	if mode.Epoch == "" {
+		return d.become(ctx, mode, cache.Mode{State: cache.Idle, Epoch: anEpoch()})
+	}
+	return d.arm(ctx, mode)
+}
+
+// anEpoch returns the name of a new epoch.
+func anEpoch() string { return string(record.NewRevision(time.Now())) }
+
+// epochOf returns the epoch that the mode is, which may be that which this
+// instance has seen already.
+func (d *Distributed) epochOf(mode cache.Mode) *epoch {
+	was := d.seen.Load().epoch
+	if was.mode.State == mode.State && was.mode.Epoch == mode.Epoch {
+		return was
+	}
+	var session cache.Session
+	if mode.State == cache.On && mode.Server != "" {
+		session = d.Server.Bind(mode.Server, mode.Epoch)
+	}
+	if was.mode.State == cache.On {
+		d.health.ended(time.Since(was.since), d.timing.Healthy)
+	}
+	d.told(was.mode, mode, d.why)
+	d.why = ""
+	close(was.ended)
+	if was.session != nil {
+		_ = was.session.Close()
+	}
+	return newEpoch(mode, session)
+}
+
+// become makes next the mode, and reads it.
+func (d *Distributed) become(ctx context.Context, was, next cache.Mode) error {
+	if _, err := d.modes.Switch(ctx, was, next); err != nil {
+		return err
+	}
+	return d.pollLocked(ctx)
+}
+
+// renew has the server know the epoch for longer, as long as the reading of it may
+// be relied on; a server that does not know it any more has lost it.
+func (d *Distributed) renew(ctx context.Context, now *sight) error {
+	if now.session == nil {
+		return d.fallLocked(ctx, now.epoch, "another server caches by itself")
+	}
+	if !now.reliable() {
+		return nil
+	}
+	ctx, cancel := context.WithDeadline(ctx, now.until)
+	defer cancel()
+	err := now.session.Renew(ctx, now.mode.Collections, d.timing.Known)
+	switch {
+	case lost(err):
+		return d.fallLocked(context.WithoutCancel(ctx), now.epoch, err.Error())
+	case len(d.allOf(now.mode)) > len(now.mode.Collections) && time.Since(now.since) > d.timing.Healthy:
+		return d.fallLocked(context.WithoutCancel(ctx), now.epoch, "there is a new collection")
+	}
+	return nil // whoever writes will find out
+}
+
+// arm makes the mode On if the server is well.
+func (d *Distributed) arm(ctx context.Context, was cache.Mode) error {
+	identity, err := d.Server.Identity(ctx)
+	if err != nil {
+		d.health.since = time.Time{}
+		return err
+	}
+	if !d.health.enough(identity, d.timing.Healthy) {
+		return nil
+	}
+	next := cache.Mode{State: cache.On, Epoch: anEpoch(), Server: identity, Collections: d.allOf(was)}
+	session := d.Server.Bind(identity, next.Epoch)
+	defer func() { _ = session.Close() }()
+	if err := session.Announce(ctx, next.Collections, d.timing.Known); err != nil {
+		return err
+	}
+	return d.become(ctx, was, next)
+}
+
+// fall makes the mode Down, unless the epoch is over already.
+func (d *Distributed) fall(ctx context.Context, e *epoch, why string) error {
+	d.polling.Lock()
+	defer d.polling.Unlock()
+	return d.fallLocked(ctx, e, why)
+}
+
+func (d *Distributed) fallLocked(ctx context.Context, e *epoch, why string) error {
+	if d.seen.Load().epoch != e || e.mode.State != cache.On {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, pollIn)
+	defer cancel()
+	d.why = why
+	return d.become(ctx, e.mode, cache.Mode{State: cache.Down, Epoch: anEpoch(), Collections: d.allOf(e.mode)})
+}
+
+// allOf returns the collections of which answers are kept after the mode: also
+// those that only another instance has, as while a new version replaces an old.
+func (d *Distributed) allOf(was cache.Mode) []string {
+	names := slices.Concat(d.collections, was.Collections)
+	slices.Sort(names)
+	return slices.Compact(names)
+}
