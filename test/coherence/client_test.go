@@ -23,14 +23,23 @@ import (
 
 // A session is what the clients of one run have in common.
 type session struct {
-	*server
-	keys  int
-	begun time.Time
-	last  atomic.Int64 // of the numbers that are written, divided by what they say
+	servers []*server // of which each client asks one
+	keys    int
+	begun   time.Time
+	last    atomic.Int64 // of the numbers that are written, divided by what they say
 }
 
 // now is the time of the run, in nanoseconds.
 func (s *session) now() int64 { return int64(time.Since(s.begun)) }
+
+// rate returns which part of all Looks were hits.
+func (s *session) rate() float64 {
+	var hits, all int64
+	for _, server := range s.servers {
+		hits, all = hits+server.looks.hits(), all+server.looks.all()
+	}
+	return float64(hits) / float64(max(all, 1))
+}
 
 // number returns a number that nobody has written, for the shelf and the owner.
 func (s *session) number(shelf, owner int64) int64 {
@@ -40,6 +49,7 @@ func (s *session) number(shelf, owner int64) int64 {
 // A client does one operation after the other, and notes what became of it.
 type client struct {
 	*session
+	*server
 	dice  *rand.Rand
 	known map[int]etagged // by key: what it got last
 	ops   []porcupine.Operation
@@ -73,7 +83,7 @@ func (c *client) send(subject, method, target, body string, header ...string) *h
 		r.Header.Set(header[i], header[i+1])
 	}
 	w := httptest.NewRecorder()
-	c.ServeHTTP(w, r)
+	c.Handler.ServeHTTP(w, r)
 	return w
 }
 

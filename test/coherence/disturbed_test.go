@@ -36,9 +36,6 @@ func (l *looks) all() (n int64) {
 // hits returns how many of them were hits.
 func (l *looks) hits() int64 { return l.states[cache.Hit].Load() }
 
-// rate returns which part of them were hits.
-func (l *looks) rate() float64 { return float64(l.hits()) / float64(max(l.all(), 1)) }
-
 // A slow store takes its time before and after it reads and writes, a different
 // one each time, so that whatever may happen in between does.
 type slow struct {

@@ -61,7 +61,7 @@ func shop(t *testing.T) *client {
 			t.Fatalf("%s: %+v, %v", name, summary, err)
 		}
 	}
-	return (&session{server: s}).client(1, 0)
+	return (&session{servers: []*server{s}}).client(1, 0)
 }
 
 // hits asks for the first page of every category, and returns how many came from
@@ -169,7 +169,7 @@ func TestOneReadForAll(t *testing.T) {
 	s = newServer(t, parts{store: inMemory, cache: cachedInMemory, schemas: expiring, layer: func(right repository.Store) repository.Store {
 		return counted{right, &reads, hold}
 	}})
-	c := (&session{server: s}).client(1, 0)
+	c := (&session{servers: []*server{s}}).client(1, 0)
 	c.want(t, http.StatusCreated, http.MethodPost, "/v1/items", whole(0, 1))
 	for _, tt := range []struct {
 		name, target string
@@ -205,7 +205,7 @@ func TestOneReadForAll(t *testing.T) {
 // not there is cached as what is there is, and no longer.
 func TestAbsence(t *testing.T) {
 	s := newServer(t, parts{store: inMemory, cache: cachedInBigcache})
-	c := (&session{server: s, keys: 1}).client(1, 0)
+	c := (&session{servers: []*server{s}, keys: 1}).client(1, 0)
 	reads := func(status int) {
 		t.Helper()
 		for range 2 {

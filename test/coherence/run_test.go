@@ -16,7 +16,8 @@ import (
 // A workload says what clients do. Its weights are of the kinds of operations.
 type workload struct {
 	clients int
-	each    int // operations of each client
+	each    int           // operations of each client, or more
+	lasts   time.Duration // that it goes on for
 	keys    int
 	weights map[kind]int
 	check   time.Duration // of one record's history, after which it is not known to be right
@@ -118,27 +119,27 @@ func crowded(t *testing.T) {
 func run(t *testing.T, p parts, w workload, seed uint64) *verdict {
 	t.Helper()
 	begun := time.Now()
-	s := &session{server: newServer(t, p), keys: w.keys, begun: begun}
+	s := &session{servers: newInstances(t, p), keys: w.keys, begun: begun}
 	clients := make([]*client, w.clients)
 	var all sync.WaitGroup
 	for i := range clients {
 		c := s.client(seed, i)
 		clients[i] = c
 		all.Go(func() {
-			for range w.each {
+			for i := 0; i < w.each || time.Since(begun) < w.lasts; i++ {
 				c.do(w.choose(c.dice))
 			}
 		})
 	}
 	all.Wait()
 	v := judge(clients, w)
-	v.seed, v.hits, v.took = seed, s.looks.rate(), time.Since(begun)
+	v.seed, v.hits, v.took = seed, s.rate(), time.Since(begun)
 	return v
 }
 
 // client returns a new client, the i-th of those with the seed.
 func (s *session) client(seed uint64, i int) *client {
-	return &client{session: s, dice: rand.New(rand.NewPCG(seed, uint64(i))), known: make(map[int]etagged), did: make(map[kind]int)}
+	return &client{session: s, server: s.servers[i%len(s.servers)], dice: rand.New(rand.NewPCG(seed, uint64(i))), known: make(map[int]etagged), did: make(map[kind]int)}
 }
 
 // choose returns the kind of the next operation.

@@ -31,6 +31,7 @@ type parts struct {
 	coherent func(c cache.Coherent, store repository.Store) cache.Coherent // what breaks the cache; nil breaks nothing
 	layer    func(repository.Store) repository.Store                       // what disturbs the store; nil disturbs nothing
 	schemas  func(t *testing.T) []core.Collection                          // nil is items
+	apart    []cache.Coherent                                              // of instances that share what is needed; else there is one with cache
 }
 
 // A server is the whole service in this process, without sockets.
@@ -58,12 +59,29 @@ func identify(_ context.Context, c auth.Credential) (policy.Principal, error) {
 
 func newServer(t *testing.T, p parts) *server {
 	t.Helper()
-	s := &server{store: p.store(t), looks: &looks{}}
-	store := s.store
+	return newInstance(t, p, p.store(t), layer.Coherent(p.cache(t)))
+}
+
+// newInstances returns the servers of one service.
+func newInstances(t *testing.T, p parts) []*server {
+	t.Helper()
+	if p.apart == nil {
+		return []*server{newServer(t, p)}
+	}
+	store := p.store(t)
+	instances := make([]*server, len(p.apart))
+	for i, coherent := range p.apart {
+		instances[i] = newInstance(t, p, store, coherent)
+	}
+	return instances
+}
+
+func newInstance(t *testing.T, p parts, store repository.Store, coherent cache.Coherent) *server {
+	t.Helper()
+	s := &server{store: store, looks: &looks{}}
 	if p.layer != nil {
 		store = p.layer(store)
 	}
-	var coherent cache.Coherent = layer.Coherent(p.cache(t))
 	if p.coherent != nil {
 		coherent = p.coherent(coherent, s.store)
 	}

@@ -26,10 +26,10 @@ func TestUnsettled(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var store leaving
 			s := &session{keys: 1, begun: time.Now()}
-			s.server = newServer(t, parts{store: inMemory, cache: cachedInMemory, coherent: tt.cache, layer: func(right repository.Store) repository.Store {
+			s.servers = []*server{newServer(t, parts{store: inMemory, cache: cachedInMemory, coherent: tt.cache, layer: func(right repository.Store) repository.Store {
 				store = newLeaving(right)
 				return store
-			}})
+			}})}
 			c := s.client(1, 0)
 			read := func(projection string) { c.readOne(asked{kind: get}, "admin", projection) }
 
