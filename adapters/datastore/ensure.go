@@ -6,8 +6,6 @@ import (
 	"maps"
 	"slices"
 
-	"cloud.google.com/go/datastore"
-
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/schema"
 )
@@ -82,29 +80,16 @@ func (s *Store) compared(v snapshot, op string, collections []*schema.Collection
 	for i, kind := range kinds {
 		made.stored[kind] = found[i]
 	}
-	for _, c := range managed {
-		kind := c.TableName()
-		entry := made.stored[kind]
-		if entry == nil {
-			taken, err := s.client.GetAll(v.ctx, datastore.NewQuery(kind).Namespace(s.cfg.Namespace).Transaction(v.tx).KeysOnly().Limit(1), nil)
-			if err != nil {
-				return nil, err
-			}
-			if len(taken) > 0 {
-				differences = append(differences, fault.Place{Pointer: c.Name, Code: "foreign-kind",
-					Detail: fmt.Sprintf("the kind %s has entities that Portolan has not made", kind)})
-			}
-			made.stored[kind], made.changed[kind] = newEntry(c), true
-			made.stored[kind].add(c, false)
-			continue
-		}
-		differences = append(differences, entry.compare(c)...)
-		made.changed[kind] = entry.add(c, true)
-	}
-	for _, c := range collections {
+	for _, c := range slices.Concat(managed, unmanaged(collections)) {
+		look := s.owned
 		if c.Table.Unmanaged {
-			differences = append(differences, made.stored[c.TableName()].seenBy(c)...)
+			look = s.seen
 		}
+		more, err := look(v, made, c)
+		if err != nil {
+			return nil, err
+		}
+		differences = append(differences, more...)
 	}
 	if len(differences) > 0 {
 		return nil, fault.New(fault.Conflict, op, "what is stored does not fit the collections").
@@ -113,6 +98,28 @@ func (s *Store) compared(v snapshot, op string, collections []*schema.Collection
 	}
 	maps.DeleteFunc(made.changed, func(_ string, changed bool) bool { return !changed })
 	return made, nil
+}
+
+// owned compares a managed collection with its kind, to which it is added.
+func (s *Store) owned(v snapshot, made *comparison, c *schema.Collection) ([]fault.Place, error) {
+	kind := c.TableName()
+	entry := made.stored[kind]
+	if entry == nil || entry.Foreign {
+		taken, err := entry != nil, error(nil)
+		if !taken {
+			taken, err = s.any(v, kind)
+		}
+		if taken || err != nil {
+			return []fault.Place{{Pointer: c.Name, Code: "foreign-kind",
+				Detail: fmt.Sprintf("the kind %s has entities that Portolan has not made; with table: {managed: false} they are served as they are", kind)}}, err
+		}
+		made.stored[kind], made.changed[kind] = newEntry(c), true
+		made.stored[kind].add(c, false)
+		return nil, nil
+	}
+	differences := entry.compare(c) // before what differs is added
+	made.changed[kind] = entry.add(c, true)
+	return differences, nil
 }
 
 // shared returns the managed collections, and a place for each whose kind is that of
@@ -187,7 +194,7 @@ func (k *kindEntry) add(c *schema.Collection, fill bool) (added bool) {
 // seenBy returns what an unmanaged collection does not find.
 func (k *kindEntry) seenBy(c *schema.Collection) (differences []fault.Place) {
 	if k == nil {
-		return []fault.Place{{Pointer: c.Name, Code: "missing-table", Detail: "there is no kind " + c.TableName() + " that Portolan has made"}}
+		return []fault.Place{{Pointer: c.Name, Code: "missing-table", Detail: "there is no entity of the kind " + c.TableName()}}
 	}
 	for i := range c.Fields {
 		if _, known := k.columns[c.Fields[i].Name]; !known && i != c.ID {
