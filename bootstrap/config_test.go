@@ -201,7 +201,7 @@ func TestMistakesOfTheCore(t *testing.T) {
 }
 
 func TestShippedConfigsLoad(t *testing.T) {
-	for _, name := range []string{"local.yaml", "sqlite.yaml"} {
+	for _, name := range []string{"local.yaml", "sqlite.yaml", "gcp.yaml"} {
 		text, err := configs.Files.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

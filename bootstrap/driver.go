@@ -31,7 +31,9 @@ type Driver struct {
 	settings reflect.Value // once the driver is picked
 }
 
-// Repository returns the driver of a place to keep records.
+// Repository returns the driver of a place to keep records. If the store has to be given
+// its indexes by other means, C has a method IndexFile([]*schema.Collection) []byte that
+// returns the file for that, and portolan init and validate --indexes write it.
 func Repository[C any, S repository.Store](name string, open func(context.Context, C) (S, error)) Driver {
 	return newDriver("repository", name, open)
 }

@@ -19,20 +19,28 @@ import (
 	"github.com/portolan-io/portolan/core/fault"
 )
 
-// A profile is a configuration to begin with, and the secrets that it needs, by
-// the name of their file.
+// A profile is a configuration to begin with, the one of its name in configs.
 type profile struct {
 	about   string
-	secrets map[string]func() (string, error)
+	secrets map[string]func() (string, error) // what it needs of them, by the name of their file
+	first   string                            // what has to be run before the first start, if anything
+}
+
+// ownSecrets are what every server has that is kept.
+var ownSecrets = map[string]func() (string, error){
+	"key-pepper":  randomSecret,
+	"cursor-key":  randomSecret,
+	"signing-key": signingKey,
 }
 
 var profiles = map[string]profile{
-	"local": {about: "everything in memory, with the sample"},
-	"sqlite": {about: "records in the file portolan.db, secrets in the directory secrets", secrets: map[string]func() (string, error){
-		"key-pepper":  randomSecret,
-		"cursor-key":  randomSecret,
-		"signing-key": signingKey,
-	}},
+	"local":  {about: "everything in memory, with the sample"},
+	"sqlite": {about: "records in the file portolan.db, secrets in the directory secrets", secrets: ownSecrets},
+	"gcp": {
+		about:   "records in Google Cloud Datastore, whose indexes are in index.yaml, secrets in the directory secrets",
+		secrets: ownSecrets,
+		first:   "gcloud datastore indexes create index.yaml",
+	},
 }
 
 func profileNames() []string {
@@ -50,10 +58,14 @@ func (p *program) initCommand() *cobra.Command {
 		Use:   "init --profile P",
 		Short: "Write a configuration to begin with",
 		Long: `Write portolan.yaml, its JSON Schema for editors, and what else the profile
-needs. It starts as it is. Files that are there already are never changed.
+needs. It starts as it is, where what it names can be reached: nothing is asked for
+it here. If one of the files is there already, none is written.
+
+If the repository has to be given its indexes, they are in index.yaml, as portolan
+validate --indexes index.yaml writes them again when the collections have changed.
 
 The profiles are:` + describeProfiles(),
-		Example: "  portolan init --profile sqlite --dir shop\n  cd shop && portolan",
+		Example: "  portolan init --profile sqlite --dir shop\n  cd shop && portolan\n  portolan init --profile gcp --dir cloud",
 		Args:    exactly(),
 		RunE:    func(*cobra.Command, []string) error { return p.initialise(name, dir) },
 	}
@@ -82,7 +94,7 @@ func (p *program) initialise(name, dir string) error {
 	if !ok {
 		return fault.New(fault.Invalid, "bootstrap.init", "there is no profile called %s%s", name, unknown(name, "the profiles", profileNames()))
 	}
-	files, err := chosen.files(name, dir)
+	files, err := chosen.files(name, dir, p.drivers)
 	if err != nil {
 		return err
 	}
@@ -97,16 +109,20 @@ func (p *program) initialise(name, dir string) error {
 		}
 		fmt.Fprintf(p.out, "wrote %s\n", file.path)
 	}
-	start := "portolan"
+	fmt.Fprintln(p.out)
+	within := ""
 	if dir != "." {
-		start = "cd " + dir + " && portolan"
+		within = "cd " + dir + " && "
 	}
-	fmt.Fprintf(p.out, "\nStart it with: %s\n", start)
+	if chosen.first != "" {
+		fmt.Fprintf(p.out, "Before the first start: %s%s\n", within, chosen.first)
+	}
+	fmt.Fprintf(p.out, "Start it with: %sportolan\n", within)
 	return nil
 }
 
 // files returns what the profile consists of.
-func (c profile) files(name, dir string) ([]newFile, error) {
+func (c profile) files(name, dir string, drivers []Driver) ([]newFile, error) {
 	var files []newFile
 	for from, to := range map[string]string{name + ".yaml": defaultConfig, schemaFile: schemaFile} {
 		text, err := configs.Files.ReadFile(from)
@@ -114,6 +130,13 @@ func (c profile) files(name, dir string) ([]newFile, error) {
 			return nil, err
 		}
 		files = append(files, newFile{filepath.Join(dir, to), text, 0o644})
+	}
+	indexes, has, err := shippedIndexes(name+".yaml", drivers)
+	if err != nil {
+		return nil, err
+	}
+	if has {
+		files = append(files, newFile{filepath.Join(dir, indexFile), indexes, 0o644})
 	}
 	for secret, generate := range c.secrets {
 		text, err := generate()

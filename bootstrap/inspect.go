@@ -3,10 +3,8 @@ package bootstrap
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 
-	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/schema"
 	"github.com/portolan-io/portolan/ports/repository"
 )
@@ -23,12 +21,6 @@ type indexer interface {
 	Unserved(ctx context.Context, c *schema.Collection) ([]schema.Index, error)
 }
 
-// A filer is a store that has to be told of declared indexes by other means: IndexFile
-// returns the file for that, and needs no answer of the store.
-type filer interface {
-	IndexFile(collections []*schema.Collection) []byte
-}
-
 // A located store keeps everything in one file: Path returns its absolute path,
 // empty if there is none.
 type located interface{ Path() string }
@@ -38,7 +30,6 @@ type located interface{ Path() string }
 type inspector struct {
 	checker checker // nil if the store is none
 	indexer indexer // likewise
-	filer   filer   // likewise
 	located located // likewise
 }
 
@@ -46,7 +37,6 @@ func inspectorOf(store repository.Store) inspector {
 	var i inspector
 	i.checker, _ = store.(checker)
 	i.indexer, _ = store.(indexer)
-	i.filer, _ = store.(filer)
 	i.located, _ = store.(located)
 	return i
 }
@@ -74,19 +64,6 @@ func (i inspector) inspect(ctx context.Context, collections []*schema.Collection
 		}
 	}
 	return warnings, nil
-}
-
-// write writes the file of the indexes that the store has to be given.
-func (i inspector) write(path string, collections []*schema.Collection) error {
-	if i.filer == nil {
-		return fault.New(fault.Invalid, "bootstrap.validate", "the repository makes its indexes itself, so there is no file of them").
-			Coded("no-index-file").Hinting("leave --indexes out")
-	}
-	text := i.filer.IndexFile(collections)
-	if err := os.WriteFile(path, text, 0o644); err != nil {
-		return fault.New(fault.Unavailable, "bootstrap.validate", "the file %s cannot be written", path).Coded("file-unwritable").Because(err)
-	}
-	return nil
 }
 
 // keysText writes the keys of an index as configurations do.

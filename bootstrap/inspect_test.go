@@ -80,7 +80,7 @@ func TestValidateTables(t *testing.T) {
 }
 
 // IndexFile names the collections.
-func (s *tabled) IndexFile(collections []*schema.Collection) []byte {
+func (*tabledConfig) IndexFile(collections []*schema.Collection) []byte {
 	names := make([]string, len(collections))
 	for i, c := range collections {
 		names[i] = c.Name
@@ -89,17 +89,24 @@ func (s *tabled) IndexFile(collections []*schema.Collection) []byte {
 }
 
 // TestValidateIndexes shows that validate writes the file of indexes of a store that has
-// one, with those of the server's own collections, and of no other.
+// one, with those of the server's own collections, and of no other; and that it opens
+// nothing for it.
 func TestValidateIndexes(t *testing.T) {
 	t.Chdir(t.TempDir())
-	c := newProgram(t, append(builtin(), Repository("tabled", openTabled))...)
+	unreachable := func(context.Context, tabledConfig) (*tabled, error) {
+		t.Error("the store is opened")
+		return nil, fault.New(fault.Unavailable, "tabled.Open", "nobody answers")
+	}
+	c := newProgram(t, append(builtin(), Repository("tabled", unreachable))...)
 	write(t, "portolan.yaml", right)
 	code, _, errs := c.do(t, "validate", "--indexes", "index.yaml")
 	if code != exitFailed || !strings.Contains(errs, "leave --indexes out") {
 		t.Errorf("indexes of a store that makes them itself: exit code %d, %s", code, errs)
 	}
 	write(t, "portolan.yaml", strings.Replace(right, "{driver: memory}", "{driver: tabled}", 1))
-	c.must(t, "validate", "--indexes", "index.yaml")
+	if out := c.must(t, "validate", "--indexes", "index.yaml"); !strings.Contains(out, "indexes       ok\nconnectivity  skipped\n") {
+		t.Errorf("the stages are\n%s", out)
+	}
 	if names := strings.Fields(readFile(t, "index.yaml")); !slices.Contains(names, "things") || !slices.Contains(names, "_jobs") {
 		t.Errorf("the file is about %v, want all collections", names)
 	}

@@ -21,14 +21,22 @@ meaning (collections, references, policies) and the connectivity of what it name
 (secrets are read, adapters are opened and asked, and tables are compared with the
 collections). No table is made or changed, but a database in a file that is not
 there yet is made, without tables. A stage is reached if those before it pass. The
-exit code is 1 if one does not. Warnings tell what works and could be better.`,
-		Example: "  portolan validate -c portolan.yaml\n  portolan validate --offline --json\n  portolan validate --indexes index.yaml",
+exit code is 1 if one does not. Warnings tell what works and could be better.
+
+Datastore has to be given its indexes, and --indexes writes the file that gcloud
+takes. It follows from the configuration alone, so connectivity is left out: no
+database, network or credentials are needed. A file that is there is replaced.`,
+		Example: "  portolan validate -c portolan.yaml\n  portolan validate --offline --json\n  portolan validate --indexes index.yaml && gcloud datastore indexes create index.yaml",
 		Args:    exactly(),
-		RunE:    func(c *cobra.Command, _ []string) error { return p.validate(c.Context(), offline, indexes) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if c.Flags().Changed("indexes") && indexes == "" {
+				return wrongUsage(c, "--indexes names no file; index.yaml is usual")
+			}
+			return p.validate(c.Context(), offline || indexes != "", indexes)
+		},
 	}
 	command.Flags().BoolVar(&offline, "offline", false, "leave out connectivity")
-	command.Flags().StringVar(&indexes, "indexes", "", "write the indexes that the repository has to be given to a file, as index.yaml of Datastore")
-	command.MarkFlagsMutuallyExclusive("offline", "indexes")
+	command.Flags().StringVar(&indexes, "indexes", "", "write the indexes that the repository has to be given to a file, as index.yaml of Datastore, and leave out connectivity")
 	return command
 }
 
@@ -80,17 +88,24 @@ func firstFailed(stages []stage) int {
 	return len(stages)
 }
 
-// stages goes through the stages until one fails; the rest are skipped.
+// stages goes through the stages until one fails; the rest are skipped. If indexes
+// names a file, to write it is a stage of its own.
 func (p *program) stages(ctx context.Context, offline bool, indexes string) []stage {
-	stages := []stage{{Stage: "schema"}, {Stage: "meaning"}, {Stage: "connectivity"}}
+	stages := []stage{{Stage: "schema"}, {Stage: "meaning"}}
 	steps := []func() error{
 		func() (err error) { stages[0].settings, err = p.readOffline(); return err },
 		func() error { _, err := stages[0].settings.collections(); return err },
-		func() (err error) {
-			stages[2].Warnings, err = p.connect(ctx, stages[0].settings.document, indexes)
-			return err
-		},
 	}
+	if indexes != "" {
+		stages = append(stages, stage{Stage: "indexes"})
+		steps = append(steps, func() error { return stages[0].settings.writeIndexFile(indexes) })
+	}
+	last := len(stages)
+	stages = append(stages, stage{Stage: "connectivity"})
+	steps = append(steps, func() (err error) {
+		stages[last].Warnings, err = p.connect(ctx, stages[0].settings.document)
+		return err
+	})
 	failed := false
 	for i := range stages {
 		if failed || offline && stages[i].Stage == "connectivity" {
@@ -126,8 +141,8 @@ func (p *program) readOffline() (*settings, error) {
 }
 
 // connect opens everything, asks whether it answers and whether its tables fit,
-// and closes it again. If indexes names a file, it is written. It returns warnings too.
-func (p *program) connect(ctx context.Context, doc *document, indexes string) (warnings []string, err error) {
+// and closes it again. It returns warnings too.
+func (p *program) connect(ctx context.Context, doc *document) (warnings []string, err error) {
 	opened := &closers{}
 	var s *served
 	if _, err := p.wire(ctx, doc, opened, func(ready *served) { s = ready }); err != nil {
@@ -136,11 +151,6 @@ func (p *program) connect(ctx context.Context, doc *document, indexes string) (w
 	defer func() { err = errors.Join(err, opened.close(ctx)) }()
 	if err := s.store.Ping(ctx); err != nil {
 		return nil, err
-	}
-	if indexes != "" {
-		if err := s.tables.write(indexes, s.api.Schemas()); err != nil {
-			return nil, err
-		}
 	}
 	return s.tables.inspect(ctx, s.api.Schemas())
 }

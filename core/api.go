@@ -155,11 +155,15 @@ func (a *API) link() error {
 
 // Schemas returns the schemas of everything that the API stores, its own
 // system collections included: what Store.Ensure must be given. Views are none.
-func (a *API) Schemas() []*schema.Collection {
+func (a *API) Schemas() []*schema.Collection { return Schemas(a.served) }
+
+// Schemas returns what [API.Schemas] would, of an API of the collections that is
+// not made: what follows from the schemas alone needs no store.
+func Schemas(collections []Collection) []*schema.Collection {
 	schemas := []*schema.Collection{keysSchema, jobsSchema, onceSchema, modeSchema}
-	for _, c := range a.order {
-		if c.Base == nil {
-			schemas = append(schemas, c.Collection)
+	for _, c := range collections {
+		if c.Schema.Base == nil {
+			schemas = append(schemas, c.Schema)
 		}
 	}
 	return schemas

@@ -68,6 +68,7 @@ type change struct {
 	store   *Store
 	op      string
 	kinds   map[string]columns
+	foreign map[string]bool    // the kinds that other programs made
 	met     map[target]*entity // as they were, or are by now; nil if they are not there
 	written map[target]bool
 	order   []target                  // those written, as they come
@@ -86,7 +87,7 @@ func targetOf(c *schema.Collection, id record.ID) target { return target{c.Table
 func (s *Store) begin(op string, v snapshot) *change {
 	return &change{
 		snapshot: v, store: s, op: op,
-		kinds: map[string]columns{}, met: map[target]*entity{}, written: map[target]bool{}, keys: map[target]*datastore.Key{},
+		kinds: map[string]columns{}, foreign: map[string]bool{}, met: map[target]*entity{}, written: map[target]bool{}, keys: map[target]*datastore.Key{},
 	}
 }
 
@@ -124,7 +125,7 @@ func (c *change) meet(batch []repository.Mutation, load *repository.Load) error 
 			return fault.New(fault.Unavailable, c.op, "there is no kind %s", kind).Coded("table-missing").
 				Hinting("restart the server, which makes it again")
 		}
-		c.kinds[kind] = entries[i].columns
+		c.kinds[kind], c.foreign[kind] = entries[i].columns, entries[i].Foreign
 	}
 	for of, ids := range wanted {
 		r := &reader{snapshot: c.snapshot, store: c.store, of: of}
@@ -168,8 +169,9 @@ func (c *change) mutate(m *repository.Mutation, outcome *repository.Outcome) err
 	}
 	switch m.Op {
 	case repository.Put:
-		outcome.Revision = m.Revision
-		return c.put(m.Collection, m.ID, m.Revision, m.Fields)
+		var err error
+		outcome.Revision, err = c.put(m.Collection, m.ID, m.Revision, m.Fields)
+		return err
 	case repository.Delete:
 		outcome.Revision = ""
 		if outcome.Existed {
@@ -186,6 +188,15 @@ func (e *entity) as(of *schema.Collection) []record.Value {
 		return e.values
 	}
 	seen := &entity{of: of, values: make([]record.Value, len(of.Fields))}
+	if e.stored != nil {
+		seen.values[of.ID] = e.values[e.of.ID]
+		for _, p := range e.stored {
+			if position, known := of.Position(p.Name); known && position != of.ID {
+				seen.values[position], _ = adopt(&of.Fields[position], p.Value)
+			}
+		}
+		return seen.values
+	}
 	for i := range of.Fields {
 		if position, known := e.of.Position(of.Fields[i].Name); known {
 			seen.values[i] = e.values[position]
@@ -194,19 +205,24 @@ func (e *entity) as(of *schema.Collection) []record.Value {
 	return seen.values
 }
 
-// put keeps what others know of the record.
-func (c *change) put(of *schema.Collection, id record.ID, revision record.Revision, fields []record.Value) error {
+// put keeps what others know of the record, and returns the revision that it gets.
+func (c *change) put(of *schema.Collection, id record.ID, revision record.Revision, fields []record.Value) (record.Revision, error) {
 	k, possible := c.store.idKey(of, id)
 	if !possible {
-		return fault.New(fault.Invalid, c.op, "the id is not one of %s", of.Name)
+		return "", fault.New(fault.Invalid, c.op, "the id is not one of %s", of.Name)
 	}
 	at := targetOf(of, id)
 	e := &entity{of: of, values: fields, revision: revision, columns: c.kinds[at.kind]}
-	if was := c.met[at]; was != nil {
+	was := c.met[at]
+	if c.foreign[at.kind] {
+		if err := e.putForeign(c.op, was); err != nil {
+			return "", err
+		}
+	} else if was != nil {
 		e.others = was.beside(of, e.columns)
 	}
 	c.write(at, k, e)
-	return nil
+	return e.revision, nil
 }
 
 // beside returns what a record has beside the fields of the collection.

@@ -33,6 +33,10 @@ type kindEntry struct {
 	ID      string // the name of the id
 	IDType  string
 	columns columns
+
+	// Foreign says that another program made the kind. It is noted when there is an
+	// entity, as a kind without any cannot be told from one that nobody made.
+	Foreign bool
 }
 
 // Load reads the properties.
@@ -40,6 +44,8 @@ func (k *kindEntry) Load(properties []datastore.Property) error {
 	for _, p := range properties {
 		text, _ := p.Value.(string)
 		switch p.Name {
+		case "foreign":
+			k.Foreign, _ = p.Value.(bool)
 		case "id":
 			k.ID = text
 		case "id_type":
@@ -61,6 +67,7 @@ func (k *kindEntry) Save() ([]datastore.Property, error) {
 		{Name: "id", Value: k.ID, NoIndex: true},
 		{Name: "id_type", Value: k.IDType, NoIndex: true},
 		{Name: "columns", Value: string(text), NoIndex: true},
+		{Name: "foreign", Value: k.Foreign, NoIndex: true},
 	}, err
 }
 

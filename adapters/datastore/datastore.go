@@ -1,8 +1,9 @@
 // Package datastore keeps records in Google Cloud Datastore, which is Firestore in
 // Datastore mode: one kind for each collection. Start at [Open]. kind.go says how a
-// record is an entity, plan.go alone decides which part of a query Datastore
-// evaluates, and from the declared indexes alone; find.go, aggregate.go, apply.go,
-// load.go and ensure.go are the contract's methods, over transaction.go.
+// record is an entity, and foreign.go how it is one of another program's; plan.go alone
+// decides which part of a query Datastore evaluates, and from the declared indexes alone;
+// find.go, aggregate.go, apply.go, load.go and ensure.go are the contract's methods, over
+// transaction.go.
 package datastore
 
 import (

@@ -6,16 +6,13 @@ import (
 	"maps"
 	"slices"
 
-	"cloud.google.com/go/datastore"
-
 	"github.com/portolan-io/portolan/core/fault"
-	"github.com/portolan-io/portolan/core/record"
 	"github.com/portolan-io/portolan/core/schema"
 )
 
 // Ensure notes which columns the kinds have, and gives those that are new to the
 // entities from before: without the property, no index would know of them. It may be
-// stopped in between; whoever calls it again goes on.
+// stopped in between; whoever calls it again goes on where it was.
 func (s *Store) Ensure(ctx context.Context, collections []*schema.Collection) error {
 	const op = "datastore.Ensure"
 	if err := s.ready(ctx, op); err != nil {
@@ -83,29 +80,16 @@ func (s *Store) compared(v snapshot, op string, collections []*schema.Collection
 	for i, kind := range kinds {
 		made.stored[kind] = found[i]
 	}
-	for _, c := range managed {
-		kind := c.TableName()
-		entry := made.stored[kind]
-		if entry == nil {
-			taken, err := s.client.GetAll(v.ctx, datastore.NewQuery(kind).Namespace(s.cfg.Namespace).Transaction(v.tx).KeysOnly().Limit(1), nil)
-			if err != nil {
-				return nil, err
-			}
-			if len(taken) > 0 {
-				differences = append(differences, fault.Place{Pointer: c.Name, Code: "foreign-kind",
-					Detail: fmt.Sprintf("the kind %s has entities that Portolan has not made", kind)})
-			}
-			made.stored[kind], made.changed[kind] = newEntry(c), true
-			made.stored[kind].add(c, false)
-			continue
-		}
-		differences = append(differences, entry.compare(c)...)
-		made.changed[kind] = entry.add(c, true)
-	}
-	for _, c := range collections {
+	for _, c := range slices.Concat(managed, unmanaged(collections)) {
+		look := s.owned
 		if c.Table.Unmanaged {
-			differences = append(differences, made.stored[c.TableName()].seenBy(c)...)
+			look = s.seen
 		}
+		more, err := look(v, made, c)
+		if err != nil {
+			return nil, err
+		}
+		differences = append(differences, more...)
 	}
 	if len(differences) > 0 {
 		return nil, fault.New(fault.Conflict, op, "what is stored does not fit the collections").
@@ -114,6 +98,28 @@ func (s *Store) compared(v snapshot, op string, collections []*schema.Collection
 	}
 	maps.DeleteFunc(made.changed, func(_ string, changed bool) bool { return !changed })
 	return made, nil
+}
+
+// owned compares a managed collection with its kind, to which it is added.
+func (s *Store) owned(v snapshot, made *comparison, c *schema.Collection) ([]fault.Place, error) {
+	kind := c.TableName()
+	entry := made.stored[kind]
+	if entry == nil || entry.Foreign {
+		taken, err := entry != nil, error(nil)
+		if !taken {
+			taken, err = s.any(v, kind)
+		}
+		if taken || err != nil {
+			return []fault.Place{{Pointer: c.Name, Code: "foreign-kind",
+				Detail: fmt.Sprintf("the kind %s has entities that Portolan has not made; with table: {managed: false} they are served as they are", kind)}}, err
+		}
+		made.stored[kind], made.changed[kind] = newEntry(c), true
+		made.stored[kind].add(c, false)
+		return nil, nil
+	}
+	differences := entry.compare(c) // before what differs is added
+	made.changed[kind] = entry.add(c, true)
+	return differences, nil
 }
 
 // shared returns the managed collections, and a place for each whose kind is that of
@@ -131,7 +137,7 @@ func shared(collections []*schema.Collection) (managed []*schema.Collection, dif
 		}
 		owners[c.TableName()] = c.Name
 		managed = append(managed, c)
-		if kind := c.TableName(); reserved(kind) || kind == columnsKind {
+		if kind := c.TableName(); reserved(kind) || kind == columnsKind || kind == progressKind {
 			differences = append(differences, fault.Place{Pointer: c.Name, Code: "reserved-name", Detail: "no kind can be called " + kind})
 		}
 		for i := range c.Fields {
@@ -188,7 +194,7 @@ func (k *kindEntry) add(c *schema.Collection, fill bool) (added bool) {
 // seenBy returns what an unmanaged collection does not find.
 func (k *kindEntry) seenBy(c *schema.Collection) (differences []fault.Place) {
 	if k == nil {
-		return []fault.Place{{Pointer: c.Name, Code: "missing-table", Detail: "there is no kind " + c.TableName() + " that Portolan has made"}}
+		return []fault.Place{{Pointer: c.Name, Code: "missing-table", Detail: "there is no entity of the kind " + c.TableName()}}
 	}
 	for i := range c.Fields {
 		if _, known := k.columns[c.Fields[i].Name]; !known && i != c.ID {
@@ -197,115 +203,4 @@ func (k *kindEntry) seenBy(c *schema.Collection) (differences []fault.Place) {
 		}
 	}
 	return append(differences, k.compare(c)...)
-}
-
-// fillRows is how many entities one transaction gives what is new at most.
-const fillRows = 100
-
-// fill gives the entities of the kind what they lack of its columns.
-func (s *Store) fill(ctx context.Context, op string, c *schema.Collection, filled columns) error {
-	kind := c.TableName()
-	for last := (*datastore.Key)(nil); ; {
-		keys, err := s.next(ctx, op, c, last)
-		if err != nil {
-			return err
-		}
-		if len(keys) == 0 {
-			break
-		}
-		if err := s.refill(ctx, op, c, keys); err != nil {
-			return err
-		}
-		last = keys[len(keys)-1]
-	}
-	return s.write(ctx, op, func(v snapshot) error {
-		entries, err := s.entries(v.tx, []string{kind})
-		if err != nil || entries[0] == nil {
-			return err
-		}
-		for name, column := range filled { // what others have added since is for them to fill
-			if entries[0].columns[name] == column {
-				column.Filling = false
-				entries[0].columns[name] = column
-			}
-		}
-		_, err = v.tx.Put(s.key(columnsKind, kind), entries[0])
-		return err
-	})
-}
-
-// next returns the keys of the entities behind the last one.
-func (s *Store) next(ctx context.Context, op string, c *schema.Collection, last *datastore.Key) (keys []*datastore.Key, err error) {
-	err = s.read(ctx, op, func(v snapshot) error {
-		q := datastore.NewQuery(c.TableName()).Namespace(s.cfg.Namespace).Transaction(v.tx).KeysOnly().Limit(fillRows).Order("__key__")
-		if last != nil {
-			q = q.FilterField("__key__", ">", last)
-		}
-		var err error
-		keys, err = s.client.GetAll(v.ctx, q, nil)
-		return err
-	})
-	return keys, err
-}
-
-// refill writes the entities anew, in which nothing else changes. If they are too many
-// octets for a transaction, they are parted.
-func (s *Store) refill(ctx context.Context, op string, c *schema.Collection, keys []*datastore.Key) error {
-	release, err := s.latches.hold(ctx, keys, nil)
-	if err != nil {
-		return err
-	}
-	size := 0
-	err = s.write(ctx, op, func(v snapshot) error {
-		entries, err := s.entries(v.tx, []string{c.TableName()})
-		if err != nil || entries[0] == nil {
-			return err
-		}
-		r := &reader{snapshot: v, store: s, of: c}
-		ids := make([]record.ID, len(keys))
-		for i, k := range keys {
-			ids[i], _ = idOf(k)
-		}
-		found, err := r.lookup(ids)
-		if err != nil || len(found) == 0 {
-			return err
-		}
-		written := make([]*datastore.Key, len(found))
-		size = 0
-		for i, e := range found {
-			if err := e.fits(op, entries[0].columns); err != nil {
-				return err
-			}
-			e.columns = entries[0].columns
-			written[i], _ = s.idKey(c, e.id())
-			size += e.size()
-		}
-		if size > maxLoadBytes && len(keys) > 1 {
-			return nil
-		}
-		_, err = v.tx.PutMulti(written, found)
-		return err
-	})
-	release()
-	if err != nil || size <= maxLoadBytes || len(keys) == 1 {
-		return err
-	}
-	half := len(keys) / 2
-	if err := s.refill(ctx, op, c, keys[:half]); err != nil {
-		return err
-	}
-	return s.refill(ctx, op, c, keys[half:])
-}
-
-// fits returns fault.Conflict if a text is too long for the index that it is to have.
-func (e *entity) fits(op string, of columns) error {
-	for i := range e.of.Fields {
-		name := e.of.Fields[i].Name
-		if indexed(e.of, i) && of[name].Filling && long(e.values[i]) {
-			return fault.New(fault.Conflict, op, "what is stored does not fit the collections").Coded("schema-conflict").
-				At(fault.Place{Pointer: e.of.Name + "/" + name, Code: "too-long", Detail: "a record has a longer text than its max allows"}).
-				Hinting("raise the max of the field, or shorten what is longer")
-		}
-	}
-	return nil
 }

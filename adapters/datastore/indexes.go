@@ -16,8 +16,9 @@ import (
 //	gcloud datastore indexes create index.yaml
 //
 // (https://cloud.google.com/datastore/docs/tools/indexconfig). Indexes of single
-// properties are there by themselves.
-func (s *Store) IndexFile(collections []*schema.Collection) []byte {
+// properties are there by themselves. It asks no database: index.yaml is made before
+// there is one, and is good for any namespace.
+func (Config) IndexFile(collections []*schema.Collection) []byte {
 	var file strings.Builder
 	file.WriteString("indexes:\n")
 	written := map[string]bool{}

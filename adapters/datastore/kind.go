@@ -2,6 +2,7 @@ package datastore
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -82,6 +83,9 @@ type entity struct {
 	revision record.Revision
 	others   []datastore.Property // what the collection does not know
 	columns  columns              // of the kind: what is saved, and how
+
+	stored  []datastore.Property // of a kind that another program made, by their names: all it has
+	foreign bool                 // these are saved
 }
 
 var (
@@ -89,15 +93,15 @@ var (
 	_ datastore.KeyLoader         = (*entity)(nil)
 )
 
-// LoadKey takes the id.
+// LoadKey takes the id. The key of another entity behind a key is no part of an id.
 func (e *entity) LoadKey(k *datastore.Key) error {
 	if e.values == nil {
 		e.values = make([]record.Value, len(e.of.Fields))
 	}
 	var v record.Value
 	_, v = idOf(k)
-	if v.Type() != e.of.IDField().Type {
-		return fault.New(fault.Internal, "datastore", "a key of %s is of another type than its id", e.of.TableName())
+	if v.Type() != e.of.IDField().Type || k.Parent != nil {
+		return fault.New(fault.Internal, "datastore", "a key of %s is of another type than its id, or has an ancestor", e.of.TableName()).Coded("stored-value")
 	}
 	e.values[e.of.ID] = v
 	return nil
@@ -107,6 +111,9 @@ func (e *entity) LoadKey(k *datastore.Key) error {
 func (e *entity) Load(properties []datastore.Property) error {
 	if e.values == nil {
 		e.values = make([]record.Value, len(e.of.Fields))
+	}
+	if e.of.Table.Unmanaged && !slices.ContainsFunc(properties, func(p datastore.Property) bool { return p.Name == revisionProperty }) {
+		return e.loadForeign(properties)
 	}
 	for i := range properties {
 		p := &properties[i]
@@ -133,6 +140,9 @@ func (e *entity) Load(properties []datastore.Property) error {
 // lacks a property is in no index of it. Other processes may know more columns than
 // the collection has.
 func (e *entity) Save() ([]datastore.Property, error) {
+	if e.foreign {
+		return e.stored, nil
+	}
 	properties := make([]datastore.Property, 0, len(e.columns)+len(e.others)+1)
 	properties = append(properties, datastore.Property{Name: revisionProperty, Value: string(e.revision), NoIndex: true})
 	has := make(map[string]bool, len(e.others))

@@ -27,13 +27,14 @@ func (s *Store) Load(ctx context.Context, load repository.Load) (repository.Load
 	if err := s.ready(ctx, op); err != nil {
 		return done, err
 	}
+	first := firsts(&load)
 	room := maxWrites
 	if load.Mark != nil {
 		room--
 	}
 	for done.Done < len(load.Rows) {
 		to := done.Done + fitting(load.Rows[done.Done:], room)
-		more, err := s.loadPart(ctx, op, load, done, to)
+		more, err := s.loadPart(ctx, op, load, done, to, first)
 		var crowded *crowdedError
 		switch {
 		case errors.As(err, &crowded):
@@ -68,7 +69,7 @@ func (e *crowdedError) Error() string { return "the mark of a load leaves no roo
 
 // loadPart stores the rows up to the given one, with the mark, and returns what was
 // repeated from the first row on.
-func (s *Store) loadPart(ctx context.Context, op string, load repository.Load, done repository.Loaded, to int) (repeated []int, err error) {
+func (s *Store) loadPart(ctx context.Context, op string, load repository.Load, done repository.Loaded, to int, first map[record.ID]int) (repeated []int, err error) {
 	part := load
 	part.Rows = load.Rows[done.Done:to]
 	keys := make([]*datastore.Key, 0, len(part.Rows))
@@ -90,11 +91,11 @@ func (s *Store) loadPart(ctx context.Context, op string, load repository.Load, d
 		repeated = slices.Clone(done.Repeated)
 		for i := range part.Rows {
 			row := &part.Rows[i]
-			if was := c.met[targetOf(load.Collection, row.ID)]; was != nil && strings.HasPrefix(string(was.revision), load.Run) {
+			if c.repeats(&load, done.Done+i, first) {
 				repeated = append(repeated, done.Done+i)
 				continue
 			}
-			if err := c.put(load.Collection, row.ID, row.Revision, row.Fields); err != nil {
+			if _, err := c.put(load.Collection, row.ID, row.Revision, row.Fields); err != nil {
 				return err
 			}
 		}
@@ -104,6 +105,33 @@ func (s *Store) loadPart(ctx context.Context, op string, load repository.Load, d
 		return c.save()
 	})
 	return repeated, err
+}
+
+// repeats reports whether the load has stored the id of the row already. In a kind that
+// another program made no revision says so: there it is one that came earlier in this
+// call.
+func (c *change) repeats(load *repository.Load, at int, first map[record.ID]int) bool {
+	id := load.Rows[at].ID
+	if c.foreign[load.Collection.TableName()] {
+		return first[id] < at
+	}
+	was := c.met[targetOf(load.Collection, id)]
+	return was != nil && strings.HasPrefix(string(was.revision), load.Run)
+}
+
+// firsts returns where each id comes first, if the collection may be of a kind that
+// another program made.
+func firsts(load *repository.Load) map[record.ID]int {
+	if !load.Collection.Table.Unmanaged {
+		return nil
+	}
+	first := make(map[record.ID]int, len(load.Rows))
+	for i := range load.Rows {
+		if _, known := first[load.Rows[i].ID]; !known {
+			first[load.Rows[i].ID] = i
+		}
+	}
+	return first
 }
 
 // mark applies the mutations of the load's mark behind its rows.

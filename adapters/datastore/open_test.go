@@ -325,3 +325,13 @@ func TestBound(t *testing.T) {
 		t.Errorf("the count and the sum of six records: %v, %v", groups, err)
 	}
 }
+
+// A field of another type is refused, also where it would begin to have an index.
+func TestOtherTypeIsRefused(t *testing.T) {
+	s := opened(t, Config{Emulator: servers.Datastore(t), Namespace: rand.Text()})
+	ensure(t, s, notes(t, 0, schema.FieldSpec{Name: "text", Type: "string"}))
+	err := s.Ensure(t.Context(), []*schema.Collection{notes(t, 0, schema.FieldSpec{Name: "text", Type: "int"})})
+	if fault.KindOf(err) != fault.Conflict || len(fault.Of(err).Places) != 1 || fault.Of(err).Places[0].Pointer != "notes/text" {
+		t.Errorf("Ensure of a text as an int: %v, want %s at notes/text", err, fault.Conflict)
+	}
+}

@@ -194,7 +194,7 @@ var yamlEntry = regexp.MustCompile(`- kind: "[^"]*"\n  properties:\n((?:  - name
 // fileIndexes reads what index.yaml has, each complete with the key.
 func fileIndexes(t *testing.T, c *schema.Collection) (indexes [][]query.Key) {
 	t.Helper()
-	text := (&Store{}).IndexFile([]*schema.Collection{c})
+	text := Config{}.IndexFile([]*schema.Collection{c})
 	for _, entry := range yamlEntry.FindAllStringSubmatch(string(text), -1) {
 		var keys []query.Key
 		for _, property := range strings.Split(strings.TrimPrefix(entry[1], "  - name: "), "  - name: ") {
@@ -312,7 +312,7 @@ func indexedAtRandom(t *testing.T, rng *rand.Rand) *schema.Collection {
 // The file is what gcloud takes, and says nothing of what Datastore has by itself.
 func TestIndexFile(t *testing.T) {
 	c := planned(t, []string{"category_id", "stars desc"}, []string{"price"}, []string{"price desc"}, []string{"title"}, []string{"brand", "price"})
-	text := (&Store{}).IndexFile([]*schema.Collection{c})
+	text := Config{}.IndexFile([]*schema.Collection{c})
 	const want = `indexes:
 - kind: "products"
   properties:

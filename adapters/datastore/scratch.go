@@ -48,7 +48,10 @@ func (s *Store) empty(ctx context.Context, namespace string) error {
 			return err
 		}
 	}
-	return s.remove(ctx, datastore.NewQuery(columnsKind).Namespace(namespace))
+	return errors.Join(
+		s.remove(ctx, datastore.NewQuery(progressKind).Namespace(namespace)),
+		s.remove(ctx, datastore.NewQuery(columnsKind).Namespace(namespace)),
+	)
 }
 
 // remove deletes what the query finds, some at a time.

@@ -213,6 +213,7 @@ func (r *reader) run(q *datastore.Query) stream {
 			}
 			return nil, err
 		}
+		e.stored, e.others = nil, nil // which only who writes needs
 		return e, nil
 	}
 }
@@ -272,6 +273,9 @@ func (r *reader) lookups(ids []record.ID) stream {
 			entities, err := r.lookup(ids[:n])
 			if err != nil {
 				return nil, err
+			}
+			for _, e := range entities {
+				e.stored, e.others = nil, nil // which only who writes needs
 			}
 			ids, found = ids[n:], given(entities)
 		}

@@ -154,23 +154,17 @@ func (e *engine) with(ctx context.Context, do func(*session) error) (s *session,
 	return s, do(s)
 }
 
-// attempts is how often something is tried that others come in the way of.
-const attempts = 20
-
 // again is with, but begins anew what others came in the way of, and what met a
 // connection that was dead already. What has handed out rows is not repeated.
 func (e *engine) again(ctx context.Context, do func(*session) error) error {
-	times := 0 // that a key was taken
-	for attempt := 1; ; attempt++ {
+	var before tries
+	for {
 		s, err := e.with(ctx, do)
-		if taken(err) {
-			times++
+		if err == nil {
+			return nil
 		}
-		pause, hopeful := retry(err, attempt, times)
-		if broken(err) && !s.ran {
-			pause, hopeful = 0, true
-		}
-		if err == nil || attempt >= attempts || !hopeful || s.handed || s.conn == nil { // acquire has waited
+		pause, hopeful := before.again(err, s.ran)
+		if !hopeful || s.handed || s.conn == nil { // acquire has waited
 			return err
 		}
 		if err := wait(ctx, time.Duration(rand.Int64N(int64(pause)+1))); err != nil {

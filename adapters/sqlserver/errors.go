@@ -10,7 +10,6 @@ import (
 	"net"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	mssql "github.com/microsoft/go-mssqldb"
@@ -119,23 +118,6 @@ func moving(err error) bool { return transient[number(err)] || number(err) == 40
 
 // taken reports whether the value of a key was.
 func taken(err error) bool { return number(err) == keyTaken || number(err) == 2601 }
-
-// retry reports whether something may succeed if it is begun anew, for the given time,
-// and for how long at most to wait before. What was taken so many times may be an id that
-// another one stored, which is found the next time; or a value that stays where it is.
-func retry(err error, attempt, times int) (pause time.Duration, hopeful bool) {
-	var committing *commitError
-	unsure := errors.As(err, &committing)
-	switch n := number(err); {
-	case errors.Is(err, gormstore.ErrAgain), n == 1205, n == 3960, n == 3961:
-		return time.Duration(min(attempt, 10)) * 2 * time.Millisecond, true
-	case taken(err) && !unsure:
-		return 0, times <= 2
-	case transient[n] && !unsure:
-		return time.Duration(attempt) * 200 * time.Millisecond, attempt <= 5
-	}
-	return 0, false
-}
 
 // classify returns the fault that an error of the driver is, by its number.
 func classify(op string, err error) *fault.Error {
