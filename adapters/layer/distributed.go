@@ -44,7 +44,7 @@ import (
 // A fence never expires. If its writer is gone, whoever meets it after [fenceFor]
 // expels that writer from the store, and only then takes the fence away.
 type Distributed struct {
-	cache.Server
+	server      cache.Server
 	modes       cache.Modes
 	near        cache.Cache
 	collections []string
@@ -80,7 +80,7 @@ type Timing struct {
 // UsualTiming is what instances use.
 var UsualTiming = Timing{
 	Poll: 250 * time.Millisecond, Rely: cache.Rely, Known: cache.Known, Healthy: 5 * time.Second, Fence: time.Minute,
-	Look: 50 * time.Millisecond, Write: 500 * time.Millisecond, Rest: time.Second, Wait: 200 * time.Millisecond,
+	Look: 50 * time.Millisecond, Write: 500 * time.Millisecond, Rest: time.Second, Wait: 50 * time.Millisecond,
 }
 
 // DistributedConfig is what a [Distributed] is made of.
@@ -101,7 +101,7 @@ type DistributedConfig struct {
 // neither the server nor the near cache.
 func NewDistributed(config DistributedConfig) *Distributed {
 	d := &Distributed{
-		Server: config.Server, modes: config.Modes, near: config.Near, timing: config.Timing, told: config.Told,
+		server: config.Server, modes: config.Modes, near: config.Near, timing: config.Timing, told: config.Told,
 		collections: slices.Clone(config.Collections), started: time.Now(),
 	}
 	if d.told == nil {
@@ -173,7 +173,7 @@ func (d *Distributed) ask(ctx context.Context, now *sight, key cache.Key, text s
 func (d *Distributed) lease(ctx context.Context, now *sight, key cache.Key, text string) (_ cache.Lease, first bool, state cache.State) {
 	ctx, cancel := context.WithTimeout(ctx, d.timing.Look)
 	defer cancel()
-	tags, first, err := now.session.Lease(ctx, key.Collection, key.Tags, text, newToken(), 2*time.Second)
+	tags, first, err := now.session.Lease(ctx, key.Collection, key.Tags, text, newToken(), 2*d.timing.Wait)
 	if !d.answered(now, err) {
 		return "", false, cache.Off
 	}

@@ -125,8 +125,8 @@ func (d *Distributed) Run(ctx context.Context) {
 
 // Close tells the others that this instance writes nothing any more. It is called
 // when Run has returned and the last write has.
-func (d *Distributed) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), leaveIn)
+func (d *Distributed) Close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveIn)
 	defer cancel()
 	now := d.seen.Load()
 	d.seen.Store(&sight{epoch: now.epoch})
@@ -190,7 +190,7 @@ func (d *Distributed) epochOf(mode cache.Mode) *epoch {
 	}
 	var session cache.Session
 	if mode.State == cache.On && mode.Server != "" {
-		session = d.Server.Bind(mode.Server, mode.Epoch)
+		session = d.server.Bind(mode.Server, mode.Epoch)
 	}
 	if was.mode.State == cache.On {
 		d.health.ended(time.Since(was.since), d.timing.Healthy)
@@ -235,7 +235,7 @@ func (d *Distributed) renew(ctx context.Context, now *sight) error {
 
 // arm makes the mode On if the server is well.
 func (d *Distributed) arm(ctx context.Context, was cache.Mode) error {
-	identity, err := d.Server.Identity(ctx)
+	identity, err := d.server.Identity(ctx)
 	if err != nil {
 		d.health.since = time.Time{}
 		return err
@@ -244,7 +244,7 @@ func (d *Distributed) arm(ctx context.Context, was cache.Mode) error {
 		return nil
 	}
 	next := cache.Mode{State: cache.On, Epoch: anEpoch(), Server: identity, Collections: d.allOf(was)}
-	session := d.Server.Bind(identity, next.Epoch)
+	session := d.server.Bind(identity, next.Epoch)
 	defer func() { _ = session.Close() }()
 	if err := session.Announce(ctx, next.Collections, d.timing.Known); err != nil {
 		return err

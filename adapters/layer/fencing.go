@@ -108,7 +108,7 @@ func (f *fence) publish(ctx context.Context, settled bool) error {
 		f.leave(f.member.ID)
 		return nil
 	}
-	err := f.once(ctx, func(ctx context.Context) error {
+	err := f.once(context.WithoutCancel(ctx), func(ctx context.Context) error {
 		return f.epoch.session.Lift(ctx, f.collection, f.tags, []string{f.name})
 	})
 	if err != nil {

@@ -92,7 +92,7 @@ func (s *service) start(t *testing.T, n int) []cache.Coherent {
 		t.Cleanup(func() {
 			stop()
 			running.Wait()
-			_ = d.Close()
+			_ = d.Close(context.Background())
 		})
 		s.lines, s.members, caches = append(s.lines, line), append(s.members, d), append(caches, d)
 	}

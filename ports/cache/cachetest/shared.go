@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -225,7 +226,7 @@ func (b *session) step(ctx context.Context, do func(s *Shared, now time.Time) er
 }
 
 func (b *session) key(kind, collection, name string) string {
-	return strings.Join([]string{b.epoch, collection, name, kind}, "\x00")
+	return strings.Join([]string{b.epoch, strconv.Itoa(len(collection)), collection, name, kind}, "\x00")
 }
 
 func (b *session) known(s *Shared, collection string, now time.Time) error {
