@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/portolan-io/portolan/adapters/layer"
 	"github.com/portolan-io/portolan/core"
@@ -13,6 +14,7 @@ import (
 type caches struct {
 	coherent cache.Coherent
 	presence presence // of a store that other processes may write too, else nil
+	many     bool     // the presence is that of one of many instances, each of which may write
 	ping     func(context.Context) error
 	held     func() (items, octets int) // nil if the adapter does not tell
 }
@@ -28,7 +30,7 @@ type presence interface {
 // openCache opens the cache and makes it coherent. What can be asked of an adapter
 // beyond the contract is asked before it is wrapped, because layers do not pass
 // that on.
-func openCache(ctx context.Context, s *settings, store unwatched, w *watching, opened *closers) (caches, error) {
+func openCache(ctx context.Context, s *settings, store unwatched, w *watching, opened *closers, log *slog.Logger) (caches, error) {
 	shared := store.Capabilities().Durable
 	if !s.Cache.given() {
 		if shared {
@@ -41,18 +43,27 @@ func openCache(ctx context.Context, s *settings, store unwatched, w *watching, o
 		return caches{}, err
 	}
 	opened.addClose(kept.Close)
+	if server, ok := kept.(cache.Server); ok && s.Service.Instances == "many" {
+		return openInstance(ctx, s, store, server, w, opened, log)
+	}
 	traced := layer.TraceCache(kept, w)
 	wired := caches{coherent: layer.Coherent(traced), ping: traced.Ping}
 	if shared {
 		modal := core.NewModal(store, wired.coherent, nil)
 		wired.coherent, wired.presence = modal, modal
 	}
-	looks := layer.CountLooks(wired.coherent)
-	wired.coherent = looks
+	return wired.counted(kept, w)
+}
+
+// counted returns the caches with their Looks counted, and what the adapter in
+// this process holds if it tells.
+func (c caches) counted(kept cache.Cache, w *watching) (caches, error) {
+	looks := layer.CountLooks(c.coherent)
+	c.coherent = looks
 	if telling, ok := kept.(interface{ Held() (items, octets int) }); ok {
-		wired.held = telling.Held
+		c.held = telling.Held
 	}
-	return wired, w.watchCache(looks, wired.held)
+	return c, w.watchCache(looks, c.held)
 }
 
 // A cacheCounter is an observer that takes the figures of the cache.

@@ -18,6 +18,10 @@ type Config struct {
 	// Where answers are kept for a while. Without it every answer is read from the
 	// repository.
 	Cache Choice `yaml:"cache" port:"cache"`
+	// Where each of many instances keeps in its own process what it was last given by
+	// the cache that they share: what has not changed is then not sent again, and
+	// answers that may be old are given without asking.
+	NearCache Choice `yaml:"near_cache" port:"cache"`
 	// Where secrets are kept. It is opened first, so that every other section may
 	// refer to a secret as secret://name.
 	Secrets Choice `yaml:"secrets" port:"secrets"`
@@ -90,8 +94,8 @@ type Service struct {
 	// What cursors are signed with, 32 octets or more, the same for all instances,
 	// best as secret://name. Without it cursors end with the process.
 	CursorKey secrets.Value `yaml:"cursor_key"`
-	// How many processes serve the repository: one, which is the default. With many,
-	// which are not available in this version, caches would have to agree.
+	// How many processes serve the repository: one, which is the default, or many.
+	// Many agree by a cache that they share, or have none.
 	Instances string `yaml:"instances" jsonschema:"enum=one,enum=many"`
 	// Which pages of other origins may read answers in a browser. Without it none
 	// may.

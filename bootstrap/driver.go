@@ -29,6 +29,7 @@ type Driver struct {
 	config   reflect.Type
 	open     func(ctx context.Context, settings reflect.Value) (any, error)
 	settings reflect.Value // once the driver is picked
+	shared   bool          // of a cache: many instances can share it
 }
 
 // Repository returns the driver of a place to keep records. If the store has to be given
@@ -38,9 +39,12 @@ func Repository[C any, S repository.Store](name string, open func(context.Contex
 	return newDriver("repository", name, open)
 }
 
-// Cache returns the driver of a place to keep answers for a while.
+// Cache returns the driver of a place to keep answers for a while. If A is also a
+// cache.Server, many instances can share it.
 func Cache[C any, A cache.Cache](name string, open func(context.Context, C) (A, error)) Driver {
-	return newDriver("cache", name, open)
+	d := newDriver("cache", name, open)
+	d.shared = reflect.TypeFor[A]().Implements(reflect.TypeFor[cache.Server]())
+	return d
 }
 
 // Secrets returns the driver of a place to keep secrets.

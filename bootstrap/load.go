@@ -40,6 +40,7 @@ type settings struct {
 	document   *document
 	repository Driver
 	cache      Driver
+	nearCache  Driver
 	secrets    Driver
 	auth       []Driver
 	telemetry  []Driver
@@ -201,6 +202,9 @@ func (s *settings) choose(drivers []Driver, d *decoder) {
 	s.repository, _ = s.Repository.pick(drivers, "repository", d)
 	if s.Cache.given() || s.Cache.sections != nil {
 		s.cache, _ = s.Cache.pick(drivers, "cache", d)
+	}
+	if s.NearCache.given() || s.NearCache.sections != nil {
+		s.nearCache, _ = s.NearCache.pick(drivers, "cache", d)
 	}
 	if s.Secrets.given() || s.Secrets.sections != nil {
 		// A secret cannot be kept by what is not open yet.

@@ -60,17 +60,18 @@ func maskText(key, text string) string {
 func (s *settings) effective() *yaml.Node {
 	node := encode(reflect.ValueOf(s.Config), "")
 	for _, chosen := range []struct {
-		port    string
+		key     string
 		choices []Choice
 		drivers []Driver
 	}{
 		{"repository", []Choice{s.Repository}, []Driver{s.repository}},
 		{"cache", []Choice{s.Cache}, []Driver{s.cache}},
+		{"near_cache", []Choice{s.NearCache}, []Driver{s.nearCache}},
 		{"secrets", []Choice{s.Secrets}, []Driver{s.secrets}},
 		{"auth", s.Auth, s.auth},
 		{"telemetry", s.Telemetry, s.telemetry},
 	} {
-		at := child(node, chosen.port)
+		at := child(node, chosen.key)
 		for i, choice := range chosen.choices {
 			if !choice.given() {
 				continue

@@ -143,8 +143,13 @@ func (s *settings) checkService(found *mistakes) {
 	if !basePath.MatchString(s.Service.Base) {
 		note("base", "%s is no path to begin with; write one like /v1", quoted(s.Service.Base))
 	}
-	if s.Service.Instances == "many" {
-		note("instances", "many are not available in this version; write one, and let one process serve the repository")
+	many := s.Service.Instances == "many"
+	if many && s.Cache.given() && !s.cache.shared {
+		note("instances", "many cannot share the cache %s; choose one that they can, as redis, and name this one under near_cache", s.Cache.Driver)
+	}
+	if s.NearCache.given() && (!many || !s.Cache.given()) {
+		found.add(s.document.name, within(s.document.root, []string{"near_cache"}), "near_cache",
+			"this is for service.instances: many with a cache that they share; without, name it under cache")
 	}
 	s.checkCORS(found)
 	if s.Service.DrainDelay > maxDrainDelay {

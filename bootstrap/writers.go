@@ -2,11 +2,15 @@ package bootstrap
 
 import (
 	"context"
+	"errors"
 )
 
 // alone does task while no server that runs beside this process answers from its
 // cache what the task changes.
 func (s *served) alone(ctx context.Context, task func() error) (err error) {
+	if s.cache.many {
+		return s.cache.among(ctx, task)
+	}
 	release, err := s.api.Hold(ctx, operator())
 	if err != nil {
 		return err
@@ -17,6 +21,19 @@ func (s *served) alone(ctx context.Context, task func() error) (err error) {
 		}
 	}()
 	return task()
+}
+
+// among does task as one of many instances: what it changes is fenced in the
+// cache that they share.
+func (c caches) among(ctx context.Context, task func() error) error {
+	opened := &closers{}
+	end, err := c.follow(ctx, opened)
+	if err != nil {
+		return errors.Join(err, opened.close(ctx))
+	}
+	err = task()
+	end()
+	return errors.Join(err, opened.close(ctx))
 }
 
 // follow makes this process known as one that writes the store, before its first

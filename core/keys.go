@@ -18,10 +18,14 @@ import (
 	"github.com/portolan-io/portolan/ports/secrets"
 )
 
+// KeysCollection is the name of the collection of API keys, of which a cache keeps
+// whom they stand for.
+const KeysCollection = "_keys"
+
 // keysSchema keeps API keys. The key itself is not among the fields: only an
 // HMAC of it is, which is enough because the key has 160 random bits.
 var keysSchema = system(schema.Spec{
-	Name: "_keys",
+	Name: KeysCollection,
 	ID:   "id",
 	Fields: []schema.FieldSpec{
 		{Name: "id", Type: "string", Max: "16"},

@@ -47,6 +47,7 @@ type Distributed struct {
 	server      cache.Server
 	modes       cache.Modes
 	near        cache.Cache
+	entered     atomic.Bool
 	collections []string
 	timing      Timing
 	told        func(from, to cache.Mode, why string)
@@ -97,7 +98,7 @@ type DistributedConfig struct {
 }
 
 // NewDistributed returns the cache of this instance. It starts nothing: until
-// Enter nothing is found, and writes wait; then Run keeps it going. It closes
+// Enter nothing is found, and no write is fenced; then Run keeps it going. It closes
 // neither the server nor the near cache.
 func NewDistributed(config DistributedConfig) *Distributed {
 	d := &Distributed{

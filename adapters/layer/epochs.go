@@ -102,7 +102,10 @@ func (h *health) ended(lasted, usual time.Duration) {
 }
 
 // Enter reads the mode, before the first write of this instance.
-func (d *Distributed) Enter(ctx context.Context) error { return d.poll(ctx) }
+func (d *Distributed) Enter(ctx context.Context) error {
+	d.entered.Store(true)
+	return d.poll(ctx)
+}
 
 // Run follows the mode until ctx is done, and sees to it that the server is used
 // whenever it can be. It follows Enter.

@@ -14,6 +14,9 @@ import (
 // it, some seconds. What it returns always publishes: a fence that cannot be taken
 // away hides what was written, and is taken away later.
 func (d *Distributed) Fence(ctx context.Context, collection string, tags []string) (cache.Fence, error) {
+	if !d.entered.Load() {
+		return cache.Fence{Publish: unfenced}, ctx.Err()
+	}
 	for {
 		if err := ctx.Err(); err != nil {
 			return cache.Fence{}, err

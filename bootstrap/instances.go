@@ -1,0 +1,61 @@
+package bootstrap
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/portolan-io/portolan/adapters/layer"
+	"github.com/portolan-io/portolan/core"
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/ports/cache"
+)
+
+// openInstance makes of the server that many instances share the cache of this
+// one.
+func openInstance(ctx context.Context, s *settings, store unwatched, server cache.Server, w *watching, opened *closers, log *slog.Logger) (caches, error) {
+	if !store.Capabilities().Durable {
+		return caches{}, fault.New(fault.Invalid, "bootstrap.openCache", "many instances cannot share the repository %s, which each would have for itself", s.Repository.Driver).
+			Hinting("choose a repository that they share, or write service.instances: one")
+	}
+	config := layer.DistributedConfig{
+		Server: server, Modes: core.NewMembers(store, nil), Timing: layer.UsualTiming, Told: modeLogger(log),
+	}
+	var apart layer.Apart // of the collections whose answers may be old
+	for _, entry := range s.Collections {
+		switch {
+		case entry.Value.ViewOf != "" || entry.Value.cached(core.Uncached):
+		case s.NearCache.given() && entry.Value.cached(core.Bounded):
+			apart.Collections = append(apart.Collections, entry.Name)
+		default:
+			config.Collections = append(config.Collections, entry.Name)
+		}
+	}
+	config.Collections = append(config.Collections, core.KeysCollection)
+	var near cache.Cache
+	if s.NearCache.given() {
+		var err error
+		if near, err = open[cache.Cache](ctx, s.nearCache); err != nil {
+			return caches{}, err
+		}
+		opened.addClose(near.Close)
+		config.Near = layer.TraceCache(near, w)
+		apart.Near = layer.Coherent(config.Near)
+	}
+	instance := layer.NewDistributed(config)
+	apart.Else = instance
+	wired := caches{coherent: apart, presence: instance, many: true, ping: server.Ping}
+	return wired.counted(near, w)
+}
+
+// modeLogger returns what writes a line whenever the instances begin to use what
+// they share, or cease to.
+func modeLogger(log *slog.Logger) func(from, to cache.Mode, why string) {
+	return func(from, to cache.Mode, why string) {
+		switch {
+		case to.State == cache.On:
+			log.Info("instances answer from the cache that they share", "epoch", to.Epoch, "collections", len(to.Collections))
+		case from.State == cache.On:
+			log.Warn("the cache that instances share is not used for now", "mode", to.State.String(), "why", why)
+		}
+	}
+}
