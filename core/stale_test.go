@@ -86,7 +86,8 @@ func TestHowStale(t *testing.T) {
 					return result, result.Cache, err
 				}}
 				price := listing(admin, "products", core.ListRequest{Filter: "price gt 1", Count: true})
-				for _, r := range []reading{getA1, page12, page91, page, count12, price, group12, groups, other, one, related} {
+				dear := grouping(admin, "filter(price gt 1)/aggregate($count as n)")
+				for _, r := range []reading{getA1, page12, page91, page, count12, price, dear, group12, groups, other, one, related} {
 					asks(r.name, tt.want, func() error {
 						_, _, err := r.do(t.Context(), api)
 						return err

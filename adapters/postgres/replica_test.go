@@ -175,22 +175,43 @@ func TestReplica(t *testing.T) {
 	}
 	until(t, "the replica is asked again", func() bool { return p.answers(time.Hour) == all(1) })
 	write(t, p.Store, others, 7)
-	p.settle(1) // a write to another collection says nothing
-	if _, err := p.Apply(t.Context(), []repository.Mutation{counter(p.c, 1, 9, repository.Absent)}); err == nil {
-		t.Error("a record that is there was created")
+	p.settle(1) // that was another collection
+	for i, own := range []struct {
+		name  string
+		write func(n int64) (seen int64)
+	}{
+		{"a write", func(n int64) int64 {
+			write(t, p.Store, p.c, n)
+			return n
+		}},
+		{"a write that failed", func(n int64) int64 {
+			if _, err := p.Apply(t.Context(), []repository.Mutation{counter(p.c, 1, n, repository.Absent)}); err == nil {
+				t.Error("a record that is there was created")
+			}
+			return n - 1
+		}},
+		{"a Load", func(n int64) int64 {
+			run := fmt.Sprintf("run%d-", n)
+			row := record.Record{ID: "1", Revision: record.Revision(run), Fields: []record.Value{record.Int(1), record.Int(n)}}
+			if _, err := p.Load(t.Context(), repository.Load{Collection: p.c, Run: run, Rows: []record.Record{row}}); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}},
+	} {
+		n := int64(10 * (i + 1))
+		p.replay(true)
+		write(t, p.other, p.c, n)
+		p.settle(n)
+		p.replay(false)
+		write(t, p.other, p.c, n+1)
+		p.settle(n)
+		seen := own.write(n + 2)
+		for range 20 {
+			p.want("behind "+own.name, time.Hour, seen)
+		}
 	}
-	p.want("behind a write that failed", time.Hour, 2)
-	write(t, p.Store, p.c, 3)
-	for range 20 {
-		p.want("behind a write", time.Hour, 3)
-	}
-	load := repository.Load{Collection: p.c, Run: "run", Rows: []record.Record{{ID: "1", Revision: "run1", Fields: []record.Value{record.Int(1), record.Int(4)}}}}
-	if _, err := p.Load(t.Context(), load); err != nil {
-		t.Fatal(err)
-	}
-	p.want("behind a Load", time.Hour, 4)
 	p.replay(true)
-	p.settle(4)
 }
 
 // acknowledged are when the write of each n had returned.
