@@ -33,9 +33,9 @@ type Config struct {
 	Password secrets.Value `yaml:"password"`
 
 	// ReplicaDSN names a streaming replica of the database, as DSN does; none by
-	// default. Its password is Password, if ReplicaDSN names none. Reads that may be
-	// stale (bounded collections) go to it when it is known to be new enough, and to
-	// DSN's server otherwise. It is asked for again for each new connection.
+	// default. Its password is Password, if it names none itself. Reads that may be
+	// stale, of bounded collections, go to it when it is known to be new enough, and
+	// to DSN's server otherwise. It is asked for again for each new connection.
 	ReplicaDSN secrets.Value `yaml:"replica_dsn"`
 
 	// MaxConns is how many connections there are at most, to each of the two servers;

@@ -54,9 +54,9 @@ func (s staleReads) wait(ctx context.Context, view query.View) {
 	}
 }
 
-// TestReplicaContract runs the suite over a store that reads from the replica what it
+// TestContractReplica runs the suite over a store that reads from the replica what it
 // can. Each case has a schema of its own.
-func TestReplicaContract(t *testing.T) {
+func TestContractReplica(t *testing.T) {
 	dsn := servers.PostgreSQL(t)
 	standby := servers.StandbyOf(t, dsn)
 	at := standby.At(dsn)
