@@ -42,6 +42,7 @@ func (a *API) Aggregate(ctx context.Context, who policy.Principal, collection st
 		return Page{}, err
 	}
 	wanted.Filter = query.AllOf(wanted.Filter, right.Where)
+	wanted.Stale = c.stored().stale
 	names := c.Names(wanted.GroupBy)
 	for _, m := range wanted.Measures {
 		names = append(names, m.As)
@@ -78,7 +79,7 @@ func (a *API) readGroups(ctx context.Context, c *collection, wanted query.Aggreg
 // the whole filter, and else from a scan of at most max_scan records.
 func (a *API) groups(ctx context.Context, c *collection, wanted query.Aggregation) ([]query.Group, error) {
 	q := query.Query{
-		View:  query.View{Collection: c.Collection, Filter: wanted.Filter},
+		View:  query.View{Collection: c.Collection, Filter: wanted.Filter, Stale: wanted.Stale},
 		Order: query.Complete(nil, c.ID),
 		Limit: c.MaxScan,
 	}

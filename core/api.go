@@ -68,8 +68,9 @@ type Config struct {
 type collection struct {
 	*schema.Collection
 	access   policy.Access
-	caching  Caching // its TTL is set
-	version  string  // of what is cached of it
+	caching  Caching       // its TTL is set
+	stale    time.Duration // how old that may be which is read for an answer; what a write or a job reads is never old
+	version  string        // of what is cached of it
 	derived  *derive.Set
 	outbound []reference // enforced references from this collection
 	inbound  []reference // enforced references to this collection
@@ -112,6 +113,9 @@ func New(config Config) (*API, error) {
 		c := &collection{Collection: served.Schema, access: served.Access, caching: served.Cache, derived: derived}
 		if c.caching.TTL <= 0 {
 			c.caching.TTL = DefaultTTL
+		}
+		if config.Store.Capabilities().Replica {
+			c.stale = c.caching.behind(config.Cache != nil)
 		}
 		c.version = versionOf(c)
 		if a.collections[c.Name] != nil {

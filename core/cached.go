@@ -103,7 +103,7 @@ func (a *API) keep(ctx context.Context, c *collection, key cache.Key, lease cach
 	spread := time.Duration(rand.Int64N(int64(ttl)/10 + 1))
 	var until time.Time
 	if c.caching.Class == Bounded {
-		until = began.Add(ttl - spread) // the promise is that it is not older than ttl
+		until = began.Add(ttl - c.stale - spread) // the promise is that it is not older than ttl
 		ttl = until.Sub(a.now())
 	} else {
 		ttl += 2*spread - ttl/10

@@ -24,6 +24,18 @@ const (
 // String returns the name of the class, as configurations and answers have it.
 func (c Class) String() string { return [...]string{"strict", "bounded", "none"}[c] }
 
+// behind returns how old that may be which is read for an answer, from a store that
+// has a replica. If answers are kept, they are so for the other half of the time.
+func (c Caching) behind(kept bool) time.Duration {
+	switch {
+	case c.Class != Bounded:
+		return 0
+	case kept:
+		return c.TTL / 2
+	}
+	return c.TTL
+}
+
 // DefaultTTL is how long an answer is kept if a collection does not say.
 const DefaultTTL = 10 * time.Minute
 

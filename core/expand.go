@@ -63,7 +63,7 @@ func (c *collection) relatedFor(who policy.Principal, right policy.Right) (names
 			field: c.position(r.field),
 			key:   append(record.AppendString([]byte{','}, name), ':'),
 			to:    r.to,
-			view:  query.View{Collection: r.to.Collection, Filter: read.Where, Fields: r.to.visible(read)},
+			view:  query.View{Collection: r.to.Collection, Filter: read.Where, Fields: r.to.visible(read), Stale: r.to.stale},
 		})
 	}
 	return names, found

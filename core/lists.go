@@ -45,6 +45,7 @@ func (a *API) List(ctx context.Context, who policy.Principal, collection string,
 		return Page{}, err
 	}
 	q, canonical := prepared.query, prepared.canonical
+	q.Stale = c.stored().stale
 	if q.After, err = a.cursors.open(canonical, req.After); err != nil {
 		return Page{}, err
 	}

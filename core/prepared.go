@@ -85,6 +85,7 @@ func (c *collection) prepareView(req GetRequest, right policy.Right) (*preparedV
 		return nil, err
 	}
 	view := c.shownAs(query.View{Collection: c.Collection, Filter: right.Where, Fields: fields})
+	view.Stale = c.stored().stale
 	p := &preparedView{View: view, text: c.stored().recordText(view), variant: variant(view)}
 	if keepable {
 		c.views.keep(asked, p)

@@ -62,7 +62,7 @@ func (a *API) count(ctx context.Context, c *collection, q query.Query) (int64, e
 	}
 	if rest.Op == query.All {
 		groups, err := a.store.Aggregate(ctx, query.Aggregation{
-			Collection: c.Collection, Filter: q.Filter, Measures: []query.Measure{{Func: query.Count}}, Limit: 1,
+			Collection: c.Collection, Filter: q.Filter, Measures: []query.Measure{{Func: query.Count}}, Limit: 1, Stale: q.Stale,
 		})
 		if err != nil {
 			return -1, err

@@ -23,16 +23,17 @@ import (
 
 // An engine is a pool of connections to one database.
 type engine struct {
-	cfg   Config
-	pool  *pgxpool.Pool
-	db    *sql.DB       // over pool, for gorm
-	scans chan struct{} // holds one for each Scan, which are fewer than connections
-	waits waits
-	done  chan struct{} // closed by Close
-	once  sync.Once
+	cfg     Config
+	pool    *pgxpool.Pool
+	db      *sql.DB       // over pool, for gorm
+	scans   chan struct{} // holds one for each Scan, which are fewer than connections
+	replica *replica      // nil if there is none
+	waits   waits
+	done    chan struct{} // closed by Close
+	once    sync.Once
 }
 
-// open makes the pool, and one connection of it.
+// open makes the pool, and one connection of it, and then the replica's.
 func open(ctx context.Context, cfg Config) (*engine, error) {
 	dsn, err := cfg.DSN(ctx)
 	if err != nil {
@@ -42,18 +43,7 @@ func open(ctx context.Context, cfg Config) (*engine, error) {
 	if err != nil {
 		return nil, errDSN
 	}
-	config.MaxConns = int32(min(cfg.MaxConns, 10_000))
-	config.MinConns = 0
-	config.MaxConnIdleTime = 5 * time.Minute
-	config.MaxConnLifetime = time.Hour
-	config.MaxConnLifetimeJitter = 10 * time.Minute
-	config.PingTimeout = time.Second // of a connection that nobody used for a second
-	config.ConnConfig.ConnectTimeout = cfg.AcquireTimeout
-	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec // of gorm; sessions keep statements themselves
-	cfg.settle(config.ConnConfig.RuntimeParams)
-	config.ConnConfig.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
-		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: time.Second}
-	}
+	cfg.arrange(config)
 	config.BeforeConnect = cfg.credentials
 	config.AfterConnect = inUTF8
 	pool, err := pgxpool.NewWithConfig(ctx, config)
@@ -67,7 +57,34 @@ func open(ctx context.Context, cfg Config) (*engine, error) {
 		return nil, errors.Join(err, e.Close())
 	}
 	first.Release()
+	if cfg.ReplicaDSN != nil {
+		if e.replica, err = newReplica(ctx, cfg, pool); err != nil {
+			return nil, errors.Join(err, e.Close())
+		}
+	}
 	return e, nil
+}
+
+// arrange sets what all pools have in common.
+func (cfg *Config) arrange(config *pgxpool.Config) {
+	config.MaxConns = int32(min(cfg.MaxConns, 10_000))
+	config.MinConns = 0
+	config.MaxConnIdleTime = 5 * time.Minute
+	config.MaxConnLifetime = time.Hour
+	config.MaxConnLifetimeJitter = 10 * time.Minute
+	config.PingTimeout = time.Second // of a connection that nobody used for a second
+	config.ConnConfig.ConnectTimeout = cfg.AcquireTimeout
+	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec // of gorm; sessions keep statements themselves
+	cfg.settle(config.ConnConfig.RuntimeParams)
+	config.ConnConfig.BuildContextWatcherHandler = cancelling(time.Second)
+}
+
+// cancelling has a connection send a cancel request when a context is done, and end if
+// that is of no use within the time.
+func cancelling(within time.Duration) func(*pgconn.PgConn) ctxwatch.Handler {
+	return func(c *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: within}
+	}
 }
 
 // settle says what does not depend on how the database was set up. Parts of a page
@@ -94,16 +111,40 @@ func (cfg *Config) credentials(ctx context.Context, conn *pgx.ConnConfig) error 
 	if err != nil {
 		return err
 	}
-	now, err := pgx.ParseConfig(dsn)
-	if err != nil {
+	if !readdress(conn, dsn) {
 		return errDSN
 	}
-	conn.Host, conn.Port, conn.Database, conn.User, conn.Password = now.Host, now.Port, now.Database, now.User, now.Password
-	conn.TLSConfig, conn.Fallbacks = now.TLSConfig, now.Fallbacks
 	if cfg.Password != nil {
 		conn.Password, err = cfg.Password(ctx)
 	}
 	return err
+}
+
+// replicaCredentials is credentials for the replica, whose DSN may name a password of
+// its own.
+func (cfg *Config) replicaCredentials(ctx context.Context, conn *pgx.ConnConfig) error {
+	dsn, err := cfg.ReplicaDSN(ctx)
+	if err != nil {
+		return err
+	}
+	if !readdress(conn, dsn) {
+		return errReplicaDSN
+	}
+	if conn.Password == "" && cfg.Password != nil {
+		conn.Password, err = cfg.Password(ctx)
+	}
+	return err
+}
+
+// readdress has conn lead where the DSN does, and reports whether that can be read.
+func readdress(conn *pgx.ConnConfig, dsn string) bool {
+	now, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return false
+	}
+	conn.Host, conn.Port, conn.Database, conn.User, conn.Password = now.Host, now.Port, now.Database, now.User, now.Password
+	conn.TLSConfig, conn.Fallbacks = now.TLSConfig, now.Fallbacks
+	return true
 }
 
 // inUTF8 refuses a database in another encoding, whose collation C would not sort
@@ -152,19 +193,32 @@ func (e *engine) with(ctx context.Context, do func(*session) error) error {
 	return err
 }
 
-// Read lends a connection that reads.
-func (e *engine) Read(ctx context.Context, consistent bool, do func(gormstore.Session) error) error {
-	return e.with(ctx, func(s *session) error {
-		if !consistent {
+// Read lends a connection that reads: of the replica, if that will do.
+func (e *engine) Read(ctx context.Context, how gormstore.Reading, do func(gormstore.Session) error) error {
+	read := reading(ctx, how, do)
+	if done, err := e.replica.read(ctx, how, read); done {
+		return err
+	}
+	return e.with(ctx, read)
+}
+
+// reading is do on a session, in the transaction that it wants.
+func reading(ctx context.Context, how gormstore.Reading, do func(gormstore.Session) error) func(*session) error {
+	return func(s *session) error {
+		if !how.Consistent {
 			return do(s)
 		}
 		return s.transact(ctx, &beginReading, func() error { return do(s) })
-	})
+	}
 }
 
 // Scan is Read, but for the last free connection: that is for those who know
 // which records they want, so that they do not wait for those who search.
-func (e *engine) Scan(ctx context.Context, do func(gormstore.Session) error) error {
+func (e *engine) Scan(ctx context.Context, how gormstore.Reading, do func(gormstore.Session) error) error {
+	read := reading(ctx, how, do)
+	if done, err := e.replica.read(ctx, how, read); done {
+		return err
+	}
 	if e.Closed() { // of two ways that are open, select takes either
 		return gormstore.ErrClosed
 	}
@@ -184,7 +238,7 @@ func (e *engine) Scan(ctx context.Context, do func(gormstore.Session) error) err
 		}
 	}
 	defer func() { <-e.scans }()
-	return e.Read(ctx, false, do)
+	return e.with(ctx, read)
 }
 
 // attempts is how often a transaction is tried that others come in the way of.
@@ -266,6 +320,7 @@ func (e *engine) Closed() bool {
 func (e *engine) Close() (err error) {
 	e.once.Do(func() {
 		close(e.done)
+		e.replica.close()
 		err = e.db.Close()
 		e.pool.Close()
 	})

@@ -21,6 +21,8 @@ var (
 	errDSN       = errors.New("dsn cannot be read")
 	errEncoding  = errors.New("the encoding of the database is not UTF8")
 	errRange     = errors.New("a number is too large for its column")
+
+	errReplicaDSN = errors.New("replica_dsn cannot be read")
 )
 
 // A class is what an error code means.
@@ -86,6 +88,8 @@ func classify(op string, err error) *fault.Error {
 		return failed(class{fault.Unavailable, "connections-exhausted", "all connections to the database are at work", later})
 	case errors.Is(err, errDSN):
 		return failed(class{fault.Invalid, "bad-dsn", "dsn cannot be read", "write postgres://user@host:5432/database?sslmode=verify-full"})
+	case errors.Is(err, errReplicaDSN):
+		return failed(class{fault.Invalid, "bad-dsn", "replica_dsn cannot be read", "write postgres://user@host:5432/database?sslmode=verify-full"})
 	case errors.Is(err, errEncoding):
 		return failed(class{fault.Invalid, "bad-encoding", "the encoding of the database is not UTF8, and texts would be sorted otherwise", "create the database with ENCODING 'UTF8'"})
 	case errors.As(err, &refused) && refused.Code == "22003" && op == "postgres.Aggregate":
@@ -137,9 +141,52 @@ func broken(err error) bool {
 	return false
 }
 
+// refusal reports whether the error says that a server, though it answers, will not do
+// for a replica or its primary, whenever it is asked.
+func refusal(err error) bool {
+	for _, wrong := range []error{errReplicaDSN, errForeign, errDatabase, errUnknown, errMute, errEncoding} {
+		if errors.Is(err, wrong) {
+			return true
+		}
+	}
+	var refused *pgconn.PgError
+	return errors.As(err, &refused) && (refused.Code[:2] == "28" || refused.Code == "3D000" || refused.Code == "42501")
+}
+
+// unfit says why there can be no replica.
+func unfit(err error) *fault.Error {
+	failed := func(detail, hint string) *fault.Error {
+		return fault.New(fault.Invalid, "postgres.Open", "%s", detail).Coded("bad-replica").Hinting("%s", hint).Because(err)
+	}
+	const name = "let replica_dsn name a streaming replica of the database in dsn, or leave it out"
+	var refused *pgconn.PgError
+	switch {
+	case errors.Is(err, errReplicaDSN), errors.Is(err, errEncoding):
+		return classify("postgres.Open", err)
+	case errors.Is(err, errForeign):
+		return failed("the server in replica_dsn belongs to another cluster than the one in dsn", name)
+	case errors.Is(err, errDatabase):
+		return failed("replica_dsn names another database than dsn", "name the same database in both")
+	case errors.Is(err, errUnknown):
+		return failed("the server in replica_dsn does not say whether it is a replica",
+			"let replica_dsn name PostgreSQL 14 or later itself, and no pooler before it, or leave it out")
+	case errors.Is(err, errMute):
+		return failed("the server in replica_dsn does not say how far it is, as replicas do that have their storage in common with their primary",
+			"leave replica_dsn out")
+	case errors.As(err, &refused) && refused.Code == "42501":
+		return failed("the user of the database may not ask how far primary and replica are",
+			"grant it to execute pg_control_system, pg_control_init, pg_control_checkpoint and pg_control_recovery, or leave replica_dsn out")
+	}
+	return failed("the replica does not let this user in, or has no such database", "look at replica_dsn and password, or leave replica_dsn out")
+}
+
 // explain says of a database that cannot be opened where it was looked for. That is
 // in no error that a caller sees later.
 func explain(err error) *fault.Error {
+	var known *fault.Error
+	if errors.As(err, &known) {
+		return known
+	}
 	failed := classify("postgres.Open", err)
 	if failed.Code == "unreachable" {
 		failed.Hint = "start the server, or let dsn name one that runs and may be reached from here"

@@ -26,8 +26,8 @@ type recordingSession struct {
 	*recorder
 }
 
-func (r *recorder) Scan(ctx context.Context, do func(gormstore.Session) error) error {
-	return r.engine.Scan(ctx, func(s gormstore.Session) error { return do(recordingSession{s, r}) })
+func (r *recorder) Scan(ctx context.Context, how gormstore.Reading, do func(gormstore.Session) error) error {
+	return r.engine.Scan(ctx, how, func(s gormstore.Session) error { return do(recordingSession{s, r}) })
 }
 
 func (s recordingSession) Query(ctx context.Context, kept *gormstore.Statement, args []gormstore.Arg, each func(gormstore.Cells) (bool, error)) error {
@@ -60,7 +60,7 @@ func (n node) read() float64 {
 func (r *recorder) explained(t *testing.T) (plan node, text string) {
 	t.Helper()
 	explain := gormstore.Statement{Text: "EXPLAIN (ANALYZE, FORMAT JSON) " + r.last.Text}
-	err := r.Read(t.Context(), false, func(s gormstore.Session) error {
+	err := r.Read(t.Context(), gormstore.Reading{}, func(s gormstore.Session) error {
 		return s.Query(t.Context(), &explain, r.args, func(cells gormstore.Cells) (bool, error) {
 			text = string(cells.Bytes(0))
 			return true, nil

@@ -4,20 +4,31 @@ import (
 	"database/sql"
 	"sync/atomic"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Pools returns the figures of the connections, as of whenever they are asked for.
 func (s *Store) Pools() map[string]func() sql.DBStats {
-	return map[string]func() sql.DBStats{"postgres": s.engine.figures}
+	pools := map[string]func() sql.DBStats{"postgres": s.engine.figures}
+	if r := s.engine.replica; r != nil {
+		pools["postgres_replica"] = func() sql.DBStats { return figuresOf(r.pool.Stat()) }
+	}
+	return pools
 }
 
 func (e *engine) figures() sql.DBStats {
-	stat := e.pool.Stat()
+	figures := figuresOf(e.pool.Stat())
+	figures.WaitCount += e.waits.count.Load()
+	figures.WaitDuration += time.Duration(e.waits.time.Load())
+	return figures
+}
+
+func figuresOf(stat *pgxpool.Stat) sql.DBStats {
 	return sql.DBStats{
 		MaxOpenConnections: int(stat.MaxConns()), OpenConnections: int(stat.TotalConns()),
 		InUse: int(stat.AcquiredConns()), Idle: int(stat.IdleConns()),
-		WaitCount:         stat.EmptyAcquireCount() + e.waits.count.Load(),
-		WaitDuration:      stat.EmptyAcquireWaitTime() + time.Duration(e.waits.time.Load()),
+		WaitCount: stat.EmptyAcquireCount(), WaitDuration: stat.EmptyAcquireWaitTime(),
 		MaxIdleTimeClosed: stat.MaxIdleDestroyCount(), MaxLifetimeClosed: stat.MaxLifetimeDestroyCount(),
 	}
 }

@@ -1,8 +1,8 @@
 // Package postgres keeps records in a PostgreSQL database. Start at [Open]; what
 // is common to all SQL stores is in internal/gormstore, and this package says what
 // PostgreSQL says differently: dialect.go, describe.go and load.go for its SQL,
-// engine.go and session.go for the connections, encode.go and decode.go for values
-// on the wire, errors.go.
+// engine.go and session.go for the connections, replica.go for those to a replica,
+// encode.go and decode.go for values on the wire, errors.go.
 package postgres
 
 import (
@@ -32,8 +32,15 @@ type Config struct {
 	// each new connection.
 	Password secrets.Value `yaml:"password"`
 
-	// MaxConns is how many connections there are at most; 0 means 16. Lists and
-	// aggregates leave one of several to those who get records by id.
+	// ReplicaDSN names a streaming replica of the database, as DSN does; none by
+	// default. Its password is Password, if it names none itself. Reads that may be
+	// stale, of bounded collections, go to it when it is known to be new enough, and
+	// to DSN's server otherwise. It is asked for again for each new connection.
+	ReplicaDSN secrets.Value `yaml:"replica_dsn"`
+
+	// MaxConns is how many connections there are at most, to each of the two servers;
+	// 0 means 16. Lists and aggregates leave one of several to those who get records
+	// by id. A replica takes one more on DSN's server.
 	MaxConns int `yaml:"max_conns"`
 
 	// AcquireTimeout is how long a call waits for a connection while all are at
@@ -47,7 +54,8 @@ type Config struct {
 	// LockTimeout is how long a write waits for another; 0 means 5s.
 	LockTimeout time.Duration `yaml:"lock_timeout"`
 
-	schema string // of Scratch: that in which all tables are
+	schema string        // of Scratch: that in which all tables are
+	every  time.Duration // of tests: how often the primary is asked how far it is; 0 is sampleEvery
 }
 
 // A Store is a repository.Store in one PostgreSQL database.
@@ -95,10 +103,18 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	return &Store{gormstore.New(&dialect, e), e, cfg}, nil
 }
 
+// Capabilities returns that reads may be stale if there is a replica.
+func (s *Store) Capabilities() repository.Capabilities {
+	can := s.Store.Capabilities()
+	can.Replica = s.engine.replica != nil
+	return can
+}
+
 // Scratch opens a store in a new schema of the same database, which is dropped when
-// it is closed.
+// it is closed. It has no replica.
 func (s *Store) Scratch(ctx context.Context) (repository.Store, error) {
 	cfg := s.cfg
+	cfg.ReplicaDSN = nil
 	cfg.schema = "portolan_contract_" + strings.ToLower(rand.Text())
 	if err := s.engine.alone(ctx, "CREATE SCHEMA "+cfg.schema); err != nil {
 		return nil, classify("postgres.Scratch", err)

@@ -194,9 +194,9 @@ func (e *engine) with(ctx context.Context, pool chan *session, do func(*session)
 }
 
 // Read lends a connection that reads.
-func (e *engine) Read(ctx context.Context, consistent bool, do func(gormstore.Session) error) error {
+func (e *engine) Read(ctx context.Context, how gormstore.Reading, do func(gormstore.Session) error) error {
 	return e.with(ctx, e.readers, func(s *session) error {
-		if !consistent {
+		if !how.Consistent {
 			return do(s)
 		}
 		return s.transact(ctx, &begin, func() error { return do(s) })
@@ -205,12 +205,12 @@ func (e *engine) Read(ctx context.Context, consistent bool, do func(gormstore.Se
 
 // Scan is Read, but for the last free connection: that is for those who know
 // which records they want, so that they do not wait for those who search.
-func (e *engine) Scan(ctx context.Context, do func(gormstore.Session) error) error {
+func (e *engine) Scan(ctx context.Context, how gormstore.Reading, do func(gormstore.Session) error) error {
 	if err := e.enter(ctx); err != nil {
 		return err
 	}
 	defer func() { <-e.scans }()
-	return e.Read(ctx, false, do)
+	return e.Read(ctx, how, do)
 }
 
 // enter waits until there are few enough scans for one more.

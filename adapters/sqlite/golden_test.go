@@ -34,12 +34,12 @@ type recordingSession struct {
 	*recorder
 }
 
-func (r *recorder) Read(ctx context.Context, consistent bool, do func(gormstore.Session) error) error {
-	return r.Engine.Read(ctx, consistent, func(s gormstore.Session) error { return do(recordingSession{s, r}) })
+func (r *recorder) Read(ctx context.Context, how gormstore.Reading, do func(gormstore.Session) error) error {
+	return r.Engine.Read(ctx, how, func(s gormstore.Session) error { return do(recordingSession{s, r}) })
 }
 
-func (r *recorder) Scan(ctx context.Context, do func(gormstore.Session) error) error {
-	return r.Engine.Scan(ctx, func(s gormstore.Session) error { return do(recordingSession{s, r}) })
+func (r *recorder) Scan(ctx context.Context, how gormstore.Reading, do func(gormstore.Session) error) error {
+	return r.Engine.Scan(ctx, how, func(s gormstore.Session) error { return do(recordingSession{s, r}) })
 }
 
 func (r *recorder) Write(ctx context.Context, do func(gormstore.Session) error) error {

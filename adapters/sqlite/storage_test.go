@@ -87,7 +87,7 @@ func TestInterrupted(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()
 		read := func(ctx context.Context, s *gormstore.Statement) error {
-			return e.Read(ctx, false, func(session gormstore.Session) error {
+			return e.Read(ctx, gormstore.Reading{}, func(session gormstore.Session) error {
 				return session.Query(ctx, s, nil, func(gormstore.Cells) (bool, error) { return true, nil })
 			})
 		}

@@ -174,12 +174,12 @@ func (e *engine) again(ctx context.Context, do func(*session) error) error {
 }
 
 // Read lends a connection that reads.
-func (e *engine) Read(ctx context.Context, consistent bool, do func(gormstore.Session) error) error {
+func (e *engine) Read(ctx context.Context, how gormstore.Reading, do func(gormstore.Session) error) error {
 	return e.again(ctx, func(s *session) error {
-		if locks := e.reads == byLocks || consistent && e.reads == byStatement; locks {
+		if locks := e.reads == byLocks || how.Consistent && e.reads == byStatement; locks {
 			s.prelude += firm
 		}
-		if consistent {
+		if how.Consistent {
 			return s.transact(ctx, e.reads.many, func() error { return do(s) })
 		}
 		s.prelude += "SET TRANSACTION ISOLATION LEVEL " + e.reads.one + "; "
@@ -193,7 +193,7 @@ const firm = "SET DEADLOCK_PRIORITY HIGH; "
 
 // Scan is Read, but for the last free connection: that is for those who know
 // which records they want, so that they do not wait for those who search.
-func (e *engine) Scan(ctx context.Context, do func(gormstore.Session) error) error {
+func (e *engine) Scan(ctx context.Context, how gormstore.Reading, do func(gormstore.Session) error) error {
 	if e.Closed() { // of two ways that are open, select takes either
 		return gormstore.ErrClosed
 	}
@@ -209,7 +209,7 @@ func (e *engine) Scan(ctx context.Context, do func(gormstore.Session) error) err
 		return ctx.Err()
 	}
 	defer func() { <-e.scans }()
-	return e.Read(ctx, false, do)
+	return e.Read(ctx, how, do)
 }
 
 // Write lends a connection for a transaction. It is read committed: what it decides by

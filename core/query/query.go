@@ -4,6 +4,8 @@
 package query
 
 import (
+	"time"
+
 	"github.com/portolan-io/portolan/core/record"
 	"github.com/portolan-io/portolan/core/schema"
 )
@@ -46,9 +48,10 @@ type Expr struct {
 type View struct {
 	Collection *schema.Collection
 	Filter     Expr
-	Fields     []int    // positions of the fields that rows encode, in this order
-	As         []string // the names under which rows encode Fields; nil is their own
-	Needs      []int    // positions of the fields whose values rows carry decoded
+	Fields     []int         // positions of the fields that rows encode, in this order
+	As         []string      // the names under which rows encode Fields; nil is their own
+	Needs      []int         // positions of the fields whose values rows carry decoded
+	Stale      time.Duration // how long before the call the records may be as they were; 0 is not at all
 }
 
 // A Key is one field of an order.
@@ -68,8 +71,9 @@ type Query struct {
 	After string // the store's cursor of an earlier page of the same query, or empty
 
 	// Keep, if not nil, is asked with the Needs of each row that matches Filter,
-	// in order, and rows that it refuses are left out. The page then ends after
-	// Scan rows were read, however few were kept.
+	// in order, and rows that it refuses are left out; a store that has to begin
+	// anew asks it anew. The page then ends after Scan rows were read, however few
+	// were kept.
 	Keep func(needs []record.Value) bool
 	Scan int
 }
@@ -101,7 +105,8 @@ type Aggregation struct {
 	Filter     Expr
 	GroupBy    []int // positions of the fields whose values make a group; null is a value
 	Measures   []Measure
-	Limit      int // groups at most; more are refused with the code too-many-groups
+	Limit      int           // groups at most; more are refused with the code too-many-groups
+	Stale      time.Duration // as in [View]
 }
 
 // A Group is one result of an aggregation: the values of GroupBy and of the

@@ -103,7 +103,7 @@ func appendQuoted(dst []byte, text string) []byte {
 
 // Canonical returns a text that two views share if and only if they ask for the
 // same fields of the same records: collection, fields, and the canonical text
-// of the filter. Needs are no part of it.
+// of the filter. Needs and Stale are no part of it.
 func (v View) Canonical() string {
 	return string(v.appendCanonical(make([]byte, 0, canonicalRoom), nil))
 }
@@ -118,7 +118,7 @@ func (v View) Names() []string {
 
 // Canonical returns a text that two aggregations share if and only if they ask
 // for the same measures, under the same names, of the same groups of the same
-// records. Limit is no part of it.
+// records. Limit and Stale are no part of it.
 func (a Aggregation) Canonical() string {
 	dst := append([]byte(a.Collection.Name), "?$apply=groupby(("...)
 	dst = append(dst, strings.Join(a.Collection.Names(a.GroupBy), ",")...)
@@ -138,8 +138,8 @@ func (a Aggregation) Canonical() string {
 
 // Canonical returns a text that two queries share if and only if they ask for
 // the same fields of the same records in the same order. Limit and After are
-// no part of it, so that all pages of a query share it; nor are Needs, Keep
-// and Scan.
+// no part of it, so that all pages of a query share it; nor are Needs, Stale,
+// Keep and Scan.
 func (q Query) Canonical() string {
 	return string(q.appendCanonical(make([]byte, 0, canonicalRoom), q.Order))
 }

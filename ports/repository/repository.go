@@ -21,7 +21,9 @@ import (
 // come before any other error, whatever the arguments are.
 //
 // Get, Find and Aggregate see every Apply and Load that returned before they
-// were called, and never a part of an Apply.
+// were called, and never a part of an Apply. With Stale they see every one that
+// returned as long before, and every one of this Store that touched the
+// collection and returned before.
 type Store interface {
 	// Get returns the records with the given ids that match the view's filter.
 	//
@@ -161,4 +163,7 @@ type Capabilities struct {
 
 	// Durable says that what is stored outlives the process.
 	Durable bool
+
+	// Replica says that Stale makes a difference: without it Stale is ignored.
+	Replica bool
 }

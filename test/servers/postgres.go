@@ -69,42 +69,65 @@ func StartPostgreSQL(settings ...string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	h, err := newHome()
+	if err != nil {
+		return nil, err
+	}
+	if said, err := h.command(initdb, "-D", h.data(), "-U", "test", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync").CombinedOutput(); err != nil {
+		return nil, errors.Join(fmt.Errorf("initdb: %w: %s", err, said), h.remove())
+	}
+	run, err := h.serve(server, port, settings)
+	if err != nil {
+		return nil, errors.Join(err, h.remove())
+	}
+	stop := run.Stop
+	run.Stop = func() error { return errors.Join(stop(), h.remove()) }
+	return run, nil
+}
+
+// A home is a directory in which programs of PostgreSQL run as somebody who may.
+type home struct {
+	dir        string
+	attributes *syscall.SysProcAttr
+}
+
+func newHome() (*home, error) {
 	dir, err := os.MkdirTemp("", "portolan-postgres-")
 	if err != nil {
 		return nil, err
 	}
-	remove := func() error { return os.RemoveAll(dir) }
-	attributes, err := unprivileged(dir)
-	if err != nil {
-		return nil, errors.Join(err, remove())
+	h := &home{dir: dir}
+	if h.attributes, err = unprivileged(dir); err != nil {
+		return nil, errors.Join(err, h.remove())
 	}
-	command := func(program string, args ...string) *exec.Cmd {
-		c := exec.CommandContext(context.Background(), program, args...)
-		c.Dir, c.SysProcAttr = dir, attributes
-		c.Env = []string{"PATH=" + filepath.Dir(program) + ":/usr/bin:/bin", "LC_ALL=C.UTF-8", "HOME=" + dir}
-		return c
-	}
-	data := filepath.Join(dir, "data")
-	if said, err := command(initdb, "-D", data, "-U", "test", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync").CombinedOutput(); err != nil {
-		return nil, errors.Join(fmt.Errorf("initdb: %w: %s", err, said), remove())
-	}
-	run := command(server, "-D", data, "-p", strconv.Itoa(port), "-h", "127.0.0.1", "-k", "")
+	return h, nil
+}
+
+func (h *home) remove() error { return os.RemoveAll(h.dir) }
+
+// data is where the files of a server are.
+func (h *home) data() string { return filepath.Join(h.dir, "data") }
+
+func (h *home) command(program string, args ...string) *exec.Cmd {
+	c := exec.CommandContext(context.Background(), program, args...)
+	c.Dir, c.SysProcAttr = h.dir, h.attributes
+	c.Env = []string{"PATH=" + filepath.Dir(program) + ":/usr/bin:/bin", "LC_ALL=C.UTF-8", "HOME=" + h.dir}
+	return c
+}
+
+// serve runs a server over the files until it is stopped.
+func (h *home) serve(server string, port int, settings []string) (*Server, error) {
+	run := h.command(server, "-D", h.data(), "-p", strconv.Itoa(port), "-h", "127.0.0.1", "-k", "")
 	for _, setting := range settings {
 		run.Args = append(run.Args, "-c", setting)
 	}
-	return serve(run, "postgres://test@127.0.0.1:"+strconv.Itoa(port)+"/postgres?sslmode=disable", dir)
-}
-
-// serve runs the server until it is stopped, and then removes its directory.
-func serve(run *exec.Cmd, at, dir string) (*Server, error) {
-	remove := func() error { return os.RemoveAll(dir) }
-	log, err := os.Create(filepath.Join(dir, "log"))
+	log, err := os.Create(filepath.Join(h.dir, "log"))
 	if err != nil {
-		return nil, errors.Join(err, remove())
+		return nil, err
 	}
 	run.Stdout, run.Stderr = log, log
 	if err := errors.Join(run.Start(), log.Close()); err != nil {
-		return nil, errors.Join(err, remove())
+		return nil, err
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- run.Wait() }()
@@ -112,11 +135,12 @@ func serve(run *exec.Cmd, at, dir string) (*Server, error) {
 		_ = run.Process.Signal(syscall.SIGINT) // it may have ended
 		select {
 		case err := <-ended:
-			return errors.Join(err, remove())
+			return err
 		case <-time.After(20 * time.Second):
-			return errors.Join(errors.New("PostgreSQL did not stop"), run.Process.Kill(), remove())
+			return errors.Join(errors.New("PostgreSQL did not stop"), run.Process.Kill())
 		}
 	}
+	at := "postgres://test@127.0.0.1:" + strconv.Itoa(port) + "/postgres?sslmode=disable"
 	if err := answers(at); err != nil {
 		said, _ := os.ReadFile(log.Name())
 		return nil, errors.Join(fmt.Errorf("%w: %s", err, said), stop())

@@ -5,6 +5,9 @@ import (
 	"net/url"
 	"os"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 func TestMain(m *testing.M) { os.Exit(Main(m)) }
@@ -43,6 +46,42 @@ func TestServersStart(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestStandby: what is written to the primary is seen on a replica, which comes back
+// where it was, and takes no writes.
+func TestStandby(t *testing.T) {
+	database := PostgreSQL(t)
+	standby := StandbyOf(t, database)
+	administer(t, database, "CREATE TABLE seen ()")
+	at := standby.At(database)
+	for range 2 {
+		for asked := 0; !holds(t, at, "SELECT to_regclass('seen') IS NOT NULL AND pg_is_in_recovery()"); asked++ {
+			if asked > 1000 {
+				t.Fatal("what was written is not there")
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		standby.Stop()
+		standby.Start()
+		if again := standby.At(database); again != at {
+			t.Errorf("it is at %s, and was at %s", again, at)
+		}
+	}
+}
+
+// holds returns the answer to a question.
+func holds(t *testing.T, database, question string) (yes bool) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(t.Context()) }()
+	if err := conn.QueryRow(t.Context(), question).Scan(&yes); err != nil {
+		t.Fatal(err)
+	}
+	return yes
 }
 
 // hostOf returns where the URL leads.

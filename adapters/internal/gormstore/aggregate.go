@@ -27,7 +27,8 @@ func (s *Store) Aggregate(ctx context.Context, a query.Aggregation) ([]query.Gro
 	p := t.plans.find(r.shape, func() *plan { return t.printAggregate(a) })
 	var groups []query.Group
 	var size repository.GroupSize
-	err = s.engine.Scan(ctx, func(session Session) error {
+	err = s.engine.Scan(ctx, Reading{Collection: a.Collection, Stale: a.Stale}, func(session Session) error {
+		groups, size = nil, 0
 		return session.Query(ctx, &p.Statement, p.args(r.operands), func(cells Cells) (bool, error) {
 			if len(a.GroupBy) > 0 && len(groups) == a.Limit {
 				return false, fault.New(fault.Refused, s.op("Aggregate"), "there are more than %d groups", a.Limit).

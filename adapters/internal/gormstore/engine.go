@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -15,13 +16,13 @@ import (
 // concurrent use. Its errors are the driver's own, which the dialect
 // classifies, except ErrClosed and a done context's.
 type Engine interface {
-	// Read calls do with a session that only reads. If consistent is set, all
-	// statements of do see the same state of the database.
-	Read(ctx context.Context, consistent bool, do func(Session) error) error
+	// Read calls do with a session that only reads. It may call do again, which
+	// therefore begins anew with whatever it collects.
+	Read(ctx context.Context, how Reading, do func(Session) error) error
 
 	// Scan is Read for a statement that may take long. Read does not wait for
 	// those that scan, unless the database has but one connection.
-	Scan(ctx context.Context, do func(Session) error) error
+	Scan(ctx context.Context, how Reading, do func(Session) error) error
 
 	// Write calls do within a transaction, which commits if do returns nil and
 	// ctx is not done. What do reads with the dialect's Lock or Share, nobody
@@ -39,6 +40,13 @@ type Engine interface {
 	// Close waits for what is running and lets go of every connection. Calling
 	// it again does nothing.
 	Close() error
+}
+
+// A Reading says what is read, and how. The zero Reading is of no collection.
+type Reading struct {
+	Collection *schema.Collection
+	Stale      time.Duration // as in query.View; an engine with one database ignores it
+	Consistent bool          // all statements see the same state of the database
 }
 
 // ErrClosed is what an engine returns after Close.

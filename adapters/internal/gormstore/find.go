@@ -32,8 +32,10 @@ func (s *Store) Get(ctx context.Context, view query.View, ids []record.ID) ([]re
 		return nil, err
 	}
 	wanted := wantedIDs(t, ids)
-	rows := make([]record.Row, 0, len(wanted))
-	err = s.engine.Read(ctx, len(wanted) > t.atOnce(), func(session Session) error {
+	var rows []record.Row
+	how := Reading{Collection: view.Collection, Stale: view.Stale, Consistent: len(wanted) > t.atOnce()}
+	err = s.engine.Read(ctx, how, func(session Session) error {
+		rows = make([]record.Row, 0, len(wanted))
 		if len(wanted) == 0 {
 			return nil
 		}
@@ -142,8 +144,9 @@ func (s *Store) Find(ctx context.Context, q query.Query) (repository.Page, error
 		return repository.Page{}, err
 	}
 	p, args := t.finding(q, after)
-	reader := pageReader{rowReader: p.start(), query: q}
-	err = s.engine.Scan(ctx, func(session Session) error {
+	var reader pageReader
+	err = s.engine.Scan(ctx, Reading{Collection: q.Collection, Stale: q.Stale}, func(session Session) error {
+		reader = pageReader{rowReader: p.start(), query: q}
 		return session.Query(ctx, &p.Statement, args, reader.next)
 	})
 	if err != nil {

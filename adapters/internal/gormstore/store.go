@@ -44,7 +44,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err := s.ready(ctx, "Ping"); err != nil {
 		return err
 	}
-	err := s.engine.Read(ctx, false, func(session Session) error {
+	err := s.engine.Read(ctx, Reading{}, func(session Session) error {
 		return session.Query(ctx, &ping, nil, func(Cells) (bool, error) { return true, nil })
 	})
 	return s.fail(ctx, "Ping", err)

@@ -21,7 +21,7 @@ type broken struct {
 }
 
 // brokenStores are the mistakes that the suite is known to catch.
-var brokenStores = slices.Concat(brokenFinds, brokenGets, brokenApplies, brokenLoads, brokenLives)
+var brokenStores = slices.Concat(brokenFinds, brokenGets, brokenApplies, brokenLoads, brokenLives, brokenStales)
 
 func openMemory(t contract.T) repository.Store {
 	s, err := memory.Open(context.Background(), memory.Config{})

@@ -32,6 +32,7 @@ var descriptions = []string{
 	"Loaded says how far a [Load] came",
 	"Capabilities are what a [Store] does itself",
 	"What it does not, the core does by filtering a bounded scan",
+	"Replica says that Stale makes a difference",
 	"The preconditions without a revision",
 	"A BatchError is why a batch was not applied",
 	"It unwraps to Err",

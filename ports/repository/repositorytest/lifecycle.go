@@ -46,7 +46,7 @@ func lifecycleCapabilities(t T, s repository.Store) {
 	before := s.Capabilities()
 	store(t, s, things(), thing("a", nil))
 	after := s.Capabilities()
-	if before.Durable != after.Durable || (before.Split == nil) != (after.Split == nil) {
+	if before.Durable != after.Durable || before.Replica != after.Replica || (before.Split == nil) != (after.Split == nil) {
 		t.Errorf("the capabilities have changed from %+v to %+v", before, after)
 	}
 	if before.Split != nil {

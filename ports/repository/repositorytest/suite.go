@@ -30,7 +30,7 @@ func Cases() []Case {
 	return slices.Concat(
 		getCases, findCases, keepCases, orderCases, randomCases, aggregateCases,
 		applyCases, preconditionCases, outcomeCases, loadCases, markCases, ensureCases, typeCases,
-		ownershipCases, concurrencyCases, contextCases, lifecycleCases,
+		ownershipCases, concurrencyCases, staleCases, contextCases, lifecycleCases,
 	)
 }
 
