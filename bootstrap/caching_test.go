@@ -38,8 +38,10 @@ func TestBrokenCaching(t *testing.T) {
 			"c.yaml:2: cache: there is no driver called redis for the port cache; the drivers are bigcache and memory"},
 		{"unknown key of the driver", port, "cache: {driver: bigcache, bigcache: {max: 8}}\nrepository:",
 			"c.yaml:2: cache.bigcache: there is no key max here; the only one is max_mb"},
-		{"many instances", "service: {", "service: {instances: many, ",
-			"c.yaml:1: service.instances: many are not available in this version; write one, and let one process serve the repository"},
+		{"many instances with a cache each", "service: {", "cache: {driver: bigcache}\nservice: {instances: many, ",
+			"c.yaml:2: service.instances: many cannot share the cache bigcache; choose one that they can, as redis, and name this one under near_cache"},
+		{"something near for one instance", port, "cache: {driver: bigcache}\nnear_cache: {driver: bigcache}\nrepository:",
+			"c.yaml:3: near_cache: this is for service.instances: many with a cache that they share; without, name it under cache"},
 		{"some instances", "service: {", "service: {instances: 3, ",
 			`c.yaml:1: service.instances: "3" is not allowed; the allowed values are one and many`},
 	} {
