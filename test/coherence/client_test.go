@@ -83,7 +83,7 @@ func (c *client) send(subject, method, target, body string, header ...string) *h
 		r.Header.Set(header[i], header[i+1])
 	}
 	w := httptest.NewRecorder()
-	c.Handler.ServeHTTP(w, r)
+	c.ServeHTTP(w, r)
 	return w
 }
 

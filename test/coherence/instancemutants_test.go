@@ -129,7 +129,7 @@ func (s fleetingSession) Fence(ctx context.Context, collection string, tags []st
 	if err := s.Session.Fence(ctx, collection, tags, fence); err != nil {
 		return err
 	}
-	return s.Session.Lift(ctx, collection, tags, []string{fence})
+	return s.Lift(ctx, collection, tags, []string{fence})
 }
 
 var fleeting = wrap(func(s cache.Session) cache.Session { return fleetingSession{s} })
