@@ -150,7 +150,7 @@ func modesReadSees(t contract.T, m Agreed) {
 					t.Errorf("Read: mode %d, %v; want %d or a later one", number[got.Epoch], err, least)
 					return
 				}
-				time.Sleep(time.Millisecond)
+				time.Sleep(time.Millisecond / 2)
 			}
 		})
 	}
@@ -159,6 +159,7 @@ func modesReadSees(t contract.T, m Agreed) {
 			t.Errorf("Switch: %v, %v", switched, err)
 		}
 		latest.Store(int64(i))
+		time.Sleep(time.Millisecond)
 	}
 	all.Wait()
 }
