@@ -44,7 +44,9 @@ const MaxIdentity = 4000
 // holds for a Session, too. Every call but Fill is one step, of Announce and Renew
 // one for each collection: nobody sees a part of it. If the server has another
 // identity than the Session was bound to, every call returns fault.Conflict with
-// the code other-server; once a Session has returned that it may do so for ever.
+// the code other-server; once a Session has returned that it does so for ever.
+// Of a server that has parts, each with some of the collections, a call but Renew
+// looks only at those of its own collections; Renew looks at all.
 // Tags and names are any octets, at most MaxKey of them together with the
 // collection; what a Session keeps of one collection has nothing to do with
 // another.

@@ -164,6 +164,14 @@ var brokenServers = []brokenServer{
 			return nil
 		}
 	})},
+	{"renews anything", "RenewLooks", session(func(h *hookedSession) {
+		h.renew = func(ctx context.Context, collections []string, ttl time.Duration) error {
+			if len(collections) == 0 {
+				return nil
+			}
+			return h.Session.Renew(ctx, collections, ttl)
+		}
+	})},
 	{"comes back by its third call", "StaysOther", func(s sharedServer) cache.Server {
 		return hookedServer{sharedServer: s, bind: func(identity, epoch string) cache.Session {
 			h := &hookedSession{Session: s.Bind(identity, epoch)}

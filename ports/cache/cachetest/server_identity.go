@@ -2,6 +2,7 @@ package cachetest
 
 import (
 	"crypto/rand"
+	"strings"
 
 	"github.com/portolan-io/portolan/ports/cache"
 )
@@ -14,7 +15,8 @@ var serverIdentityCases = []ServerCase{
 	{Name: "Bind", Clause: "Bind returns the part of the server that belongs to an epoch, as long as the server has the identity.", Run: bound},
 	{Name: "BindAsksNothing", Clause: "It does not ask the server.", Run: bindAsksNothing},
 	{Name: "OtherServer", Clause: "If the server has another identity than the Session was bound to, every call returns fault.Conflict with the code other-server", Run: otherServer},
-	{Name: "StaysOther", Clause: "once a Session has returned that it may do so for ever.", Run: staysOther},
+	{Name: "RenewLooks", Clause: "Of a server that has parts, each with some of the collections, a call but Renew looks only at those of its own collections; Renew looks at all.", Run: renewLooks},
+	{Name: "StaysOther", Clause: "once a Session has returned that it does so for ever.", Run: staysOther},
 }
 
 func identitySame(t T, s cache.Server) {
@@ -41,6 +43,7 @@ func identityReplaced(t T, s cache.Server) {
 	before, session := identity(t, s), bind(t, s)
 	fence(t, session, "f", "tag")
 	able.Replace(t)
+	wantConflict(t, "Renew of a session bound before the server was replaced", session.Renew(t.Context(), []string{goods}, lasting), cache.OtherServer)
 	if after := identity(t, s); after == before {
 		t.Errorf("Identity = %q as before the server was replaced", after)
 	}
@@ -110,7 +113,13 @@ func bindAsksNothing(t T, s cache.Server) {
 
 func otherServer(t T, s cache.Server) {
 	id := identity(t, s)
-	for _, wrong := range []string{"an identity that no server has", id + "x", id[:len(id)-1], ""} {
+	foreign := strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' {
+			return r ^ 1 // each part of it is another one
+		}
+		return r
+	}, id)
+	for _, wrong := range []string{"an identity that no server has", foreign, ""} {
 		session := s.Bind(wrong, rand.Text())
 		for _, m := range sessionMethods {
 			wantConflict(t, m.name+" of a session bound to another identity", m.call(t.Context(), session), cache.OtherServer)
@@ -121,8 +130,26 @@ func otherServer(t T, s cache.Server) {
 	}
 }
 
-// staysOther lets a session come back to life, but not with a part of its calls,
-// and not at the cost of others.
+// renewLooks has an identity of which a part is another one.
+func renewLooks(t T, s cache.Server) {
+	id := identity(t, s)
+	for _, wrong := range []string{id + "x", id[:len(id)-1], id + "," + id, id + ",x"} {
+		session := s.Bind(wrong, rand.Text())
+		for range 2 {
+			for _, of := range [][]string{nil, {goods}, {goods, others}} {
+				wantConflict(t, "Renew of a session bound to a part of this one", session.Renew(t.Context(), of, lasting), cache.OtherServer)
+			}
+		}
+		for _, m := range sessionMethods {
+			wantConflict(t, m.name+" after Renew found that the server is another one", m.call(t.Context(), session), cache.OtherServer)
+		}
+		if err := session.Close(); err != nil {
+			t.Errorf("Close = %v", err)
+		}
+	}
+}
+
+// staysOther calls again and again, and sees that it is at no cost to others.
 func staysOther(t T, s cache.Server) {
 	wrong, right := s.Bind("an identity that no server has", rand.Text()), bind(t, s)
 	defer func() { _ = wrong.Close() }()
