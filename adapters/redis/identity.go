@@ -95,12 +95,16 @@ func (n *node) read(section string) {
 // nothing, because go-redis returns what an error wraps in its place.
 var errOther = errors.New("this is another server, or a replica")
 
-// expecting returns what refuses connections to any but the named servers.
+// expecting returns what refuses connections to any but the named servers, and to
+// sentinels, which go-redis asks where the primary is and which keep no data.
 func expecting(names []string) verifier {
 	return func(ctx context.Context, conn *goredis.Conn) error {
 		n, err := ask(ctx, conn, vital, nil)
 		if err != nil {
 			return err
+		}
+		if n.mode == "sentinel" {
+			return nil
 		}
 		if name := n.name(); name == "" || !slices.Contains(names, name) {
 			return errOther
