@@ -160,7 +160,7 @@ func (cfg *Config) credentials(ctx context.Context) (username, password string, 
 	if cfg.URL != nil {
 		named, err := cfg.parsed(ctx)
 		if err != nil {
-			return "", "", err
+			return "", "", noPassword("redis.credentials", err)
 		}
 		username, password = named.Username, named.Password
 	}
@@ -169,14 +169,13 @@ func (cfg *Config) credentials(ctx context.Context) (username, password string, 
 	}
 	if cfg.Password != nil {
 		if password, err = cfg.Password(ctx); err != nil {
-			return "", "", noPassword("redis.Open", err)
+			return "", "", noPassword("redis.credentials", err)
 		}
 	}
 	return username, password, nil
 }
 
-// noPassword says that a secret cannot be had. It is not unwrapped further, so that
-// it is told apart from what the server says.
+// noPassword says that a secret cannot be had.
 func noPassword(op string, err error) error {
 	return fault.New(fault.Unavailable, op, "the password cannot be had").Coded("no-password").Because(err)
 }
