@@ -27,14 +27,15 @@ type Config struct {
 	// new connection, so that it may rotate, or be a token that ends.
 	Password secrets.Value `yaml:"password"`
 
-	// DB is the number of the database, if it is not in url; a cluster has only 0.
+	// DB is the number of the database, if it is not in url; 0 means that of url, or 0,
+	// which is all that a cluster has.
 	DB int `yaml:"db"`
 
 	// TLS says whether connections are encrypted; rediss:// says so too.
 	TLS bool `yaml:"tls"`
 
-	// CAFile holds the certificates, in PEM, of those who may sign the server's; empty
-	// is those of the system. It is read when the program starts.
+	// CAFile names a file with the certificates, in PEM, of those who may sign the
+	// server's; empty is those of the system. It is read when the program starts.
 	CAFile string `yaml:"ca_file"`
 
 	// ServerName is whom the server's certificate must name; empty is the host that is
@@ -47,8 +48,8 @@ type Config struct {
 	// Sentinel says who knows which server is the primary.
 	Sentinel *Sentinel `yaml:"sentinel"`
 
-	// Prefix begins all keys, so that others may use the same server; empty is portolan.
-	// It has no braces.
+	// Prefix is what all keys begin with, so that others may use the same server; empty
+	// is portolan. It has no braces.
 	Prefix string `yaml:"prefix"`
 
 	// MaxConns is how many connections there are to each node at most; 0 means 32.
