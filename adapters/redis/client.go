@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"os"
-	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
@@ -37,7 +36,7 @@ func (cfg *Config) link(ctx context.Context) (*link, error) {
 		MaxRetries: -1, DialerRetries: 1, DialTimeout: cfg.DialTimeout,
 		ReadTimeout: cfg.Timeout, WriteTimeout: cfg.Timeout, ContextTimeoutEnabled: true,
 		PoolSize: cfg.MaxConns, MaxActiveConns: cfg.MaxConns, PoolTimeout: cfg.AcquireTimeout, PipelinePoolSize: -1,
-		ConnMaxIdleTime: 5 * time.Minute, DisableIdentity: true,
+		ConnMaxLifetime: cfg.connAge, ConnMaxLifetimeJitter: cfg.connAge / 10, DisableIdentity: true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}}
 	encrypted := cfg.TLS
@@ -122,7 +121,7 @@ func (l *link) cluster(o goredis.Options) *goredis.ClusterOptions {
 		MaxRedirects: redirects, MaxRetries: -1, DialerRetries: o.DialerRetries, DialTimeout: o.DialTimeout,
 		ReadTimeout: o.ReadTimeout, WriteTimeout: o.WriteTimeout, ContextTimeoutEnabled: true,
 		PoolSize: o.PoolSize, MaxActiveConns: o.MaxActiveConns, PoolTimeout: o.PoolTimeout, PipelinePoolSize: o.PipelinePoolSize,
-		ConnMaxIdleTime: o.ConnMaxIdleTime, DisableIdentity: true, TLSConfig: o.TLSConfig,
+		ConnMaxLifetime: o.ConnMaxLifetime, ConnMaxLifetimeJitter: o.ConnMaxLifetimeJitter, DisableIdentity: true, TLSConfig: o.TLSConfig,
 		MaintNotificationsConfig: o.MaintNotificationsConfig,
 		DisableRoutingPolicies:   true, // every call is of one slot
 	}
@@ -136,7 +135,7 @@ func (l *link) sentinel(o goredis.Options) *goredis.Client {
 		MaxRetries: o.MaxRetries, DialerRetries: o.DialerRetries, DialTimeout: o.DialTimeout,
 		ReadTimeout: o.ReadTimeout, WriteTimeout: o.WriteTimeout, ContextTimeoutEnabled: true,
 		PoolSize: o.PoolSize, MaxActiveConns: o.MaxActiveConns, PoolTimeout: o.PoolTimeout, PipelinePoolSize: o.PipelinePoolSize,
-		ConnMaxIdleTime: o.ConnMaxIdleTime, DisableIdentity: true, TLSConfig: o.TLSConfig,
+		ConnMaxLifetime: o.ConnMaxLifetime, ConnMaxLifetimeJitter: o.ConnMaxLifetimeJitter, DisableIdentity: true, TLSConfig: o.TLSConfig,
 	})
 }
 

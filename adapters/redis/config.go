@@ -24,7 +24,8 @@ type Config struct {
 	Username string `yaml:"username"`
 
 	// Password is that of the user, if it is not in url. It is asked for again for each
-	// new connection, so that it may rotate, or be a token that ends.
+	// new connection, and connections live for four minutes, so that it may rotate, or be
+	// a token that ends.
 	Password secrets.Value `yaml:"password"`
 
 	// DB is the number of the database, if it is not in url; 0 means that of url, or 0,
@@ -66,7 +67,14 @@ type Config struct {
 	// Timeout is how long sending a command takes at most, and so its answer; 0 means
 	// 500ms.
 	Timeout time.Duration `yaml:"timeout"`
+
+	connAge time.Duration // of tests: instead of connAge
 }
+
+// connAge is how old a connection becomes. A token that a library for a cloud gives out
+// is good for five minutes at least, so none ends before the connection that was made
+// with it.
+const connAge = 4 * time.Minute
 
 // A Sentinel says who knows which server is the primary.
 type Sentinel struct {
@@ -90,6 +98,9 @@ func (cfg *Config) complete() error {
 	}
 	if cfg.MaxConns == 0 {
 		cfg.MaxConns = 32
+	}
+	if cfg.connAge == 0 {
+		cfg.connAge = connAge
 	}
 	for _, wait := range []struct {
 		key   string

@@ -76,6 +76,28 @@ func TestRotated(t *testing.T) {
 	wantCode(t, "Open without the password", err, fault.Unavailable, "no-password")
 }
 
+// TestAged has connections that live for a moment: a password that changes is asked for
+// without any of them being lost.
+func TestAged(t *testing.T) {
+	server := single(t)
+	do(t, direct(t, server.Address), "ACL", "SETUSER", "shop", "on", ">first", "~*", "+@all")
+	var now atomic.Value
+	now.Store("first")
+	cfg := patient(Config{Addrs: []string{server.Address}, Username: "shop", connAge: time.Millisecond})
+	cfg.Password = func(context.Context) (string, error) { return now.Load().(string), nil }
+	c := openTest(t, cfg)
+	session, _ := bound(t, c)
+	now.Store("another")
+	await(t, "the password is asked for again", func() bool {
+		err := read(t, session)
+		return err != nil && fault.Of(err).Code == "login-refused" && c.Ping(t.Context()) != nil
+	})
+	now.Store("first")
+	if err := errors.Join(read(t, session), c.Ping(t.Context())); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestACL has a user who may do no more than the README asks for.
 func TestACL(t *testing.T) {
 	server := single(t)

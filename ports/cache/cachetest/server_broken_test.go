@@ -84,8 +84,8 @@ func renamed(collection, text func(string) string) func(s sharedServer) cache.Se
 
 func same(text string) string { return text }
 
-// wrong is an error without a kind.
-var wrong = errors.New("something is wrong")
+// errWrong is an error without a kind.
+var errWrong = errors.New("something is wrong")
 
 // lost reports whether the error says that the epoch is lost.
 func lost(err error) bool { return err != nil && fault.Of(err).Code == cache.EpochLost }
@@ -367,7 +367,7 @@ var brokenServers = []brokenServer{
 	})},
 	{"fences read and written", "ServerConcurrent", racing},
 	{"a session closes the others", "SessionRules", closesOthers},
-	{"does not answer", "ServerPing", server(func(h *hookedServer) { h.ping = func(context.Context) error { return wrong } })},
+	{"does not answer", "ServerPing", server(func(h *hookedServer) { h.ping = func(context.Context) error { return errWrong } })},
 	{"errors without a kind", "ServerKinds", unkind},
 	{"wraps the context's error", "ServerDone", server(func(h *hookedServer) {
 		h.identity = func(ctx context.Context) (string, error) {
@@ -391,7 +391,7 @@ var brokenServers = []brokenServer{
 		var n atomic.Int64
 		h.close = func() error {
 			if n.Add(1) > 1 {
-				return wrong
+				return errWrong
 			}
 			return h.sharedServer.Close()
 		}
@@ -401,7 +401,7 @@ var brokenServers = []brokenServer{
 		var n atomic.Int64
 		h.close = func() error {
 			if n.Add(1) > 1 {
-				return wrong
+				return errWrong
 			}
 			return h.Session.Close()
 		}
@@ -496,7 +496,7 @@ func racing(s sharedServer) cache.Server {
 
 // closesOthers closes all sessions with one.
 func closesOthers(s sharedServer) cache.Server {
-	return session(func(h *hookedSession) { h.close = s.Server.Close })(s)
+	return session(func(h *hookedSession) { h.close = s.Close })(s)
 }
 
 // unkind returns what has no kind when it does not know the epoch.
@@ -504,7 +504,7 @@ func unkind(s sharedServer) cache.Server {
 	return reading(func(ctx context.Context, s cache.Session, collection string, tags []string, name string) (cache.Marks, error) {
 		marks, err := s.Read(ctx, collection, tags, name)
 		if lost(err) {
-			err = wrong
+			err = errWrong
 		}
 		return marks, err
 	})(s)

@@ -124,8 +124,10 @@ func leaseFirst(t T, s cache.Server) {
 		t.Errorf("the first Lease of a name is not the first")
 	}
 	eventually(t, "somebody is the first again", func() bool { return first("soon", soon) })
-	if !first("at once", 0) || !first("at once", 0) {
-		t.Errorf("within no time at all somebody was before")
+	for range 2 {
+		if !first("at once", 0) {
+			t.Errorf("within no time at all somebody was before")
+		}
 	}
 }
 
