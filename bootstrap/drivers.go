@@ -10,6 +10,7 @@ import (
 	"github.com/portolan-io/portolan/adapters/otel"
 	"github.com/portolan-io/portolan/adapters/postgres"
 	"github.com/portolan-io/portolan/adapters/prometheus"
+	"github.com/portolan-io/portolan/adapters/redis"
 	"github.com/portolan-io/portolan/adapters/sqlite"
 	"github.com/portolan-io/portolan/adapters/sqlserver"
 )
@@ -24,6 +25,7 @@ func builtin() []Driver {
 		Repository("datastore", datastore.Open),
 		Cache("bigcache", bigcache.Open),
 		Cache("memory", memory.OpenCache),
+		Cache("redis", redis.Open),
 		Secrets("env", env.Open),
 		Secrets("file", file.Open),
 		Auth("local", local.Open),

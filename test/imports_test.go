@@ -42,6 +42,7 @@ var rules = []rule{
 	{"adapters/datastore", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"cloud.google.com/go/datastore", "google.golang.org/api", "google.golang.org/grpc", "golang.org/x/sync"}},
 	{"adapters/sqlserver", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"gorm.io/gorm", "gorm.io/driver/sqlserver", "github.com/microsoft/go-mssqldb", "github.com/Azure/azure-sdk-for-go/sdk/azidentity"}},
 	{"adapters/bigcache", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"github.com/allegro/bigcache/v3"}},
+	{"adapters/redis", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"github.com/redis/go-redis/v9"}},
 	{"adapters/env", []string{"core/*", "ports/*"}, nil},
 	{"adapters/file", []string{"core/*", "ports/*"}, nil},
 	{"adapters/local", []string{"core/*", "ports/*"}, []string{"github.com/golang-jwt/jwt/v5"}},

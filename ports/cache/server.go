@@ -40,13 +40,19 @@ const MaxIdentity = 4000
 
 // A Session is what a [Server] keeps in one epoch, apart from every other.
 //
-// Every call but Fill is one step: nobody sees a part of it. If the server has
-// another identity than the Session was bound to, every call returns
-// fault.Conflict with the code other-server. Tags and names are any octets, at
-// most MaxKey of them together with the collection; what a Session keeps of one
-// collection has nothing to do with another.
+// What is said of a Server about concurrent use, errors, done contexts and Close
+// holds for a Session, too. Every call but Fill is one step, of Announce and Renew
+// one for each collection: nobody sees a part of it. If the server has another
+// identity than the Session was bound to, every call returns fault.Conflict with
+// the code other-server; once a Session has returned that it does so for ever.
+// Of a server that has parts, each with some of the collections, a call but Renew
+// looks only at those of its own collections; Renew looks at all.
+// Tags and names are any octets, at most MaxKey of them together with the
+// collection; what a Session keeps of one collection has nothing to do with
+// another.
 type Session interface {
-	// Announce makes the epoch known for the collections, for the time ttl.
+	// Announce makes the epoch known for the collections, for the time ttl. If it
+	// fails it may be known for some of them.
 	Announce(ctx context.Context, collections []string, ttl time.Duration) error
 
 	// Renew has the epoch known for the time ttl from now on. If it is not known for
@@ -61,18 +67,22 @@ type Session interface {
 
 	// Lease gives the token to each of the tags that has no mark, and returns the
 	// marks of all. First reports whether nobody else had that answer for the name
-	// within the time before. A tag keeps a token for TokenTTL at most.
+	// within the time before. A tag keeps a token for TokenTTL at most. Where the
+	// server has no room for a token, the tag has no mark, and that is no error.
 	Lease(ctx context.Context, collection string, tags []string, name, token string, within time.Duration) (marks []string, first bool, err error)
 
 	// Fill keeps value under the name for at most ttl, instead of what was kept. A
-	// value that the server has no room for is not kept, and is no error. Fill keeps
-	// no reference to value.
+	// ttl of 0 or less keeps nothing. A value that the server has no room for is not
+	// kept, and is no error: nothing is then kept under the name. Fill keeps no
+	// reference to value.
 	Fill(ctx context.Context, collection, name string, value []byte, ttl time.Duration) error
 
 	// Fence adds the fence to the mark of each tag, instead of a token. If the epoch
 	// is not known for the collection, Fence returns fault.Conflict with the code
-	// epoch-lost. Adding a fence again does nothing. The server never forgets a fence
-	// but together with the epoch, or when its identity changes.
+	// epoch-lost. Adding a fence again does nothing, so that a Fence whose answer was
+	// lost may be repeated. If the server has no room for a fence, Fence returns
+	// fault.Unavailable, and adds none. The server never forgets a fence but together
+	// with the epoch, or when its identity changes.
 	Fence(ctx context.Context, collection string, tags []string, fence string) error
 
 	// Lift takes the fences from the marks of the tags. A tag without a fence that

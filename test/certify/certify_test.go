@@ -87,7 +87,7 @@ func TestChoose(t *testing.T) {
 	if all, err := choose(parts, ""); err != nil || len(all) != len(parts) {
 		t.Errorf("all are %d, %v", len(all), err)
 	}
-	if some, err := choose(parts, "suite-*,migrate"); err != nil || len(some) != 8 {
+	if some, err := choose(parts, "suite-*,migrate"); err != nil || len(some) != 9 {
 		t.Errorf("the suites and migrate are %d, %v", len(some), err)
 	}
 	if _, err := choose(parts, "suite-*,nothing"); err == nil {

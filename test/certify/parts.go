@@ -35,6 +35,8 @@ var parts = []part{
 		args: goTest("./adapters/sqlserver", "^TestContract"), cases: 80, rare: "a server that PORTOLAN_TEST_SQLSERVER names"},
 	{name: "suite-bigcache", promise: "the contract of caches, bigcache", reach: "all cases, none skipped",
 		args: goTest("./adapters/bigcache", "^TestContract"), cases: 20},
+	{name: "suite-redis", promise: "the contracts of caches and of servers that instances share: Redis, a cluster, and behind Sentinel", reach: "all cases, none skipped",
+		env: servers(), args: goTest("./adapters/redis", "^Test(Server|Cluster|Sentinel)?Contract$"), cases: 200},
 	{name: "suite-thirdparty", promise: "the contract of stores, an adapter in a module of its own", reach: "all cases, none skipped",
 		args: goTest("./test", "^TestThirdParty$"), figures: []figure{{pattern: `(\d+) cases of the suites`, what: "cases of the suites", least: 80}}},
 	{name: "types", promise: "types survive the trip between stores", reach: "nothing lost that is not named",

@@ -12,34 +12,68 @@ import (
 	"time"
 )
 
-// startForgetful starts a server that keeps everything in memory, so that it may be
-// killed: the command of a port of 127.0.0.1 and a directory. Ready waits until it answers.
+// A forgetful is a server that keeps everything in memory, so that it may be killed.
+type forgetful struct {
+	name    string
+	command func(port, dir string) *exec.Cmd
+	ready   func(at string) error // waits until it answers
+
+	port, dir string
+	run       *exec.Cmd
+	ended     chan error
+}
+
+// startForgetful starts a server: the command of a free port of 127.0.0.1 and a
+// directory. Ready waits until it answers.
 func startForgetful(name string, command func(port, dir string) *exec.Cmd, ready func(at string) error) (*Server, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
 	}
+	return startForgetfulAt(port, name, command, ready)
+}
+
+func startForgetfulAt(port int, name string, command func(port, dir string) *exec.Cmd, ready func(at string) error) (*Server, error) {
 	dir, err := os.MkdirTemp("", "portolan-server-")
 	if err != nil {
 		return nil, err
 	}
-	run := command(strconv.Itoa(port), dir)
-	run.Dir, run.SysProcAttr = dir, child(syscall.SIGKILL)
-	if err := run.Start(); err != nil {
+	f := &forgetful{name: name, command: command, ready: ready, port: strconv.Itoa(port), dir: dir}
+	if err := f.start(); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- run.Wait() }()
-	stop := func() error {
-		killed := run.Process.Kill()
-		<-ended
-		return errors.Join(killed, os.RemoveAll(dir))
+	server := &Server{Address: f.at(), PID: f.run.Process.Pid}
+	server.Stop = func() error { return errors.Join(f.kill(), os.RemoveAll(dir)) }
+	server.Restart = func() error {
+		if err := f.kill(); err != nil {
+			return err
+		}
+		err := f.start()
+		server.PID = f.run.Process.Pid
+		return err
 	}
-	at := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	if err := ready(at); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s does not answer: %w", name, err), stop())
+	return server, nil
+}
+
+func (f *forgetful) at() string { return net.JoinHostPort("127.0.0.1", f.port) }
+
+func (f *forgetful) start() error {
+	f.run, f.ended = f.command(f.port, f.dir), make(chan error, 1)
+	f.run.Dir, f.run.SysProcAttr = f.dir, child(syscall.SIGKILL)
+	if err := f.run.Start(); err != nil {
+		return err
 	}
-	return &Server{Address: at, PID: run.Process.Pid, Stop: stop}, nil
+	go func(run *exec.Cmd, ended chan error) { ended <- run.Wait() }(f.run, f.ended)
+	if err := f.ready(f.at()); err != nil {
+		return errors.Join(fmt.Errorf("%s does not answer: %w", f.name, err), f.kill())
+	}
+	return nil
+}
+
+func (f *forgetful) kill() error {
+	killed := f.run.Process.Kill()
+	<-f.ended
+	return killed
 }
 
 // listens waits until the port takes connections.

@@ -23,11 +23,19 @@ func Redis(t testing.TB) string {
 // StartRedis starts a server that keeps everything in memory, with further settings as its
 // command line takes them: "--maxmemory", "10mb".
 func StartRedis(settings ...string) (*Server, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	return startRedis(port, settings)
+}
+
+func startRedis(at int, settings []string) (*Server, error) {
 	program, err := exec.LookPath("redis-server")
 	if err != nil {
 		return nil, ErrAbsent
 	}
-	return startForgetful("Redis", func(port, dir string) *exec.Cmd {
+	return startForgetfulAt(at, "Redis", func(port, dir string) *exec.Cmd {
 		args := []string{"--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--dir", dir}
 		run := exec.CommandContext(context.Background(), program, append(args, settings...)...)
 		run.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "HOME=" + dir}

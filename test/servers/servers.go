@@ -24,6 +24,7 @@ type Server struct {
 	Address string // how it is reached, a URL or host:port
 	PID     int
 	Stop    func() error // ends it, and removes what it kept
+	Restart func() error // of one that keeps everything in memory: kills it, and starts it again at the same address
 }
 
 // A running is a server of this process.

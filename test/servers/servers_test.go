@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"errors"
 	"net"
 	"net/url"
 	"os"
@@ -82,6 +83,40 @@ func holds(t *testing.T, database, question string) (yes bool) {
 		t.Fatal(err)
 	}
 	return yes
+}
+
+// What is made of several servers is whole, and one of them can be replaced.
+func TestRedisServersTogether(t *testing.T) {
+	Redis(t) // or nothing can be started
+	nodes, err := StartRedisCluster()
+	if err != nil {
+		t.Fatal(err)
+	}
+	primary, err := StartRedis()
+	if err != nil {
+		t.Fatal(err)
+	}
+	replica, err := StartRedisReplica(primary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sentinel, err := StartRedisSentinel("test", primary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := nodes[2].PID
+	if err := errors.Join(nodes[2].Restart(), AwaitRedisCluster(nodes)); err != nil || nodes[2].PID == before {
+		t.Errorf("a node that was restarted has the process %d, after %d: %v", nodes[2].PID, before, err)
+	}
+	for _, server := range append(nodes, primary, replica, sentinel) {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+		if conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", server.Address); err == nil {
+			_ = conn.Close()
+			t.Errorf("somebody still listens at %s", server.Address)
+		}
+	}
 }
 
 // hostOf returns where the URL leads.

@@ -2,13 +2,13 @@ package cachetest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/portolan-io/portolan/core/fault"
@@ -160,7 +160,10 @@ func (l *Line) step(ctx context.Context, do func(s *Shared, now time.Time) error
 	}
 	err := l.server.step(do)
 	l.delay(ctx)
-	return errors.Join(err, l.open(ctx))
+	if lost := l.open(ctx); lost != nil {
+		return lost
+	}
+	return err
 }
 
 func (s *Shared) step(do func(s *Shared, now time.Time) error) error {
@@ -213,10 +216,17 @@ func (l *Line) Close() error {
 type session struct {
 	line            *Line
 	identity, epoch string
+	closed          atomic.Bool
 }
 
 // step does one step if the server is still the same.
 func (b *session) step(ctx context.Context, do func(s *Shared, now time.Time) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if b.closed.Load() {
+		return fault.New(fault.Unavailable, "cachetest.Session", "the session is closed").Coded("closed")
+	}
 	return b.line.step(ctx, func(s *Shared, now time.Time) error {
 		if s.life != b.identity {
 			return fault.New(fault.Conflict, "cachetest.Session", "the server is another one now").Coded(cache.OtherServer)
@@ -347,4 +357,7 @@ func (b *session) Lift(ctx context.Context, collection string, tags, fences []st
 	})
 }
 
-func (b *session) Close() error { return nil }
+func (b *session) Close() error {
+	b.closed.Store(true)
+	return nil
+}
