@@ -32,6 +32,7 @@ type parts struct {
 	layer    func(repository.Store) repository.Store                       // what disturbs the store; nil disturbs nothing
 	schemas  func(t *testing.T) []core.Collection                          // nil is items
 	apart    []cache.Coherent                                              // of instances that share what is needed; else there is one with cache
+	running  []*server                                                     // if there are some already
 }
 
 // A server is the whole service in this process, without sockets.
@@ -65,7 +66,10 @@ func newServer(t *testing.T, p parts) *server {
 // newInstances returns the servers of one service.
 func newInstances(t *testing.T, p parts) []*server {
 	t.Helper()
-	if p.apart == nil {
+	switch {
+	case p.running != nil:
+		return p.running
+	case p.apart == nil:
 		return []*server{newServer(t, p)}
 	}
 	store := p.store(t)

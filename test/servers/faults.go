@@ -49,6 +49,15 @@ func (f *Faults) Restore() {
 	}
 }
 
+// To has new connections go to another server, after those that there are were
+// closed.
+func (f *Faults) To(upstream string) {
+	f.t.Helper()
+	f.proxy.Stop()
+	f.proxy.Upstream = upstream
+	f.Restore()
+}
+
 // Hang takes what is sent, and never hands it on.
 func (f *Faults) Hang() {
 	f.t.Helper()

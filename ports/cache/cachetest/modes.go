@@ -56,14 +56,14 @@ var modesCases = []ModesCase{
 
 // modeOf returns a mode of the state in a new epoch.
 func modeOf(state cache.ModeState) cache.Mode {
-	mode := cache.Mode{State: state, Epoch: fmt.Sprintf("epoch-%d", epochs.Add(1)), Collections: []string{"orders", "products"}}
+	mode := cache.Mode{State: state, Epoch: fmt.Sprintf("epoch-%d", modesMade.Add(1)), Collections: []string{"orders", "products"}}
 	if state == cache.On {
 		mode.Server = "a server"
 	}
 	return mode
 }
 
-var epochs atomic.Int64
+var modesMade atomic.Int64
 
 func same(a, b cache.Mode) bool {
 	return a.State == b.State && a.Epoch == b.Epoch && a.Server == b.Server && slices.Equal(a.Collections, b.Collections)
