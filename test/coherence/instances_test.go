@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -161,8 +162,15 @@ var sharing = workload{clients: 24, each: 100, lasts: 3 * time.Second, keys: 12,
 // that does.
 func TestInstances(t *testing.T) {
 	crowded(t)
+	var atLeast time.Duration
+	if text := os.Getenv(longForm); text != "" {
+		var err error
+		if atLeast, err = time.ParseDuration(text); err != nil {
+			t.Fatalf("%s: %v", longForm, err)
+		}
+	}
 	for _, m := range misfortunes {
-		t.Run(m.name, func(t *testing.T) {
+		round := func(t *testing.T) {
 			s := &service{stops: stopping, near: nearSome}
 			v := s.run(t, m, sharing, dying)
 			t.Log(v)
@@ -173,6 +181,10 @@ func TestInstances(t *testing.T) {
 				t.Errorf("the run proves nothing")
 			}
 			t.Logf("the mode ended %d times", s.ends.Load())
+		}
+		t.Run(m.name, func(t *testing.T) {
+			for begun := time.Now(); t.Run("round", round) && time.Since(begun) < atLeast; {
+			}
 		})
 	}
 }

@@ -38,6 +38,7 @@ type verdict struct {
 	writes    int          // all that were stored
 	unknown   int          // writes of whose outcome nobody knows
 	refused   int
+	longest   time.Duration // that a write took which was acknowledged
 	hits      float64 // of all Looks
 	stale     map[kind]int
 	samples   []string // of what is stale, or wrong otherwise
@@ -68,8 +69,8 @@ func (v *verdict) String() string {
 	for _, n := range v.done {
 		total += n
 	}
-	return fmt.Sprintf("seed %d: %d operations, %d writes stored, %d refused, %d unknown, %.0f %% of Looks hit, stale %v, histories %s, in %s and %s",
-		v.seed, total, v.writes, v.refused, v.unknown, 100*v.hits, v.stale, v.histories, (v.took - v.checked).Round(time.Millisecond), v.checked.Round(time.Millisecond))
+	return fmt.Sprintf("seed %d: %d operations, %d writes stored in %s at most, %d refused, %d unknown, %.0f %% of Looks hit, stale %v, histories %s, in %s and %s",
+		v.seed, total, v.writes, v.longest.Round(time.Millisecond), v.refused, v.unknown, 100*v.hits, v.stale, v.histories, (v.took - v.checked).Round(time.Millisecond), v.checked.Round(time.Millisecond))
 }
 
 // A run proves something with so many writes, with so many operations of each kind
@@ -206,6 +207,7 @@ func judge(clients []*client, w workload) *verdict {
 		case done:
 			v.stored[in.kind]++
 			v.writes++
+			v.longest = max(v.longest, time.Duration(op.Return-op.Call))
 		case refused:
 			v.refused++
 		case unknown:
