@@ -2,7 +2,7 @@ package layer
 
 import (
 	"context"
-	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,7 +14,7 @@ import (
 type epoch struct {
 	mode    cache.Mode
 	session cache.Session // of On with a server
-	serving map[string]bool
+	kept    map[string]keeping
 	since   time.Time
 	ended   chan struct{} // closed when this instance has seen another mode
 
@@ -22,16 +22,26 @@ type epoch struct {
 	member  *cache.Member // nil until this instance writes
 }
 
-func newEpoch(mode cache.Mode, session cache.Session) *epoch {
-	e := &epoch{mode: mode, session: session, since: time.Now(), ended: make(chan struct{}), serving: make(map[string]bool)}
-	for _, name := range mode.Collections {
-		e.serving[name] = session != nil
+func newEpoch(mode cache.Mode, session cache.Session, own []scheme) *epoch {
+	e := &epoch{mode: mode, session: session, since: time.Now(), ended: make(chan struct{})}
+	if session != nil {
+		e.kept = keepings(mode.Collections, own)
 	}
 	return e
 }
 
-// serves reports whether answers of the collection are kept.
-func (e *epoch) serves(collection string) bool { return e.serving[collection] }
+// serves reports whether this instance finds answers of the collection.
+func (e *epoch) serves(collection string) bool { return e.kept[collection].here }
+
+// foreign reports whether answers of other versions of this service are kept, too.
+func (e *epoch) foreign() bool {
+	for _, k := range e.kept {
+		if k.elsewhere {
+			return true
+		}
+	}
+	return false
+}
 
 // join returns this instance as one that writes in the epoch, unless that is over.
 func (e *epoch) join(ctx context.Context, modes cache.Modes) (m cache.Member, joined bool, err error) {
@@ -192,8 +202,8 @@ func (d *Distributed) epochOf(mode cache.Mode) *epoch {
 		return was
 	}
 	var session cache.Session
-	if mode.State == cache.On && mode.Server != "" {
-		session = d.server.Bind(mode.Server, mode.Epoch)
+	if identity, ours := strings.CutPrefix(mode.Server, protocol); mode.State == cache.On && ours {
+		session = d.server.Bind(identity, mode.Epoch)
 	}
 	if was.mode.State == cache.On {
 		d.health.ended(time.Since(was.since), d.timing.Healthy)
@@ -204,7 +214,7 @@ func (d *Distributed) epochOf(mode cache.Mode) *epoch {
 	if was.session != nil {
 		_ = was.session.Close()
 	}
-	return newEpoch(mode, session)
+	return newEpoch(mode, session, d.schemes)
 }
 
 // become makes next the mode, and reads it.
@@ -219,19 +229,23 @@ func (d *Distributed) become(ctx context.Context, was, next cache.Mode) error {
 // be relied on; a server that does not know it any more has lost it.
 func (d *Distributed) renew(ctx context.Context, now *sight) error {
 	if now.session == nil {
-		return d.fallLocked(ctx, now.epoch, "another server caches by itself")
+		return d.fallLocked(ctx, now.epoch, "another server caches by itself, or in another way")
 	}
 	if !now.reliable() {
 		return nil
 	}
 	ctx, cancel := context.WithDeadline(ctx, now.until)
 	defer cancel()
-	err := now.session.Renew(ctx, now.mode.Collections, d.timing.Known)
+	err := now.session.Renew(ctx, namesOf(now.mode.Collections), d.timing.Known)
+	lasted := time.Since(now.since)
 	switch {
 	case lost(err):
 		return d.fallLocked(context.WithoutCancel(ctx), now.epoch, err.Error())
-	case len(d.allOf(now.mode)) > len(now.mode.Collections) && time.Since(now.since) > d.timing.Healthy:
-		return d.fallLocked(context.WithoutCancel(ctx), now.epoch, "there is a new collection")
+	case lasted > d.timing.Healthy && len(united(d.schemes, now.mode.Collections)) > len(now.mode.Collections):
+		return d.fallLocked(context.WithoutCancel(ctx), now.epoch, "a collection is new, or its tags are")
+	case lasted > d.timing.Foreign && now.foreign():
+		d.alone = true
+		return d.fallLocked(context.WithoutCancel(ctx), now.epoch, "what other versions of the service kept is to be forgotten")
 	}
 	return nil // whoever writes will find out
 }
@@ -246,10 +260,10 @@ func (d *Distributed) arm(ctx context.Context, was cache.Mode) error {
 	if !d.health.enough(identity, d.timing.Healthy) {
 		return nil
 	}
-	next := cache.Mode{State: cache.On, Epoch: anEpoch(), Server: identity, Collections: d.allOf(was)}
+	next := cache.Mode{State: cache.On, Epoch: anEpoch(), Server: protocol + identity, Collections: united(d.schemes, was.Collections)}
 	session := d.server.Bind(identity, next.Epoch)
 	defer func() { _ = session.Close() }()
-	if err := session.Announce(ctx, next.Collections, d.timing.Known); err != nil {
+	if err := session.Announce(ctx, namesOf(next.Collections), d.timing.Known); err != nil {
 		return err
 	}
 	return d.become(ctx, was, next)
@@ -269,13 +283,9 @@ func (d *Distributed) fallLocked(ctx context.Context, e *epoch, why string) erro
 	ctx, cancel := context.WithTimeout(ctx, pollIn)
 	defer cancel()
 	d.why = why
-	return d.become(ctx, e.mode, cache.Mode{State: cache.Down, Epoch: anEpoch(), Collections: d.allOf(e.mode)})
-}
-
-// allOf returns the collections of which answers are kept after the mode: also
-// those that only another instance has, as while a new version replaces an old.
-func (d *Distributed) allOf(was cache.Mode) []string {
-	names := slices.Concat(d.collections, was.Collections)
-	slices.Sort(names)
-	return slices.Compact(names)
+	next := cache.Mode{State: cache.Down, Epoch: anEpoch(), Collections: united(d.schemes, e.mode.Collections)}
+	if d.alone {
+		next.Collections, d.alone = united(d.schemes, nil), false
+	}
+	return d.become(ctx, e.mode, next)
 }

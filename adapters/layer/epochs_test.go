@@ -44,7 +44,7 @@ type instance struct {
 func (s *service) instance(change ...func(*layer.DistributedConfig)) instance {
 	s.t.Helper()
 	line := s.shared.Line(nil)
-	config := layer.DistributedConfig{Server: line, Modes: s.modes, Collections: []string{"products"}, Told: s.tell}
+	config := layer.DistributedConfig{Server: line, Modes: s.modes, Collections: map[string]string{"products": "1:"}, Everything: "b", Told: s.tell}
 	for _, c := range change {
 		c(&config)
 	}
@@ -225,10 +225,10 @@ func TestNewCollection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t)
 		s.instance()
-		s.instance(func(c *layer.DistributedConfig) { c.Collections = []string{"orders", "products"} })
+		s.instance(func(c *layer.DistributedConfig) { c.Collections["orders"] = "1:" })
 		time.Sleep(30 * time.Second)
 		mode := s.mode()
-		if mode.State != cache.On || !slices.Equal(mode.Collections, []string{"orders", "products"}) {
+		if mode.State != cache.On || !slices.Equal(mode.Collections, []string{"orders 1:", "products 1:"}) {
 			t.Errorf("got %+v", mode)
 		}
 		time.Sleep(time.Minute)
@@ -392,4 +392,54 @@ func (c countingSession) Read(ctx context.Context, collection string, tags []str
 		c.counts.values++
 	}
 	return c.Session.Read(ctx, collection, tags, name)
+}
+
+// An instance fences everything of a collection whose answers another version of
+// the service keeps under other tags, until that is forgotten.
+func TestOtherTags(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		old := s.instance()
+		ctx, stop := context.WithCancel(t.Context())
+		line := s.shared.Line(nil)
+		next := layer.NewDistributed(layer.DistributedConfig{
+			Server: line, Modes: s.modes, Timing: layer.UsualTiming,
+			Collections: map[string]string{"products": "1:category"}, Everything: "b",
+		})
+		if err := next.Enter(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var running sync.WaitGroup
+		running.Go(func() { next.Run(ctx) })
+		time.Sleep(30 * time.Second)
+		shelf := cache.Key{Collection: "products", Text: "shelf", Tags: []string{"s/category/12", "b"}}
+		keep := func() {
+			t.Helper()
+			found := next.Look(t.Context(), shelf)
+			if found.State != cache.Miss {
+				t.Fatalf("got %s, want a miss", found.State)
+			}
+			next.Fill(t.Context(), shelf, found.Lease, []byte("shelf"), time.Hour)
+			if found = next.Look(t.Context(), shelf); found.State != cache.Hit {
+				t.Fatalf("got %s, want a hit", found.State)
+			}
+		}
+		keep()
+		old.write(t, s.store) // which knows nothing of shelves
+		if found := next.Look(t.Context(), shelf); found.State != cache.Miss {
+			t.Errorf("after a write of the old version got %s, want a miss", found.State)
+		}
+		keep()
+		instance{next, line}.write(t, s.store) // of the record alone, but the old one is there
+		if found := next.Look(t.Context(), shelf); found.State != cache.Miss {
+			t.Errorf("after a write of the new version got %s, want a miss", found.State)
+		}
+		stop()
+		running.Wait()
+		_ = next.Close(t.Context())
+		time.Sleep(11 * time.Minute)
+		if mode := s.mode(); mode.State != cache.On || !slices.Equal(mode.Collections, []string{"products 1:"}) {
+			t.Errorf("when the new version is gone: %+v", mode)
+		}
+	})
 }

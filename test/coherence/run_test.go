@@ -39,7 +39,7 @@ type verdict struct {
 	unknown   int          // writes of whose outcome nobody knows
 	refused   int
 	longest   time.Duration // that a write took which was acknowledged
-	hits      float64 // of all Looks
+	hits      float64       // of all Looks
 	stale     map[kind]int
 	samples   []string // of what is stale, or wrong otherwise
 	wrong     int
