@@ -44,6 +44,7 @@ func TestConfig(t *testing.T) {
 		{"db", Config{Addrs: at, DB: -1}},
 		{"db", Config{Addrs: at, DB: 1, Cluster: true}},
 		{"prefix", Config{Addrs: at, Prefix: "a{b}"}},
+		{"prefix", Config{Addrs: at, Prefix: "a*"}},
 		{"prefix", Config{Addrs: at, Prefix: strings.Repeat("x", 101)}},
 		{"max_conns", Config{Addrs: at, MaxConns: -1}},
 		{"acquire_timeout", Config{Addrs: at, AcquireTimeout: -1}},
