@@ -32,6 +32,7 @@ func TestConfig(t *testing.T) {
 		{"url", Config{URL: secrets.Fixed("redis://u:secret%@127.0.0.1:1")}},
 		{"url", Config{URL: secrets.Fixed("http://u:secret@127.0.0.1:1")}},
 		{"url", Config{URL: secrets.Fixed("")}},
+		{"url", Config{URL: secrets.Fixed("redis://u:secret@127.0.0.1:1/2?pool_size=9")}},
 		{"url", Config{URL: secrets.Fixed("redis://127.0.0.1:1/2"), Cluster: true}},
 		{"addrs", Config{Addrs: []string{"127.0.0.1"}}},
 		{"addrs", Config{Addrs: []string{""}}},
