@@ -35,7 +35,7 @@ func TestBrokenCaching(t *testing.T) {
 		{"less than nothing", collection, cached("ttl: -1s"), at + `ttl: "-1s" is no duration; write one like 500ms, 2s or 10m`},
 		{"no driver", port, "cache: {bigcache: {max_mb: 8}}\nrepository:", "c.yaml:2: cache: driver is missing; name one, as in {driver: memory}"},
 		{"unknown driver", port, "cache: {driver: ehcache}\nrepository:",
-			"c.yaml:2: cache: there is no driver called ehcache for the port cache; the drivers are bigcache, memory and redis"},
+			"c.yaml:2: cache: there is no driver called ehcache for the port cache; did you mean bigcache? The drivers are bigcache, memory and redis"},
 		{"unknown key of the driver", port, "cache: {driver: bigcache, bigcache: {max: 8}}\nrepository:",
 			"c.yaml:2: cache.bigcache: there is no key max here; the only one is max_mb"},
 		{"many instances with a cache each", "service: {", "cache: {driver: bigcache}\nservice: {instances: many, ",
