@@ -59,6 +59,7 @@ type Config struct {
 	Store       repository.Store
 	Collections []Collection
 	Cache       cache.Coherent   // nil caches nothing
+	CacheShared bool             // what one instance keeps of bounded collections others find
 	CursorKey   []byte           // authenticates cursors; empty is a key that lives as long as the process
 	Pepper      secrets.Value    // keys the hashes of API keys; nil refuses to make or accept any
 	Now         func() time.Time // nil is time.Now
@@ -115,7 +116,7 @@ func New(config Config) (*API, error) {
 			c.caching.TTL = DefaultTTL
 		}
 		if config.Store.Capabilities().Replica {
-			c.stale = c.caching.behind(config.Cache != nil)
+			c.stale = c.caching.behind(config.Cache != nil, config.CacheShared)
 		}
 		c.version = versionOf(c)
 		if a.collections[c.Name] != nil {
