@@ -33,6 +33,7 @@ type API struct {
 	cursors     sealer
 	pepper      secrets.Value
 	flights     flights                // what is being read for the cache
+	queues      queues                 // what is being read because the cache cannot be used
 	writer      atomic.Pointer[writer] // while there is a hold; see Hold
 	running     running                // what writes with Once are being done
 	now         func() time.Time

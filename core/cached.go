@@ -44,12 +44,14 @@ type answer struct {
 // error is not kept. The collection is one that is stored, not a view.
 func (a *API) through(ctx context.Context, c *collection, key func() cache.Key, read func(context.Context) (answer, error)) (answer, Cached, error) {
 	state := CacheOff
+	var together string // under which name others read the same
 	switch {
 	case a.cache == nil:
 	case c.caching.Class == Uncached:
 		state = CacheNone
 	default:
 		k := key()
+		together = k.Collection + "\x00" + k.Text
 		found := a.cache.Look(ctx, k)
 		switch found.State {
 		case cache.Hit:
@@ -62,7 +64,14 @@ func (a *API) through(ctx context.Context, c *collection, key func() cache.Key, 
 			return a.fill(ctx, c, k, found.Lease, read)
 		}
 	}
-	got, err := read(ctx)
+	if together == "" {
+		got, err := read(ctx)
+		return got, state, err
+	}
+	got, shared, err := a.queues.do(ctx, together, func() (answer, error) { return read(ctx) })
+	if shared {
+		state = CacheShared
+	}
 	return got, state, err
 }
 
