@@ -16,7 +16,7 @@ import (
 // owners returns the node that serves the slot, and another one.
 func owners(t *testing.T, nodes []*goredis.Client, slot int64) (from, to *goredis.Client) {
 	t.Helper()
-	ranges, err := nodes[0].ClusterSlots(t.Context()).Result()
+	ranges, err := nodes[0].ClusterSlots(t.Context()).Result() //nolint:staticcheck // ClusterShards is of Redis 7
 	if err != nil {
 		t.Fatal(err)
 	}
