@@ -91,7 +91,12 @@ func (a *API) pageThrough(ctx context.Context, c *collection, key func() cache.K
 // that was granted nothing was written that the answer depends on.
 func (a *API) fill(ctx context.Context, c *collection, key cache.Key, lease cache.Lease, read func(context.Context) (answer, error)) (answer, Cached, error) {
 	state := CacheMiss
-	got, shared, err := a.flights.do(ctx, key.Collection+"\x00"+key.Text+"\x00"+string(lease), func() (answer, error) {
+	name := key.Collection + "\x00" + key.Text + "\x00" + string(lease)
+	if c.caching.Class == Bounded {
+		// Nobody joins a reading that began longer ago than its answer may be old.
+		name += "\x00" + strconv.FormatInt(a.now().UnixNano()/int64(max(c.caching.TTL-c.stale, 1)), 36)
+	}
+	got, shared, err := a.flights.do(ctx, name, func() (answer, error) {
 		began := a.now()
 		got, err := read(ctx)
 		if err == nil && !a.keep(ctx, c, key, lease, got, began) {
