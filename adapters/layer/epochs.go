@@ -169,13 +169,11 @@ func (d *Distributed) poll(ctx context.Context) error {
 func (d *Distributed) pollLocked(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, pollIn)
 	defer cancel()
-	began := time.Now()
-	mode, err := d.modes.Read(ctx)
+	now, err := d.readLocked(ctx)
 	if err != nil {
 		return err
 	}
-	now := &sight{epoch: d.epochOf(mode), until: began.Add(d.timing.Rely), wall: began.Round(0).Add(d.timing.Rely)}
-	d.seen.Store(now)
+	mode := now.mode
 	switch mode.State {
 	case cache.On:
 		return d.renew(ctx, now)
@@ -189,6 +187,18 @@ func (d *Distributed) pollLocked(ctx context.Context) error {
 		return d.become(ctx, mode, cache.Mode{State: cache.Idle, Epoch: anEpoch()})
 	}
 	return d.arm(ctx, mode)
+}
+
+// readLocked reads the mode.
+func (d *Distributed) readLocked(ctx context.Context) (*sight, error) {
+	began := time.Now()
+	mode, err := d.modes.Read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := &sight{epoch: d.epochOf(mode), until: began.Add(d.timing.Rely), wall: began.Round(0).Add(d.timing.Rely)}
+	d.seen.Store(now)
+	return now, nil
 }
 
 // anEpoch returns the name of a new epoch.
@@ -217,12 +227,18 @@ func (d *Distributed) epochOf(mode cache.Mode) *epoch {
 	return newEpoch(mode, session, d.schemes)
 }
 
-// become makes next the mode, and reads it.
+// become makes next the mode, and does what follows. If somebody else was faster, or
+// it may not be, that has time until the next poll.
 func (d *Distributed) become(ctx context.Context, was, next cache.Mode) error {
-	if _, err := d.modes.Switch(ctx, was, next); err != nil {
+	switched, err := d.modes.Switch(ctx, was, next)
+	switch {
+	case err != nil:
 		return err
+	case switched:
+		return d.pollLocked(ctx)
 	}
-	return d.pollLocked(ctx)
+	_, err = d.readLocked(ctx)
+	return err
 }
 
 // renew has the server know the epoch for longer, as long as the reading of it may

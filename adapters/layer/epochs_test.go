@@ -14,6 +14,7 @@ import (
 	"github.com/portolan-io/portolan/adapters/memory"
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/policy"
 	"github.com/portolan-io/portolan/ports/cache"
 	"github.com/portolan-io/portolan/ports/cache/cachetest"
 	"github.com/portolan-io/portolan/ports/repository"
@@ -442,4 +443,54 @@ func TestOtherTags(t *testing.T) {
 			t.Errorf("when the new version is gone: %+v", mode)
 		}
 	})
+}
+
+// While another process holds the cache, instances write on without it, and ask no
+// more often than usual whether it may be used.
+func TestBesideHold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		api, err := core.New(core.Config{Store: lasting{s.store}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		release, err := api.Hold(t.Context(), policy.Principal{Local: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tried := &countingModes{Modes: s.modes}
+		one := s.instance(func(c *layer.DistributedConfig) { c.Modes = tried })
+		time.Sleep(10 * time.Second)
+		one.wants(t, "while it is held", cache.Off, "")
+		if took := one.write(t, s.store); took > time.Second {
+			t.Errorf("a write took %s", took)
+		}
+		if tried.switches > 45 {
+			t.Errorf("the mode was to be switched %d times in 10 seconds", tried.switches)
+		}
+		if err := release(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		one.wants(t, "after that", cache.Miss, "")
+	})
+}
+
+// A lasting store says that it outlives the process.
+type lasting struct{ repository.Store }
+
+func (l lasting) Capabilities() repository.Capabilities {
+	can := l.Store.Capabilities()
+	can.Durable = true
+	return can
+}
+
+type countingModes struct {
+	cache.Modes
+	switches int
+}
+
+func (c *countingModes) Switch(ctx context.Context, was, next cache.Mode) (bool, error) {
+	c.switches++
+	return c.Modes.Switch(ctx, was, next)
 }
