@@ -28,12 +28,18 @@ func TestQuick(t *testing.T) {
 		"| 2 | cached list of 20 | bigcache alone |", "| 2 | cached list of 20 | Portolan, everything on |",
 		"| 8 | SQLite, get by key | Portolan, everything on |", "| 8 | SQLite, list of 20, filter and sort | limit: SQLite alone |",
 		"|  | SQLite, create a record | Portolan, everything on, and the access log |",
+		"|  | SQLite, replace a record | Portolan, no cache |",
 		"| 11, 12 | laptop", "| 11, 12 | SQLite and bigcache",
 		"| limit: prepared INSERT", "| Portolan, CSV", "| Portolan, NDJSON",
 	}
 	if _, err := exec.LookPath("initdb"); err == nil {
 		rows = append(rows, "| 4 | PostgreSQL, get by key | limit: pgx alone |", "| 5 | PostgreSQL, list of 20, filter and sort | Portolan, everything on |",
 			"| 6 | PostgreSQL, conditional patch | Portolan, everything on |", "| 7 | PostgreSQL, 95 gets and 5 creates, no cache |", "| limit: psql")
+		if _, err := exec.LookPath("redis-server"); err == nil {
+			rows = append(rows, "| 3 | cached get of a record | limit: go-redis alone |", "| 3 | cached list of 20 | Portolan, Redis, with bigcache near |",
+				"| 7 | PostgreSQL, 95 gets of 1,000 records and 5 creates | Portolan, Redis |", "|  | PostgreSQL, replace a record | Portolan, bigcache, one instance |",
+				"| with Redis gone |", "| Portolan, bigcache, one instance |")
+		}
 	}
 	for _, want := range rows {
 		if !strings.Contains(out.String(), "\n"+want) {

@@ -19,7 +19,12 @@ type contest struct {
 	work        string
 	cached      bool // its answers come from the cache
 	contestants []contestant
-	database    *database // that works for the contestants, if one does
+	helpers     []helper // other servers that work for the contestants
+}
+
+// A helper is a server beside those that are measured, whose work is told of too.
+type helper interface {
+	cpu() (time.Duration, error) // that it has used
 }
 
 // A contestant is a program that does the work.
@@ -56,7 +61,7 @@ func (c *contest) run(ctx context.Context, s settings) ([]standing, error) {
 	samples := make([][]sample, len(c.contestants))
 	for range s.rounds {
 		for i, one := range c.contestants {
-			measured, err := one.measure(ctx, s.round, c.database)
+			measured, err := one.measure(ctx, s.round, c.helpers)
 			if err != nil {
 				return nil, err
 			}
@@ -88,17 +93,9 @@ func (c *contestant) warm(ctx context.Context, round time.Duration) (perRequest 
 }
 
 // measure drives the contestant for one round.
-func (c *contestant) measure(ctx context.Context, round time.Duration, d *database) (sample, error) {
-	spent := func() (server, database time.Duration, err error) {
-		if d != nil {
-			if database, err = d.cpu(); err != nil {
-				return 0, 0, err
-			}
-		}
-		server, err = c.server.cpu()
-		return server, database, err
-	}
-	before, dbBefore, err := spent()
+func (c *contestant) measure(ctx context.Context, round time.Duration, helpers []helper) (sample, error) {
+	all := append([]helper{c.server}, helpers...)
+	before, err := spent(all)
 	if err != nil {
 		return sample{}, err
 	}
@@ -106,12 +103,26 @@ func (c *contestant) measure(ctx context.Context, round time.Duration, d *databa
 	if err != nil {
 		return sample{}, err
 	}
-	after, dbAfter, err := spent()
-	return sample{
-		cpu:       (after - before) / time.Duration(result.Requests),
-		database:  (dbAfter - dbBefore) / time.Duration(result.Requests),
-		perSecond: result.PerSecond(), p50: result.P50, p99: result.P99,
-	}, err
+	each, err := spent(all)
+	if err != nil {
+		return sample{}, err
+	}
+	for i := range each {
+		each[i] = (each[i] - before[i]) / time.Duration(result.Requests)
+	}
+	return sample{cpu: each[0], helpers: each[1:], perSecond: result.PerSecond(), p50: result.P50, p99: result.P99}, nil
+}
+
+// spent returns what each has used.
+func spent(all []helper) ([]time.Duration, error) {
+	each := make([]time.Duration, len(all))
+	for i, one := range all {
+		var err error
+		if each[i], err = one.cpu(); err != nil {
+			return nil, err
+		}
+	}
+	return each, nil
 }
 
 // drive sends requests for that long. An answer that is no success is an error:

@@ -16,6 +16,7 @@ type servers struct {
 	everything, logged, bare         *process              // over SQLite alone
 	cached, cachedLogged, bareCached *process              // with bigcache in front of it
 	made                             *process              // everything on, over a database that is written
+	unfenced, fenced                 *process              // likewise without the log, and without or with bigcache
 	others                           map[*process]*process // by server: the same one of the other binary, if there is one
 	token                            string
 	all                              []*process
@@ -50,6 +51,8 @@ func (w *workshop) startServers(ctx context.Context, settings settings) (_ *serv
 		{&s.cachedLogged, variant{Everything: true, Logged: true, Cached: true}, "cached-logged.db"},
 		{&s.bareCached, variant{Cached: true}, "cached-bare.db"},
 		{&s.made, variant{Everything: true, Logged: true, Cached: true}, "written.db"},
+		{&s.unfenced, variant{Everything: true}, "unfenced.db"},
+		{&s.fenced, variant{Everything: true, Cached: true}, "fenced.db"},
 	} {
 		v := each.variant
 		v.binary = w.portolan
@@ -140,7 +143,20 @@ func (w *workshop) contests(s *servers) []contest {
 			{"limit", sqliteAlone, s.limitWritten, counter.posts("/sqlite", ""), 0, 0},
 			{"logged", accessLogged, s.made, counter.posts("/v1/products", s.token), 0, 0},
 		}, nil},
+		s.fencing("replace", "SQLite, replace a record", func() func([]byte) []byte { return puts(w.ids, "/v1/products/", s.token) }),
+		s.fencing("half", "SQLite, as many gets of 1,000 records as replacements of them", func() func([]byte) []byte {
+			return alternating(gets(s.token, one("/v1/products/", hot)), puts(hot, "/v1/products/", s.token))
+		}),
 	})
+}
+
+// fencing returns the contest of what writes without a cache and with one: what that
+// costs is the price of its fences.
+func (s *servers) fencing(name, work string, next func() func([]byte) []byte) contest {
+	return contest{"fencing-sqlite-" + name, "", work, false, []contestant{
+		{"none", uncached, s.unfenced, next(), 0, 0},
+		{"one", inProcess, s.fenced, next(), 0, 0},
+	}, nil}
 }
 
 // withOthers has the other binary, if there is one, do what Portolan does.

@@ -10,17 +10,21 @@ import (
 
 // A sample is what one round measured of one program.
 type sample struct {
-	cpu       time.Duration // of the server, for a request
-	database  time.Duration // likewise, of the database if it is another server
+	cpu       time.Duration   // of the server, for a request
+	helpers   []time.Duration // likewise, of the other servers
 	perSecond float64
 	p50, p99  time.Duration
 }
 
 // medians returns the medians of the samples, each figure by itself.
 func medians(samples []sample) sample {
+	helpers := make([]time.Duration, len(samples[0].helpers))
+	for i := range helpers {
+		helpers[i] = median(samples, func(s sample) time.Duration { return s.helpers[i] })
+	}
 	return sample{
 		cpu:       median(samples, func(s sample) time.Duration { return s.cpu }),
-		database:  median(samples, func(s sample) time.Duration { return s.database }),
+		helpers:   helpers,
 		perSecond: median(samples, func(s sample) float64 { return s.perSecond }),
 		p50:       median(samples, func(s sample) time.Duration { return s.p50 }),
 		p99:       median(samples, func(s sample) time.Duration { return s.p99 }),

@@ -66,7 +66,7 @@ func parse(args []string) (settings, error) {
 	flags.IntVar(&s.rows, "rows", 100_000, "products, 2000 at least")
 	flags.IntVar(&s.rounds, "rounds", 5, "how often each program is measured")
 	flags.DurationVar(&s.round, "round", 1500*time.Millisecond, "how long each is measured at a time")
-	flags.StringVar(&s.only, "only", "", "only contests whose names contain this; memory and import are two more")
+	flags.StringVar(&s.only, "only", "", "only contests whose names contain this; memory, import, shared-bursts and shared-entries are four more")
 	flags.StringVar(&s.profiles, "profile", "", "a folder for a CPU profile of each program in each contest, instead of the table")
 	flags.StringVar(&s.write, "write", "", "a Markdown file whose measured part is replaced by the table")
 	if err := flags.Parse(args); err != nil {
@@ -113,6 +113,9 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 // A report is all that was measured.
 type report struct {
 	contests   []judged
+	shared     []judged // whose answers Redis keeps
+	bursts     []burst
+	entries    []entries
 	databases  []judged // of which another server does the work
 	footprints []footprint
 	loadings   []loading
@@ -146,10 +149,10 @@ func judge(ctx context.Context, s settings, contests []contest) (all []judged, e
 // overDatabase are the names of what is measured over PostgreSQL.
 const overDatabase = "postgres-get postgres-list postgres-aggregate postgres-create postgres-replace postgres-patch postgres-mixed postgres-import"
 
-// withDatabase calls do with PostgreSQL and the contests over it, if that is there
-// and was asked for.
-func (w *workshop) withDatabase(ctx context.Context, s settings, token string, do func(*database, []contest) error) (err error) {
-	if !strings.Contains(overDatabase, s.only) {
+// withDatabase calls do with a PostgreSQL that has the products, if it is there and
+// something over it was asked for.
+func (w *workshop) withDatabase(ctx context.Context, s settings, do func(d *database, dsn string) error) (err error) {
+	if !strings.Contains(overDatabase, s.only) && !strings.Contains(overRedis, s.only) {
 		return nil
 	}
 	d, err := startDatabase()
@@ -157,12 +160,11 @@ func (w *workshop) withDatabase(ctx context.Context, s settings, token string, d
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Stop()) }()
-	contests, stop, err := w.databaseContests(ctx, d, token)
+	dsn, err := w.fill(ctx, d)
 	if err != nil {
 		return err
 	}
-	defer stop()
-	return do(d, contests)
+	return do(d, dsn)
 }
 
 // measure runs what was asked for.
@@ -177,13 +179,7 @@ func (w *workshop) measure(ctx context.Context, s settings) (*report, error) {
 		return nil, err
 	}
 	servers.stop()
-	err = w.withDatabase(ctx, s, servers.token, func(d *database, contests []contest) (err error) {
-		if r.databases, err = judge(ctx, s, contests); err == nil && s.wants("postgres-import") {
-			r.copies, err = s.timed(w, w.databaseLoaders(ctx, d))
-		}
-		return err
-	})
-	if err != nil {
+	if err := w.withDatabase(ctx, s, func(d *database, dsn string) error { return w.overPostgreSQL(ctx, s, r, d, dsn, servers.token) }); err != nil {
 		return nil, err
 	}
 	if s.wants("memory") {
@@ -197,4 +193,26 @@ func (w *workshop) measure(ctx context.Context, s settings) (*report, error) {
 		}
 	}
 	return r, nil
+}
+
+// overPostgreSQL measures what works over the database: with Redis first, because
+// that begins with copies of it.
+func (w *workshop) overPostgreSQL(ctx context.Context, s settings, r *report, d *database, dsn, token string) (err error) {
+	if strings.Contains(overRedis, s.only) {
+		if err := w.overRedis(ctx, s, r, d, token); err != nil {
+			return err
+		}
+	}
+	if !strings.Contains(overDatabase, s.only) {
+		return nil
+	}
+	contests, stop, err := w.databaseContests(ctx, d, dsn, token)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	if r.databases, err = judge(ctx, s, contests); err == nil && s.wants("postgres-import") {
+		r.copies, err = s.timed(w, w.databaseLoaders(ctx, d))
+	}
+	return err
 }

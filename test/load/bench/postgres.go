@@ -34,12 +34,17 @@ func startDatabase() (*database, error) {
 
 // make makes an empty database of the name, in place of one there was.
 func (d *database) make(ctx context.Context, name string) (dsn string, err error) {
+	return d.copyOf(ctx, "template1", name)
+}
+
+// copyOf makes a database of the name that has what the other has, which nobody uses.
+func (d *database) copyOf(ctx context.Context, original, name string) (dsn string, err error) {
 	conn, err := pgx.Connect(ctx, d.Address)
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	for _, statement := range []string{"DROP DATABASE IF EXISTS " + name + " WITH (FORCE)", "CREATE DATABASE " + name, "CHECKPOINT"} {
+	for _, statement := range []string{"DROP DATABASE IF EXISTS " + name + " WITH (FORCE)", "CREATE DATABASE " + name + " TEMPLATE " + original, "CHECKPOINT"} {
 		if _, err := conn.Exec(ctx, statement); err != nil {
 			return "", err
 		}
@@ -99,28 +104,29 @@ func (d *database) cpu() (time.Duration, error) {
 // What the contestants over PostgreSQL are called.
 const pgxAlone = "limit: pgx alone"
 
-// databaseContests fills a database and returns the contests over it, and what ends
-// their servers.
-func (w *workshop) databaseContests(ctx context.Context, d *database, token string) (contests []contest, stop func(), err error) {
+// fill makes the database shop, with the products.
+func (w *workshop) fill(ctx context.Context, d *database) (dsn string, err error) {
+	if dsn, err = d.make(ctx, "shop"); err != nil {
+		return "", err
+	}
+	plain := variant{binary: w.portolan, DSN: dsn}
+	for _, file := range [][2]string{{"categories.csv", "categories"}, {"products.csv", "products"}} {
+		if err := w.portolanRun(ctx, plain, "", "import", file[0], "--into", file[1]); err != nil {
+			return "", err
+		}
+	}
+	return dsn, settle(ctx, dsn)
+}
+
+// databaseContests returns the contests over the database, and what ends their
+// servers.
+func (w *workshop) databaseContests(ctx context.Context, d *database, dsn, token string) (contests []contest, stop func(), err error) {
 	s := &group{}
 	defer func() {
 		if err != nil {
 			s.stop()
 		}
 	}()
-	dsn, err := d.make(ctx, "shop")
-	if err != nil {
-		return nil, nil, err
-	}
-	plain := variant{binary: w.portolan, DSN: dsn}
-	for _, file := range [][2]string{{"categories.csv", "categories"}, {"products.csv", "products"}} {
-		if err := w.portolanRun(ctx, plain, "", "import", file[0], "--into", file[1]); err != nil {
-			return nil, nil, err
-		}
-	}
-	if err := settle(ctx, dsn); err != nil {
-		return nil, nil, err
-	}
 	limit, err := s.start(w.serveLimit(ctx, "limit.db", "-postgres", dsn))
 	if err != nil {
 		return nil, nil, err
@@ -146,14 +152,14 @@ func (d *database) contests(w *workshop, limit, bare, everything *process, token
 	records := one("/postgres/", w.ids)
 	ours := one("/v1/products/", w.ids)
 	work := func(name, goal, what string, most, least float64, limits, bares, all func([]byte) []byte) contest {
-		return contest{name: "postgres-" + name, goal: goal, work: "PostgreSQL, " + what, database: d, contestants: []contestant{
+		return contest{name: "postgres-" + name, goal: goal, work: "PostgreSQL, " + what, helpers: []helper{d}, contestants: []contestant{
 			{"limit", pgxAlone, limit, limits, 0, 0},
 			{"bare", withoutTheGate, bare, bares, 0, 0},
 			{"everything", everythingOn, everything, all, most, least},
 		}}
 	}
 	writes := func(name, what string, limits, all func([]byte) []byte) contest {
-		return contest{name: "postgres-" + name, goal: "6", work: "PostgreSQL, " + what, database: d, contestants: []contestant{
+		return contest{name: "postgres-" + name, goal: "6", work: "PostgreSQL, " + what, helpers: []helper{d}, contestants: []contestant{
 			{"limit", pgxAlone, limit, limits, 0, 0},
 			{"everything", everythingOn, everything, all, 1.4, 0.85},
 		}}
@@ -163,7 +169,7 @@ func (d *database) contests(w *workshop, limit, bare, everything *process, token
 		work("list", "5", "list of 20, filter and sort", 1.3, 0.85, gets("", w.page("/postgres?category=%d&price=%d", 10)), gets("", w.page(pages, 10)), gets(token, w.page(pages, 10))),
 		work("aggregate", "", "groups of 248 categories", 0, 0, gets("", w.page("/postgres-aggregate?category=%d&price=%d", 10)), gets("", w.page(groups, 10)), gets(token, w.page(groups, 10))),
 		writes("create", "create a record", made.posts("/postgres", ""), made.posts("/v1/products", token)),
-		writes("replace", "replace a record", w.puts("/postgres/", ""), w.puts("/v1/products/", token)),
+		writes("replace", "replace a record", puts(w.ids, "/postgres/", ""), puts(w.ids, "/v1/products/", token)),
 		writes("patch", "conditional patch", w.patches("/postgres/", ""), w.patches("/v1/products/", token+"If-Match: *\r\n")),
 		work("mixed", "7", "95 gets and 5 creates, no cache", 1.3, 0, mixed(gets("", records), made.posts("/postgres", "")), mixed(gets("", ours), made.posts("/v1/products", token)), mixed(gets(token, ours), made.posts("/v1/products", token))),
 	}
@@ -181,10 +187,10 @@ func mixed(many, few func([]byte) []byte) func([]byte) []byte {
 }
 
 // puts returns a source of requests that replace one of the products.
-func (w *workshop) puts(prefix, headers string) func([]byte) []byte {
+func puts(ids []string, prefix, headers string) func([]byte) []byte {
 	random := rand.New(rand.NewPCG(1, 2))
 	return func(dst []byte) []byte {
-		id := w.ids[random.IntN(len(w.ids))]
+		id := ids[random.IntN(len(ids))]
 		return appendRequest(dst, "PUT", prefix+id, "application/json", headers, productBody(nil, id, random.Int64N(4)))
 	}
 }

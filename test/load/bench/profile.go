@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -27,7 +28,25 @@ func (w *workshop) profile(ctx context.Context, s settings) error {
 	if err := s.profileAll(ctx, w.contests(servers)); err != nil {
 		return err
 	}
-	return w.withDatabase(ctx, s, servers.token, func(_ *database, contests []contest) error { return s.profileAll(ctx, contests) })
+	return w.withDatabase(ctx, s, func(d *database, dsn string) error { return w.profilePostgreSQL(ctx, s, d, dsn, servers.token) })
+}
+
+// profilePostgreSQL profiles what works over the database.
+func (w *workshop) profilePostgreSQL(ctx context.Context, s settings, d *database, dsn, token string) error {
+	if strings.Contains(overRedis, s.only) {
+		if err := w.withRedis(ctx, d, token, func(h *hall) error { return s.profileAll(ctx, h.contests(w)) }); err != nil {
+			return err
+		}
+	}
+	if !strings.Contains(overDatabase, s.only) {
+		return nil
+	}
+	contests, stop, err := w.databaseContests(ctx, d, dsn, token)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	return s.profileAll(ctx, contests)
 }
 
 // profileAll profiles those of the contests that were asked for.

@@ -26,6 +26,15 @@ func (r *report) print(out io.Writer, s settings) {
 	if len(r.contests) > 0 {
 		r.printContests(out)
 	}
+	if len(r.shared) > 0 {
+		r.printShared(out)
+	}
+	if len(r.bursts) > 0 {
+		printBursts(out, r.bursts)
+	}
+	if len(r.entries) > 0 {
+		printEntries(out, r.entries)
+	}
 	if len(r.databases) > 0 {
 		r.printDatabases(out)
 	}
@@ -49,9 +58,9 @@ func (r *report) printDatabases(out io.Writer) {
 	for _, c := range r.databases {
 		limit := c.standings[0]
 		for _, s := range c.standings {
-			cpu, rate, database := float64(s.cpu)/float64(limit.cpu), s.perSecond/limit.perSecond, float64(s.database)/float64(limit.database)
+			cpu, rate, database := float64(s.cpu)/float64(limit.cpu), s.perSecond/limit.perSecond, float64(s.helpers[0])/float64(limit.helpers[0])
 			fmt.Fprintf(out, "| %s | %s | %s | %.1f | %.2f | %s | %.1f | %.2f | %.0f | %.2f | %s | %d | %d | %.0f | %s |\n",
-				c.goal, c.work, s.what, micros(s.cpu), cpu, bound("≤", s.most), micros(s.database), database,
+				c.goal, c.work, s.what, micros(s.cpu), cpu, bound("≤", s.most), micros(s.helpers[0]), database,
 				s.perSecond, rate, bound("≥", s.least), s.p50.Microseconds(), s.p99.Microseconds(), s.allocations,
 				verdict(s.most+s.least > 0, (s.most == 0 || cpu <= s.most) && rate >= s.least && (c.goal == "6" || database <= mostDatabase)))
 		}

@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	_ "embed"
@@ -27,11 +28,19 @@ type variant struct {
 	Logged     bool   // a line in a file for each request
 	Cached     bool   // by bigcache
 	DSN        string // of PostgreSQL; SQLite if it is empty
+	Redis      string // host:port of a server that keeps what is cached, for many instances
+	Near       bool   // and bigcache in front of it
+	Bounded    bool   // answers may be old
+	Room       int    // MiB of bigcache; 0 is 64
 }
+
+// MB is how many MiB bigcache may take.
+func (v variant) MB() int { return cmp.Or(v.Room, cacheCap>>20) }
 
 // name returns what the files of the variant are called.
 func (v variant) name() string {
-	return fmt.Sprintf("everything-%t-logged-%t-cached-%t-%x", v.Everything, v.Logged, v.Cached, sha256.Sum256([]byte(v.DSN)))[:60]
+	v.binary = "" // another binary has the same
+	return fmt.Sprintf("everything-%t-logged-%t-cached-%t-%x", v.Everything, v.Logged, v.Cached, sha256.Sum256(fmt.Appendf(nil, "%+v", v)))[:60]
 }
 
 // command returns a command of the variant over the database, in the workshop.

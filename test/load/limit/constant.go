@@ -13,11 +13,14 @@ import (
 	"github.com/allegro/bigcache/v3"
 )
 
+// hot is how many records are kept where a cache is looked into.
+const hot = 1000
+
 // constant mounts what answers from memory: the same octets to everybody, and
 // octets that are looked up in bigcache. They are a record and a page of the
 // products, as long as those that are served from the database.
 func constant(ctx context.Context, mux *http.ServeMux, from *products) error {
-	ids, err := from.ids(1000)
+	ids, err := from.ids(hot)
 	if err != nil {
 		return err
 	}
@@ -58,25 +61,30 @@ func keep(ctx context.Context, from *products, ids []string) (*bigcache.BigCache
 	if err != nil {
 		return nil, err
 	}
+	return kept, each(from, ids, kept.Set)
+}
+
+// each calls keep with the records and the pages of 200 categories.
+func each(from *products, ids []string, keep func(key string, body []byte) error) error {
 	for _, id := range ids {
 		record, err := from.record(nil, id)
 		if err == nil {
-			err = kept.Set("one/"+id, record)
+			err = keep("one/"+id, record)
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
 	for category := range 200 {
 		page, err := from.page(nil, int64(category+1), 0)
 		if err == nil {
-			err = kept.Set("list/"+strconv.Itoa(category+1), page)
+			err = keep("list/"+strconv.Itoa(category+1), page)
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return kept, nil
+	return nil
 }
 
 // headed sends a body with as many header fields, as long, as Portolan sends: what

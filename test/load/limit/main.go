@@ -41,6 +41,7 @@ func run(ctx context.Context, args []string) error {
 	db := flags.String("db", "limit.db", "the file of the database")
 	csv := flags.String("csv", "products.csv", "the products to import")
 	postgres := flags.String("postgres", "", "the URL of a PostgreSQL database that Portolan made, to serve too")
+	redis := flags.String("redis", "", "host:port of a Redis, to serve from too")
 	listen := flags.String("listen", "127.0.0.1:0", "where to serve")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
@@ -49,13 +50,13 @@ func run(ctx context.Context, args []string) error {
 	case "import":
 		return load(*db, *csv)
 	case "serve":
-		return serve(ctx, *db, *postgres, *listen)
+		return serve(ctx, *db, *postgres, *redis, *listen)
 	}
 	return fmt.Errorf("%s is neither import nor serve", args[0])
 }
 
 // serve answers until ctx is done.
-func serve(ctx context.Context, db, postgres, address string) error {
+func serve(ctx context.Context, db, postgres, redis, address string) error {
 	products, err := openProducts(db)
 	if err != nil {
 		return err
@@ -75,6 +76,13 @@ func serve(ctx context.Context, db, postgres, address string) error {
 		}
 		defer more.pool.Close()
 		more.mount(mux)
+	}
+	if redis != "" {
+		stop, err := shared(ctx, mux, products, redis)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = stop() }() // what it was asked is answered
 	}
 	mux.Handle("/debug/pprof/", http.DefaultServeMux)
 	var config net.ListenConfig
