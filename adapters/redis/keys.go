@@ -3,6 +3,8 @@ package redis
 import (
 	"strconv"
 	"strings"
+
+	"github.com/portolan-io/portolan/adapters/internal/memo"
 )
 
 // A namer makes keys. Those of one collection begin with the same hash tag, so that
@@ -12,6 +14,13 @@ import (
 type namer struct {
 	value      string // what keys of a cache.Cache begin with
 	head, tail string // around the collection
+	bases      *memo.Map[string, based]
+}
+
+// A based is what all keys of a collection begin with.
+type based struct {
+	base  string
+	epoch any // the key that says that the epoch is known, as an argument
 }
 
 // The kinds of keys.
@@ -23,11 +32,16 @@ const (
 )
 
 func newNamer(prefix, epoch string) namer {
-	return namer{
+	n := namer{
 		value: prefix + ":",
 		head:  "{" + prefix + ":",
 		tail:  "}" + strconv.Itoa(len(epoch)) + ":" + epoch,
 	}
+	n.bases = memo.New(func(collection string) based {
+		base := n.head + braces.Replace(collection) + n.tail
+		return based{base, key(base, ofEpoch, "")}
+	})
+	return n
 }
 
 // braces keeps a collection from ending the hash tag.
@@ -35,7 +49,7 @@ var braces = strings.NewReplacer("%", "%25", "}", "%7D")
 
 // base returns what all keys of the collection begin with.
 func (n namer) base(collection string) string {
-	return n.head + braces.Replace(collection) + n.tail
+	return n.bases.Get(collection).base
 }
 
 // key returns a key.

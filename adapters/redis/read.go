@@ -40,36 +40,33 @@ func (s *session) Read(ctx context.Context, collection string, tags []string, na
 	return marks, nil
 }
 
-// wanted returns the command that reads. All keys are parts of one text, and all but
-// the first, which says where in a cluster it goes, are passed as pointers: a text
-// that becomes an any is copied to the heap.
+// wanted returns the command that reads. All keys but that of the epoch, which is kept
+// and says where in a cluster it goes, are parts of one text and passed as pointers: a
+// text that becomes an any is copied to the heap.
 func (n namer) wanted(collection string, tags []string, name string) []any {
-	base := n.base(collection)
-	size := (len(tags)+2)*(len(base)+1) + len(name)
+	of := n.bases.Get(collection)
+	size := (len(tags)+1)*(len(of.base)+1) + len(name)
 	for _, tag := range tags {
 		size += len(tag)
 	}
 	var all strings.Builder
 	all.Grow(size)
-	keys := make([]string, 0, len(tags)+2)
+	keys := make([]string, 0, len(tags)+1)
+	args := make([]any, 2, len(tags)+3)
+	args[0], args[1] = "MGET", of.epoch
 	add := func(kind byte, text string) {
 		begin := all.Len()
-		all.WriteString(base)
+		all.WriteString(of.base)
 		all.WriteByte(kind)
 		all.WriteString(text)
 		keys = append(keys, all.String()[begin:])
+		args = append(args, &keys[len(keys)-1])
 	}
-	add(ofEpoch, "")
 	for _, tag := range tags {
 		add(ofTag, tag)
 	}
 	if name != "" {
 		add(ofName, name)
-	}
-	args := make([]any, 2, len(keys)+1)
-	args[0], args[1] = "MGET", keys[0]
-	for i := range keys[1:] {
-		args = append(args, &keys[1+i])
 	}
 	return args
 }
