@@ -1,7 +1,6 @@
 package layer
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -58,6 +57,9 @@ type Distributed struct {
 	number  atomic.Uint64 // of the last fence
 	chores  chores
 
+	looking  together[cache.Found] // by the names of keys
+	patience patience              // of looks
+
 	polling sync.Mutex // held by who asks for the mode or changes it, and for these:
 	health  health
 	why     string // the mode is to end
@@ -113,6 +115,7 @@ func NewDistributed(config DistributedConfig) *Distributed {
 	d := &Distributed{
 		server: config.Server, modes: config.Modes, near: config.Near, timing: config.Timing, told: config.Told,
 		schemes: schemesOf(config.Collections), everything: config.Everything, started: time.Now(),
+		patience: patience{within: config.Timing.Look},
 	}
 	if d.told == nil {
 		d.told = func(cache.Mode, cache.Mode, string) {}
@@ -123,11 +126,20 @@ func NewDistributed(config DistributedConfig) *Distributed {
 
 // Look is of cache.Coherent.
 func (d *Distributed) Look(ctx context.Context, key cache.Key) cache.Found {
-	now := d.seen.Load()
-	if !now.reliable() || !now.serves(key.Collection) || len(key.Tags) == 0 || d.resting() {
+	now, at := d.seen.Load(), time.Now()
+	if !now.reliable(at) || !now.serves(key.Collection) || len(key.Tags) == 0 || d.resting(at) || ctx.Err() != nil {
 		return cache.Found{State: cache.Off}
 	}
 	text := name(key)
+	found, err := d.looking.do(ctx, text, func() (cache.Found, error) { return d.look(ctx, now, key, text), ctx.Err() })
+	if err != nil {
+		return cache.Found{State: cache.Off}
+	}
+	return found
+}
+
+// look looks for all who came while another look for the same was under way.
+func (d *Distributed) look(ctx context.Context, now *sight, key cache.Key, text string) cache.Found {
 	near := d.nearby(ctx, text)
 	var waited time.Duration
 	for pause := time.Millisecond; ; pause *= 2 {
@@ -135,20 +147,23 @@ func (d *Distributed) Look(ctx context.Context, key cache.Key) cache.Found {
 		if near != nil {
 			ask = ""
 		}
-		head, value, state := d.ask(ctx, now, key, ask)
+		marks, state := d.ask(now, key, ask) //nolint:contextcheck // of whom it is, see patience
 		switch {
-		case state == cache.Hit && near != nil && bytes.HasPrefix(near, head):
-			return cache.Found{State: cache.Hit, Value: near[len(head)+untilSize:]}
-		case state == cache.Hit && near != nil: // it is old: ask for the value too
-			near = nil
+		case state == cache.Hit && near != nil:
+			if value, ok := cutHead(near, marks.Tags); ok && len(value) >= untilSize {
+				return cache.Found{State: cache.Hit, Value: value[untilSize:]}
+			}
+			near = nil // it is old: ask for the value too
 			continue
-		case state == cache.Hit && len(value) >= len(head)+untilSize && bytes.HasPrefix(value, head):
-			d.keepNear(ctx, text, value, len(head))
-			return cache.Found{State: cache.Hit, Value: value[len(head)+untilSize:]}
+		case state == cache.Hit:
+			if value, ok := cutHead(marks.Value, marks.Tags); ok && len(value) >= untilSize {
+				d.keepNear(ctx, text, marks.Value, value)
+				return cache.Found{State: cache.Hit, Value: value[untilSize:]}
+			}
 		case state == cache.Off || state == cache.Fenced:
 			return cache.Found{State: state}
 		}
-		lease, first, state := d.lease(ctx, now, key, text)
+		lease, first, state := d.lease(now, key, text) //nolint:contextcheck // likewise
 		if state != cache.Miss || first || waited >= d.timing.Wait {
 			return cache.Found{State: state, Lease: lease}
 		}
@@ -164,37 +179,32 @@ func (d *Distributed) Look(ctx context.Context, key cache.Key) cache.Found {
 
 // ask asks the server for the marks of the key's tags, and what is kept under the
 // text unless that is empty. The state is Hit if no tag is fenced and all have
-// tokens; then head is what a right value begins with.
-func (d *Distributed) ask(ctx context.Context, now *sight, key cache.Key, text string) (head, value []byte, state cache.State) {
-	ctx, cancel := context.WithTimeout(ctx, d.timing.Look)
-	defer cancel()
-	marks, err := now.session.Read(ctx, key.Collection, key.Tags, text)
+// tokens; then a right value begins with these.
+func (d *Distributed) ask(now *sight, key cache.Key, text string) (cache.Marks, cache.State) {
+	marks, err := now.session.Read(d.patience.from(time.Now()), key.Collection, key.Tags, text)
 	if !d.answered(now, err) {
-		return nil, nil, cache.Off
+		return marks, cache.Off
 	}
-	head, state = headOf(marks.Tags)
+	state := stateOf(marks.Tags)
 	if state == cache.Fenced {
 		d.expire(now.epoch, key.Collection, key.Tags, marks.Tags)
 	}
-	return head, marks.Value, state
+	return marks, state
 }
 
 // lease asks the server for a lease of the key.
-func (d *Distributed) lease(ctx context.Context, now *sight, key cache.Key, text string) (_ cache.Lease, first bool, state cache.State) {
-	ctx, cancel := context.WithTimeout(ctx, d.timing.Look)
-	defer cancel()
-	tags, first, err := now.session.Lease(ctx, key.Collection, key.Tags, text, newToken(), 2*d.timing.Wait)
+func (d *Distributed) lease(now *sight, key cache.Key, text string) (_ cache.Lease, first bool, state cache.State) {
+	tags, first, err := now.session.Lease(d.patience.from(time.Now()), key.Collection, key.Tags, text, newToken(), 2*d.timing.Wait)
 	if !d.answered(now, err) {
 		return "", false, cache.Off
 	}
-	head, state := headOf(tags)
-	switch state {
+	switch state = stateOf(tags); state {
 	case cache.Fenced:
 		return "", false, state
 	case cache.Miss: // the server had no room for a token
 		return "", false, cache.Off
 	}
-	return cache.Lease(now.mode.Epoch + leaseSeparator + string(head)), first, cache.Miss
+	return cache.Lease(appendHead([]byte(now.mode.Epoch+leaseSeparator), tags)), first, cache.Miss
 }
 
 // leaseSeparator stands in a lease between the epoch and the head.
@@ -206,7 +216,7 @@ func (d *Distributed) answered(now *sight, err error) bool {
 	switch {
 	case err == nil:
 		latest := d.seen.Load()
-		return latest.epoch == now.epoch && latest.reliable()
+		return latest.epoch == now.epoch && latest.reliable(time.Now())
 	case lost(err):
 		d.chores.fall(now.epoch, err)
 	default:
@@ -225,7 +235,7 @@ func lost(err error) bool {
 }
 
 // resting reports whether the server is left alone.
-func (d *Distributed) resting() bool { return int64(time.Since(d.started)) < d.rest.Load() }
+func (d *Distributed) resting(now time.Time) bool { return int64(now.Sub(d.started)) < d.rest.Load() }
 
 // Fill is of cache.Coherent. What was fenced since the lease is not found, because
 // it begins with tokens that are gone.
@@ -243,7 +253,7 @@ func (d *Distributed) Fill(ctx context.Context, key cache.Key, lease cache.Lease
 	text := name(key)
 	// What is not kept is a miss the next time.
 	if now.session.Fill(ctx, key.Collection, text, kept, ttl) == nil {
-		d.keepNear(ctx, text, kept, len(head))
+		d.keepNear(ctx, text, kept, kept[len(head):])
 	}
 }
 
@@ -264,11 +274,12 @@ func (d *Distributed) nearby(ctx context.Context, text string) []byte {
 }
 
 // keepNear keeps in this process what the server keeps, for as long as that does
-// by the clock of whoever filled it.
-func (d *Distributed) keepNear(ctx context.Context, text string, kept []byte, head int) {
+// by the clock of whoever filled it. Of what is kept, afterHead is what follows the
+// head.
+func (d *Distributed) keepNear(ctx context.Context, text string, kept, afterHead []byte) {
 	if d.near == nil {
 		return
 	}
-	until := time.UnixMicro(int64(binary.LittleEndian.Uint64(kept[head:])))
+	until := time.UnixMicro(int64(binary.LittleEndian.Uint64(afterHead)))
 	_ = d.near.Set(ctx, text, kept, min(time.Until(until), cache.TokenTTL))
 }

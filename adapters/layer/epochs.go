@@ -73,9 +73,8 @@ type sight struct {
 	until, wall time.Time
 }
 
-// reliable reports whether this instance may rely on the reading.
-func (s *sight) reliable() bool {
-	now := time.Now()
+// reliable reports whether this instance may rely on the reading now.
+func (s *sight) reliable(now time.Time) bool {
 	return now.Before(s.until) && now.Round(0).Before(s.wall)
 }
 
@@ -247,7 +246,7 @@ func (d *Distributed) renew(ctx context.Context, now *sight) error {
 	if now.session == nil {
 		return d.fallLocked(ctx, now.epoch, "another server caches by itself, or in another way")
 	}
-	if !now.reliable() {
+	if !now.reliable(time.Now()) {
 		return nil
 	}
 	ctx, cancel := context.WithDeadline(ctx, now.until)

@@ -10,28 +10,40 @@ import (
 // newToken returns a token that no other tag ever had: 64 random bits in base 36.
 func newToken() string { return strconv.FormatUint(rand.Uint64(), 36) }
 
-// headOf returns what a value begins with that was filled while its tags had
-// these marks. The state is Fenced if a fence is among them, Miss if one has no
-// mark, and Hit if all have tokens.
-func headOf(marks []string) (head []byte, state cache.State) {
-	size := 0
+// stateOf returns Fenced if a fence is among the marks, Miss if a tag has none, and
+// Hit if all have tokens.
+func stateOf(marks []string) cache.State {
+	state := cache.Hit
 	for _, mark := range marks {
 		switch {
 		case mark == "":
 			state = cache.Miss
 		case mark[:1] == cache.FenceMark:
-			return nil, cache.Fenced
+			return cache.Fenced
 		}
-		size += len(mark) + 1
 	}
-	if state == cache.Miss {
-		return nil, state
+	return state
+}
+
+// appendHead appends what a value begins with that was filled while its tags had
+// these tokens.
+func appendHead(dst []byte, tokens []string) []byte {
+	for _, token := range tokens {
+		dst = append(append(dst, token...), headSeparator)
 	}
-	head = make([]byte, 0, size)
-	for _, mark := range marks {
-		head = append(append(head, mark...), headSeparator)
+	return dst
+}
+
+// cutHead returns what follows the head of these tokens, if the value begins with it.
+func cutHead(value []byte, tokens []string) (rest []byte, ok bool) {
+	for _, token := range tokens {
+		n := len(token)
+		if len(value) <= n || string(value[:n]) != token || value[n] != headSeparator {
+			return nil, false
+		}
+		value = value[n+1:]
 	}
-	return head, cache.Hit
+	return value, true
 }
 
 // headSeparator ends each token of a head. A head is never the beginning of
