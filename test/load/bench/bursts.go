@@ -43,7 +43,7 @@ func (w *workshop) bursts(ctx context.Context, s settings, h *hall) (_ []burst, 
 	if err != nil {
 		return nil, err
 	}
-	server, err := started.StartRedis()
+	server, err := started.StartRedis() //nolint:contextcheck // it runs until Stop
 	if err != nil {
 		return nil, err
 	}

@@ -61,7 +61,7 @@ func (w *workshop) entries(ctx context.Context, s settings, h *hall) (all []entr
 func (w *workshop) measureEntries(ctx context.Context, s settings, v variant, shares bool, token string) (e entries, err error) {
 	usedOctets := func(context.Context) (int64, error) { return 0, nil }
 	if shares {
-		server, err := started.StartRedis()
+		server, err := started.StartRedis() //nolint:contextcheck // it runs until Stop
 		if err != nil {
 			return e, err
 		}

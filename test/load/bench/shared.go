@@ -35,7 +35,7 @@ type hall struct {
 // withRedis calls do with the servers, if Redis is there. The database shop is
 // nobody's yet.
 func (w *workshop) withRedis(ctx context.Context, d *database, token string, do func(*hall) error) (err error) {
-	server, err := started.StartRedis()
+	server, err := started.StartRedis() //nolint:contextcheck // it runs until Stop
 	if errors.Is(err, started.ErrAbsent) {
 		return nil
 	}
