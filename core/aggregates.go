@@ -18,6 +18,8 @@ import (
 type AggregateRequest struct {
 	Apply  string        // "filter(…)/groupby((category_id),aggregate($count as total))", see query.ParseApply
 	Format ingest.Format // of the page's Body; empty is a JSON array
+
+	Directives Directives // what is asked of the cache
 }
 
 // Aggregate returns the groups of the records that match and that the caller may
@@ -42,18 +44,25 @@ func (a *API) Aggregate(ctx context.Context, who policy.Principal, collection st
 		return Page{}, err
 	}
 	wanted.Filter = query.AllOf(wanted.Filter, right.Where)
-	wanted.Stale = c.stored().stale
+	req.Directives = c.heeded(who, req.Directives)
+	wanted.Stale = c.stored().staleFor(req.Directives)
 	names := c.Names(wanted.GroupBy)
 	for _, m := range wanted.Measures {
 		names = append(names, m.As)
 	}
-	return a.aggregate(ctx, c.stored(), c.aggregation(wanted), names, req.Format)
+	return a.aggregate(ctx, c.stored(), c.aggregation(wanted), names, req)
 }
 
 // aggregate returns the page of the groups, whose members have the names.
-func (a *API) aggregate(ctx context.Context, c *collection, wanted query.Aggregation, names []string, format ingest.Format) (Page, error) {
-	key := func() cache.Key { return c.groupsKey(wanted, names, format) }
-	return a.pageThrough(ctx, c, key, func(ctx context.Context) (Page, error) { return a.readGroups(ctx, c, wanted, names, format) })
+func (a *API) aggregate(ctx context.Context, c *collection, wanted query.Aggregation, names []string, req AggregateRequest) (Page, error) {
+	return a.asPage(ctx, &question{
+		c: c, Directives: req.Directives,
+		key: func() cache.Key { return c.groupsKey(wanted, names, req.Format) },
+		read: func(ctx context.Context) (answer, error) {
+			page, err := a.readGroups(ctx, c, wanted, names, req.Format)
+			return page.asAnswer(), err
+		},
+	})
 }
 
 // readGroups reads the groups from the store.

@@ -33,59 +33,80 @@ type answer struct {
 	body   []byte
 }
 
-// through returns what read answers: from the cache, if it is kept under the key
-// and still right; else read is called, by one of all who ask for the same at the
-// same time, and what it returned is kept. Cached says which of these it was.
-//
-// The key is asked for only if there is a cache. Whatever can be expressed as an
-// answer may be read so: its key's text must say all that the answer depends on
-// beside the records (see keyText), and its tags must be among those that every
-// write fences that could change the answer (see batch.tags and dependsOn). An
-// error is not kept. The collection is one that is stored, not a view.
-func (a *API) through(ctx context.Context, c *collection, key func() cache.Key, read func(context.Context) (answer, error)) (answer, Cached, error) {
+// A question is what one request asks the cache and, if need be, the store.
+type question struct {
+	Directives             // that count
+	c          *collection // whose records the answer shows: one that is stored, not a view
+
+	// key is asked for only if there is a cache. Its text must say all that the
+	// answer depends on beside the records (see keyText), and its tags must be among
+	// those that every write fences that could change the answer (see batch.tags and
+	// dependsOn).
+	key  func() cache.Key
+	read func(context.Context) (answer, error)
+}
+
+// through returns what the question's read answers: from the cache, if it is kept
+// under the key and still right; else read is called, by one of all who ask for
+// the same at the same time, and what it returned is kept. Cached says which of
+// these it was. Whatever can be expressed as an answer may be read so. An error is
+// not kept.
+func (a *API) through(ctx context.Context, q *question) (answer, Cached, error) {
 	state := CacheOff
 	switch {
 	case a.cache == nil:
-	case c.caching.Class == Uncached:
+	case q.c.caching.Class == Uncached:
 		state = CacheNone
+	case q.OnlyIfCached && q.NoCache: // what is kept may not be used, and nothing else either
+	case q.NoStore && !q.OnlyIfCached:
+		state = CacheUnkept
 	default:
-		k := key()
+		k := q.key()
+		k.Anew = q.NoCache
 		found := a.cache.Look(ctx, k)
-		switch found.State {
-		case cache.Hit:
-			if got, ok := a.decode(c, found.Value); ok {
+		switch {
+		case found.State == cache.Hit:
+			if got, ok := a.decode(q.c, found.Value); ok {
 				return got, CacheHit, nil
 			}
-		case cache.Fenced:
+		case found.State == cache.Fenced:
 			state = CacheFenced
-		case cache.Miss:
-			return a.fill(ctx, c, k, found.Lease, read)
+		case found.State != cache.Miss || q.OnlyIfCached:
+		case q.NoCache:
+			return a.refill(ctx, q, k, found.Lease)
+		default:
+			return a.fill(ctx, q, k, found.Lease)
 		}
 	}
-	got, err := read(ctx)
+	if err := q.unread(); err != nil {
+		return answer{}, CacheUnread, err
+	}
+	got, err := q.read(ctx)
 	return got, state, err
 }
 
-// pageThrough is through for what is a page.
-func (a *API) pageThrough(ctx context.Context, c *collection, key func() cache.Key, read func(context.Context) (Page, error)) (Page, error) {
-	got, cached, err := a.through(ctx, c, key, func(ctx context.Context) (answer, error) {
-		page, err := read(ctx)
-		return answer{tag: page.Tag, more: page.Next, rows: page.Rows, count: page.Count, body: page.Body}, err
-	})
+// asPage is the answer to the question as a page.
+func (a *API) asPage(ctx context.Context, q *question) (Page, error) {
+	got, cached, err := a.through(ctx, q)
 	if err != nil {
 		return Page{}, err
 	}
 	return Page{Body: got.body, Tag: got.tag, Next: got.more, Rows: got.rows, Count: got.count, Cache: cached}, nil
 }
 
+// asAnswer is the page as it is kept.
+func (p *Page) asAnswer() answer {
+	return answer{tag: p.Tag, more: p.Next, rows: p.Rows, count: p.Count, body: p.Body}
+}
+
 // fill reads the answer and keeps it, once for all who hold an equal lease: since
 // that was granted nothing was written that the answer depends on.
-func (a *API) fill(ctx context.Context, c *collection, key cache.Key, lease cache.Lease, read func(context.Context) (answer, error)) (answer, Cached, error) {
+func (a *API) fill(ctx context.Context, q *question, key cache.Key, lease cache.Lease) (answer, Cached, error) {
 	state := CacheMiss
 	got, shared, err := a.flights.do(ctx, key.Collection+"\x00"+key.Text+"\x00"+string(lease), func() (answer, error) {
 		began := a.now()
-		got, err := read(ctx)
-		if err == nil && !a.keep(ctx, c, key, lease, got, began) {
+		got, err := q.read(ctx)
+		if err == nil && !a.keep(ctx, q.c, key, lease, got, began) {
 			state = CacheNone
 		}
 		return got, err
@@ -94,6 +115,17 @@ func (a *API) fill(ctx context.Context, c *collection, key cache.Key, lease cach
 		state = CacheShared
 	}
 	return got, state, err
+}
+
+// refill reads the answer for this caller alone, and keeps it instead of what is
+// kept. Who wants it read now does not join somebody who began to read before.
+func (a *API) refill(ctx context.Context, q *question, key cache.Key, lease cache.Lease) (answer, Cached, error) {
+	began := a.now()
+	got, err := q.read(ctx)
+	if err != nil || !a.keep(ctx, q.c, key, lease, got, began) {
+		return got, CacheUnkept, err
+	}
+	return got, CacheAnew, nil
 }
 
 // keep keeps what was read since began, and reports whether it may be kept.

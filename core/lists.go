@@ -40,12 +40,13 @@ func (a *API) List(ctx context.Context, who policy.Principal, collection string,
 	if err != nil {
 		return Page{}, err
 	}
-	related, err := c.expansions(who, right, req.Expand)
+	related, err := c.expansions(who, right, req.Expand, req.Directives)
 	if err != nil {
 		return Page{}, err
 	}
+	req.Directives = c.heeded(who, req.Directives)
 	q, canonical := prepared.query, prepared.canonical
-	q.Stale = c.stored().stale
+	q.Stale = c.stored().staleFor(req.Directives)
 	if q.After, err = a.cursors.open(canonical, req.After); err != nil {
 		return Page{}, err
 	}
@@ -62,9 +63,13 @@ func (a *API) List(ctx context.Context, who policy.Principal, collection string,
 // page returns the page that the query asks for, which is the prepared one with a
 // beginning, in the form that the request asks for.
 func (a *API) page(ctx context.Context, c *collection, prepared *preparedList, q query.Query, req ListRequest) (Page, error) {
-	key := func() cache.Key { return prepared.key(c, q, req) }
-	return a.pageThrough(ctx, c, key, func(ctx context.Context) (Page, error) {
-		return a.readPage(ctx, c, q, prepared.canonical, req)
+	return a.asPage(ctx, &question{
+		c: c, Directives: req.Directives,
+		key: func() cache.Key { return prepared.key(c, q, req) },
+		read: func(ctx context.Context) (answer, error) {
+			page, err := a.readPage(ctx, c, q, prepared.canonical, req)
+			return page.asAnswer(), err
+		},
 	})
 }
 

@@ -119,6 +119,10 @@ func (d *Distributed) Look(ctx context.Context, key cache.Key) cache.Found {
 		return cache.Found{State: cache.Off}
 	}
 	text := name(key)
+	if key.Anew {
+		lease, _, state := d.lease(ctx, now, key, text)
+		return cache.Found{State: state, Lease: lease}
+	}
 	near := d.nearby(ctx, text)
 	var waited time.Duration
 	for pause := time.Millisecond; ; pause *= 2 {
