@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/portolan-io/portolan/core/fault"
@@ -56,12 +57,20 @@ func (a *API) Aggregate(ctx context.Context, who policy.Principal, collection st
 // aggregate returns the page of the groups, whose members have the names.
 func (a *API) aggregate(ctx context.Context, c *collection, wanted query.Aggregation, names []string, req AggregateRequest) (Page, error) {
 	return a.asPage(ctx, &question{
-		c: c, Directives: req.Directives,
+		c: c, Directives: req.Directives, inexact: inexact(wanted),
 		key: func() cache.Key { return c.groupsKey(wanted, names, req.Format) },
 		read: func(ctx context.Context) (answer, error) {
 			page, err := a.readGroups(ctx, c, wanted, names, req.Format)
 			return page.asAnswer(), err
 		},
+	})
+}
+
+// inexact reports whether a measure depends on the order in which records are
+// read: floats are rounded with each addition.
+func inexact(wanted query.Aggregation) bool {
+	return slices.ContainsFunc(wanted.Measures, func(m query.Measure) bool {
+		return (m.Func == query.Sum || m.Func == query.Average) && wanted.Collection.Fields[m.Field].Type == record.FloatType
 	})
 }
 

@@ -44,6 +44,8 @@ type question struct {
 	// dependsOn).
 	key  func() cache.Key
 	read func(context.Context) (answer, error)
+
+	inexact bool // two readings of one state may differ in their last digits
 }
 
 // through returns what the question's read answers: from the cache, if it is kept
@@ -67,6 +69,7 @@ func (a *API) through(ctx context.Context, q *question) (answer, Cached, error) 
 		switch {
 		case found.State == cache.Hit:
 			if got, ok := a.decode(q.c, found.Value); ok {
+				a.observe(q, k, got)
 				return got, CacheHit, nil
 			}
 		case found.State == cache.Fenced:
