@@ -56,14 +56,24 @@ func (a *API) Aggregate(ctx context.Context, who policy.Principal, collection st
 
 // aggregate returns the page of the groups, whose members have the names.
 func (a *API) aggregate(ctx context.Context, c *collection, wanted query.Aggregation, names []string, req AggregateRequest) (Page, error) {
-	return a.asPage(ctx, &question{
-		c: c, Directives: req.Directives, inexact: inexact(wanted),
-		key: func() cache.Key { return c.groupsKey(wanted, names, req.Format) },
+	asked := question{
+		Directives: req.Directives,
+		key:        func() cache.Key { return c.groupsKey(wanted, names, req.Format) },
 		read: func(ctx context.Context) (answer, error) {
 			page, err := a.readGroups(ctx, c, wanted, names, req.Format)
 			return page.asAnswer(), err
 		},
-	})
+	}
+	if !inexact(wanted) {
+		asked.again = func() func(context.Context) (answer, error) {
+			wanted, names, format := wanted, names, req.Format
+			return func(ctx context.Context) (answer, error) {
+				page, err := a.readGroups(ctx, c, wanted, names, format)
+				return page.asAnswer(), err
+			}
+		}
+	}
+	return a.asPage(ctx, c, &asked)
 }
 
 // inexact reports whether a measure depends on the order in which records are

@@ -33,10 +33,10 @@ type answer struct {
 	body   []byte
 }
 
-// A question is what one request asks the cache and, if need be, the store.
+// A question is what one request asks the cache and, if need be, the store. Of a
+// hit nothing of it needs memory of its own, as long as none of it is kept.
 type question struct {
-	Directives             // that count
-	c          *collection // whose records the answer shows: one that is stored, not a view
+	Directives // that count
 
 	// key is asked for only if there is a cache. Its text must say all that the
 	// answer depends on beside the records (see keyText), and its tags must be among
@@ -45,19 +45,23 @@ type question struct {
 	key  func() cache.Key
 	read func(context.Context) (answer, error)
 
-	inexact bool // two readings of one state may differ in their last digits
+	// again returns read for when the request is over. It is a copy, made for the
+	// few that need it, so that read itself needs no memory. Nil is for what two
+	// readings of one state may give otherwise.
+	again func() func(context.Context) (answer, error)
 }
 
 // through returns what the question's read answers: from the cache, if it is kept
 // under the key and still right; else read is called, by one of all who ask for
 // the same at the same time, and what it returned is kept. Cached says which of
 // these it was. Whatever can be expressed as an answer may be read so. An error is
-// not kept.
-func (a *API) through(ctx context.Context, q *question) (answer, Cached, error) {
+// not kept. The collection is that whose records the answer shows: one that is
+// stored, not a view.
+func (a *API) through(ctx context.Context, c *collection, q *question) (answer, Cached, error) {
 	state := CacheOff
 	switch {
 	case a.cache == nil:
-	case q.c.caching.Class == Uncached:
+	case c.caching.Class == Uncached:
 		state = CacheNone
 	case q.OnlyIfCached && q.NoCache: // what is kept may not be used, and nothing else either
 	case q.NoStore && !q.OnlyIfCached:
@@ -68,17 +72,17 @@ func (a *API) through(ctx context.Context, q *question) (answer, Cached, error) 
 		found := a.cache.Look(ctx, k)
 		switch {
 		case found.State == cache.Hit:
-			if got, ok := a.decode(q.c, found.Value); ok {
-				a.observe(q, k, got)
+			if got, ok := a.decode(c, found.Value); ok {
+				a.observe(c, q, k, got)
 				return got, CacheHit, nil
 			}
 		case found.State == cache.Fenced:
 			state = CacheFenced
 		case found.State != cache.Miss || q.OnlyIfCached:
 		case q.NoCache:
-			return a.refill(ctx, q, k, found.Lease)
+			return a.refill(ctx, c, q, k, found.Lease)
 		default:
-			return a.fill(ctx, q, k, found.Lease)
+			return a.fill(ctx, c, q, k, found.Lease)
 		}
 	}
 	if err := q.unread(); err != nil {
@@ -89,8 +93,8 @@ func (a *API) through(ctx context.Context, q *question) (answer, Cached, error) 
 }
 
 // asPage is the answer to the question as a page.
-func (a *API) asPage(ctx context.Context, q *question) (Page, error) {
-	got, cached, err := a.through(ctx, q)
+func (a *API) asPage(ctx context.Context, c *collection, q *question) (Page, error) {
+	got, cached, err := a.through(ctx, c, q)
 	if err != nil {
 		return Page{}, err
 	}
@@ -104,12 +108,12 @@ func (p *Page) asAnswer() answer {
 
 // fill reads the answer and keeps it, once for all who hold an equal lease: since
 // that was granted nothing was written that the answer depends on.
-func (a *API) fill(ctx context.Context, q *question, key cache.Key, lease cache.Lease) (answer, Cached, error) {
+func (a *API) fill(ctx context.Context, c *collection, q *question, key cache.Key, lease cache.Lease) (answer, Cached, error) {
 	state := CacheMiss
 	got, shared, err := a.flights.do(ctx, key.Collection+"\x00"+key.Text+"\x00"+string(lease), func() (answer, error) {
 		began := a.now()
 		got, err := q.read(ctx)
-		if err == nil && !a.keep(ctx, q.c, key, lease, got, began) {
+		if err == nil && !a.keep(ctx, c, key, lease, got, began) {
 			state = CacheNone
 		}
 		return got, err
@@ -122,10 +126,10 @@ func (a *API) fill(ctx context.Context, q *question, key cache.Key, lease cache.
 
 // refill reads the answer for this caller alone, and keeps it instead of what is
 // kept. Who wants it read now does not join somebody who began to read before.
-func (a *API) refill(ctx context.Context, q *question, key cache.Key, lease cache.Lease) (answer, Cached, error) {
+func (a *API) refill(ctx context.Context, c *collection, q *question, key cache.Key, lease cache.Lease) (answer, Cached, error) {
 	began := a.now()
 	got, err := q.read(ctx)
-	if err != nil || !a.keep(ctx, q.c, key, lease, got, began) {
+	if err != nil || !a.keep(ctx, c, key, lease, got, began) {
 		return got, CacheUnkept, err
 	}
 	return got, CacheAnew, nil

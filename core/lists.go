@@ -63,12 +63,19 @@ func (a *API) List(ctx context.Context, who policy.Principal, collection string,
 // page returns the page that the query asks for, which is the prepared one with a
 // beginning, in the form that the request asks for.
 func (a *API) page(ctx context.Context, c *collection, prepared *preparedList, q query.Query, req ListRequest) (Page, error) {
-	return a.asPage(ctx, &question{
-		c: c, Directives: req.Directives,
-		key: func() cache.Key { return prepared.key(c, q, req) },
+	return a.asPage(ctx, c, &question{
+		Directives: req.Directives,
+		key:        func() cache.Key { return prepared.key(c, q, req) },
 		read: func(ctx context.Context) (answer, error) {
 			page, err := a.readPage(ctx, c, q, prepared.canonical, req)
 			return page.asAnswer(), err
+		},
+		again: func() func(context.Context) (answer, error) {
+			q, req, canonical := q, req, prepared.canonical
+			return func(ctx context.Context) (answer, error) {
+				page, err := a.readPage(ctx, c, q, canonical, req)
+				return page.asAnswer(), err
+			}
 		},
 	})
 }

@@ -99,17 +99,12 @@ func (a *API) Get(ctx context.Context, who policy.Principal, collection, id stri
 
 // one returns the record that has the id, if the view shows it.
 func (a *API) one(ctx context.Context, c *collection, view *preparedView, id record.ID, heeded Directives) (Result, error) {
-	got, cached, err := a.through(ctx, &question{
-		c: c, Directives: heeded,
-		key: func() cache.Key { return c.recordKey(view.text, id) },
-		read: func(ctx context.Context) (answer, error) {
-			shown := view.View
-			shown.Stale = c.staleFor(heeded)
-			rows, err := a.store.Get(ctx, shown, []record.ID{id})
-			if err != nil || len(rows) == 0 {
-				return answer{absent: true}, err
-			}
-			return answer{tag: string(rows[0].Revision), more: view.variant, body: rows[0].JSON}, nil
+	got, cached, err := a.through(ctx, c, &question{
+		Directives: heeded,
+		key:        func() cache.Key { return c.recordKey(view.text, id) },
+		read:       func(ctx context.Context) (answer, error) { return a.readOne(ctx, c, view, id, heeded) },
+		again: func() func(context.Context) (answer, error) {
+			return func(ctx context.Context) (answer, error) { return a.readOne(ctx, c, view, id, heeded) }
 		},
 	})
 	if err != nil {
@@ -119,6 +114,17 @@ func (a *API) one(ctx context.Context, c *collection, view *preparedView, id rec
 		return Result{Cache: cached}, missing()
 	}
 	return Result{ID: id, Revision: record.Revision(got.tag), Variant: got.more, JSON: got.body, Cache: cached}, nil
+}
+
+// readOne reads the record from the store.
+func (a *API) readOne(ctx context.Context, c *collection, view *preparedView, id record.ID, heeded Directives) (answer, error) {
+	shown := view.View
+	shown.Stale = c.staleFor(heeded)
+	rows, err := a.store.Get(ctx, shown, []record.ID{id})
+	if err != nil || len(rows) == 0 {
+		return answer{absent: true}, err
+	}
+	return answer{tag: string(rows[0].Revision), more: view.variant, body: rows[0].JSON}, nil
 }
 
 func missing() error {

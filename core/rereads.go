@@ -103,27 +103,35 @@ func (r *Rereads) All(yield func(collection string, observed, stale uint64) bool
 }
 
 // observe perhaps has the hit read again that answers the question.
-func (a *API) observe(q *question, key cache.Key, answered answer) {
+func (a *API) observe(c *collection, q *question, key cache.Key, answered answer) {
 	r := a.rereads
-	if r == nil || r.oneIn == 0 || q.c.caching.Class != Strict || q.inexact || rand.Uint32N(r.oneIn) != 0 {
+	if r == nil || r.oneIn == 0 || c.caching.Class != Strict || q.again == nil || rand.Uint32N(r.oneIn) != 0 {
 		return
 	}
 	answered.body = nil // the tag names it
-	next := reread{q.c.Name, func(ctx context.Context) (verdict, error) { return a.again(ctx, q, key, answered) }}
+	again := rereader{a, c, key, q.again()}
+	next := reread{c.Name, func(ctx context.Context) (verdict, error) { return again.judge(ctx, answered) }}
 	select {
 	case r.queue <- next:
 	default: // there is more than can be read
 	}
 }
 
-// again reads the question's answer again, and says what is to be thought of the
-// one that was given.
-func (a *API) again(ctx context.Context, q *question, key cache.Key, answered answer) (verdict, error) {
-	now, err := q.read(ctx)
+// A rereader reads one answer again that was a hit.
+type rereader struct {
+	*API
+	c    *collection
+	key  cache.Key
+	read func(context.Context) (answer, error)
+}
+
+// judge says what is to be thought of the answer that was given.
+func (a rereader) judge(ctx context.Context, answered answer) (verdict, error) {
+	now, err := a.read(ctx)
 	if err != nil || now.same(answered) {
 		return wasRight, err
 	}
-	return a.contradicted(ctx, q, key)
+	return a.contradicted(ctx)
 }
 
 // contradicted is what decides when a hit differs from what was read later: a
@@ -132,22 +140,22 @@ func (a *API) again(ctx context.Context, q *question, key cache.Key, answered an
 // equal only if none of its tags was fenced between them; then what the cache
 // still answers, and what the store answers, are of one state, and must be the
 // same.
-func (a *API) contradicted(ctx context.Context, q *question, key cache.Key) (verdict, error) {
-	unwritten := key
+func (a rereader) contradicted(ctx context.Context) (verdict, error) {
+	unwritten := a.key
 	unwritten.Anew = true
 	before := a.cache.Look(ctx, unwritten)
 	if before.State != cache.Miss {
 		return wasRight, nil
 	}
-	now, err := q.read(ctx)
+	now, err := a.read(ctx)
 	if err != nil {
 		return wasRight, err
 	}
-	found := a.cache.Look(ctx, key)
+	found := a.cache.Look(ctx, a.key)
 	if found.State != cache.Hit {
 		return wasRight, nil
 	}
-	kept, ok := a.decode(q.c, found.Value)
+	kept, ok := a.decode(a.c, found.Value)
 	after := a.cache.Look(ctx, unwritten)
 	if !ok || kept.same(now) || after.State != cache.Miss || after.Lease != before.Lease {
 		return wasRight, nil
