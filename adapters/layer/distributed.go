@@ -57,6 +57,7 @@ type Distributed struct {
 	started time.Time
 	number  atomic.Uint64 // of the last fence
 	chores  chores
+	figures figures
 
 	polling sync.Mutex // held by who asks for the mode or changes it, and for these:
 	health  health
