@@ -36,7 +36,7 @@ func serveFor(t *testing.T, text string, drivers ...Driver) (r *running, api, ad
 
 // cachedConfig has things of two kinds, in a repository and behind a cache.
 func cachedConfig(ports string) string {
-	return `service: {listen: "127.0.0.1:0", admin: "127.0.0.1:0", drain_delay: 0s}
+	return `service: {listen: "127.0.0.1:0", admin: "127.0.0.1:0", drain_delay: 0s, rereads: 1}
 ` + ports + `
 telemetry: [{driver: prometheus}]
 development: {admin_key: true}
@@ -119,7 +119,14 @@ func testCached(t *testing.T, ports string) {
 	check(twos, "hit", `"b1"`, `"b2"`)
 
 	_, metrics := r.do(http.MethodGet, admin+"/metrics", "", nil)
+	for observed := `portolan_cache_observed_reads_total{collection="things"} 6`; !strings.Contains(metrics, observed); {
+		if t.Context().Err() != nil {
+			t.Fatalf("the metrics never have %s", observed)
+		}
+		_, metrics = r.do(http.MethodGet, admin+"/metrics", "", nil)
+	}
 	for _, want := range []string{
+		`portolan_cache_stale_reads_total{collection="things"} 0`,
 		`portolan_cache_looks_total{collection="things",state="hit"} 6`, `portolan_cache_looks_total{collection="things",state="miss"} 4`,
 		`portolan_cache_items`, `portolan_cache_octets`, `portolan_operations_total{code="ok",collection="",operation="Set",port="cache"}`,
 	} {
