@@ -53,17 +53,6 @@ func (c *Collection) completeCaching() {
 	}
 }
 
-// cached reports whether the answers of the collection are cached in this class.
-func (c *Collection) cached(class core.Class) bool {
-	switch {
-	case c.Cache != nil:
-		return c.Cache.Class == class.String()
-	case c.foreign():
-		return class == core.Bounded
-	}
-	return class == core.Strict
-}
-
 // caching returns how the answers of the collection are cached, having noted
 // what cannot be promised of them.
 func caching(entry *Entry[Collection], c *schema.Collection, found *mistakes) core.Caching {

@@ -86,7 +86,16 @@ func (p *program) prove(ctx context.Context, s *settings) ([]contract.Report, er
 				t.Fatalf("%v", err)
 			}
 			t.Cleanup(func() { _ = c.Close() })
-			return c
+			shared, ok := c.(cachetest.Scratching)
+			if !ok {
+				return c
+			}
+			made, err := shared.Scratch(t.Context())
+			if err != nil {
+				t.Fatalf("%v", err)
+			}
+			t.Cleanup(func() { _ = made.Close() })
+			return made
 		}, p.tell("cache")))
 	}
 	for _, report := range reports {

@@ -19,21 +19,24 @@ func openInstance(ctx context.Context, s *settings, store unwatched, server cach
 	}
 	config := layer.DistributedConfig{
 		Server: server, Modes: core.NewMembers(store, nil), Timing: layer.UsualTiming, Told: modeLogger(log),
+		Collections: map[string]string{core.KeysCollection: core.KeysTagScheme}, Everything: core.EveryTag,
+	}
+	served, err := s.collections()
+	if err != nil {
+		return caches{}, err
 	}
 	var apart layer.Apart // of the collections whose answers may be old
-	for _, entry := range s.Collections {
+	for _, c := range served {
 		switch {
-		case entry.Value.ViewOf != "" || entry.Value.cached(core.Uncached):
-		case s.NearCache.given() && entry.Value.cached(core.Bounded):
-			apart.Collections = append(apart.Collections, entry.Name)
+		case c.Schema.Base != nil || c.Cache.Class == core.Uncached:
+		case s.NearCache.given() && c.Cache.Class == core.Bounded:
+			apart.Collections = append(apart.Collections, c.Schema.Name)
 		default:
-			config.Collections = append(config.Collections, entry.Name)
+			config.Collections[c.Schema.Name] = c.TagScheme()
 		}
 	}
-	config.Collections = append(config.Collections, core.KeysCollection)
 	var near cache.Cache
 	if s.NearCache.given() {
-		var err error
 		if near, err = open[cache.Cache](ctx, s.nearCache); err != nil {
 			return caches{}, err
 		}

@@ -200,7 +200,7 @@ func newCore(ctx context.Context, s *settings, store repository.Store, tables in
 	if err != nil {
 		return nil, err
 	}
-	config := core.Config{Store: store, Cache: kept.coherent, Collections: collections, Pepper: s.pepper()}
+	config := core.Config{Store: store, Cache: kept.coherent, CacheShared: kept.many && !s.NearCache.given(), Collections: collections, Pepper: s.pepper()}
 	if config.CursorKey, err = keyOf(ctx, "service.cursor_key", s.Service.CursorKey); err != nil {
 		return nil, err
 	}

@@ -33,6 +33,7 @@ type API struct {
 	cursors     sealer
 	pepper      secrets.Value
 	flights     flights                // what is being read for the cache
+	queues      queues                 // what is being read because the cache cannot be used
 	writer      atomic.Pointer[writer] // while there is a hold; see Hold
 	running     running                // what writes with Once are being done
 	rereads     *Rereads               // nil: nothing is read again
@@ -60,6 +61,7 @@ type Config struct {
 	Store       repository.Store
 	Collections []Collection
 	Cache       cache.Coherent   // nil caches nothing
+	CacheShared bool             // what one instance keeps of bounded collections others find
 	CursorKey   []byte           // authenticates cursors; empty is a key that lives as long as the process
 	Pepper      secrets.Value    // keys the hashes of API keys; nil refuses to make or accept any
 	Rereads     *Rereads         // look for hits that are not right; nil looks for none
@@ -118,7 +120,7 @@ func New(config Config) (*API, error) {
 			c.caching.TTL = DefaultTTL
 		}
 		if config.Store.Capabilities().Replica {
-			c.stale = c.caching.behind(config.Cache != nil)
+			c.stale = c.caching.behind(config.Cache != nil, config.CacheShared)
 		}
 		c.version = versionOf(c)
 		if a.collections[c.Name] != nil {

@@ -59,13 +59,14 @@ type question struct {
 // stored, not a view.
 func (a *API) through(ctx context.Context, c *collection, q *question) (answer, Cached, error) {
 	state := CacheOff
+	var together string // under which name others read the same
 	switch {
 	case a.cache == nil:
 	case c.caching.Class == Uncached:
 		state = CacheNone
 	case q.OnlyIfCached && q.NoCache: // what is kept may not be used, and nothing else either
 	case q.NoStore && !q.OnlyIfCached:
-		state = CacheUnkept
+		state, together = CacheUnkept, onceMark+named(q.key())
 	default:
 		k := q.key()
 		k.Anew = q.NoCache
@@ -84,13 +85,33 @@ func (a *API) through(ctx context.Context, c *collection, q *question) (answer, 
 		default:
 			return a.fill(ctx, c, q, k, found.Lease)
 		}
+		if together = named(k); q.NoCache {
+			together = onceMark + together
+		}
 	}
 	if err := q.unread(); err != nil {
 		return answer{}, CacheUnread, err
 	}
-	got, err := q.read(ctx)
+	if together == "" {
+		got, err := q.read(ctx)
+		return got, state, err
+	}
+	got, shared, err := a.queues.do(ctx, together, func() (answer, error) { return q.read(ctx) })
+	if shared && state != CacheUnkept {
+		state = CacheShared
+	}
 	return got, state, err
 }
+
+// What the names of readings begin with that are read now because somebody wants
+// that, and are kept or not; no collection's name does.
+const (
+	anewMark = "\x00anew"
+	onceMark = "\x00once"
+)
+
+// named returns the name of the answer that the key is of.
+func named(key cache.Key) string { return key.Collection + "\x00" + key.Text }
 
 // asPage is the answer to the question as a page.
 func (a *API) asPage(ctx context.Context, c *collection, q *question) (Page, error) {
@@ -110,7 +131,12 @@ func (p *Page) asAnswer() answer {
 // that was granted nothing was written that the answer depends on.
 func (a *API) fill(ctx context.Context, c *collection, q *question, key cache.Key, lease cache.Lease) (answer, Cached, error) {
 	state := CacheMiss
-	got, shared, err := a.flights.do(ctx, key.Collection+"\x00"+key.Text+"\x00"+string(lease), func() (answer, error) {
+	name := named(key) + "\x00" + string(lease)
+	if c.caching.Class == Bounded {
+		// Nobody joins a reading that began longer ago than its answer may be old.
+		name += "\x00" + strconv.FormatInt(a.now().UnixNano()/int64(max(c.caching.TTL-c.stale, 1)), 36)
+	}
+	got, shared, err := a.flights.do(ctx, name, func() (answer, error) {
 		began := a.now()
 		got, err := q.read(ctx)
 		if err == nil && !a.keep(ctx, c, key, lease, got, began) {
@@ -124,15 +150,19 @@ func (a *API) fill(ctx context.Context, c *collection, q *question, key cache.Ke
 	return got, state, err
 }
 
-// refill reads the answer for this caller alone, and keeps it instead of what is
-// kept. Who wants it read now does not join somebody who began to read before.
+// refill reads the answer, and keeps it instead of what is kept. Who wants it read
+// now does not join a reading that began before, but shares one that begins later.
 func (a *API) refill(ctx context.Context, c *collection, q *question, key cache.Key, lease cache.Lease) (answer, Cached, error) {
-	began := a.now()
-	got, err := q.read(ctx)
-	if err != nil || !a.keep(ctx, c, key, lease, got, began) {
-		return got, CacheUnkept, err
-	}
-	return got, CacheAnew, nil
+	state := CacheUnkept
+	got, _, err := a.queues.do(ctx, anewMark+named(key), func() (answer, error) {
+		began := a.now()
+		got, err := q.read(ctx)
+		if err == nil && a.keep(ctx, c, key, lease, got, began) {
+			state = CacheAnew
+		}
+		return got, err
+	})
+	return got, state, err
 }
 
 // keep keeps what was read since began, and reports whether it may be kept.

@@ -34,7 +34,7 @@ func newCache(t testing.TB) cache.Coherent {
 
 // readingThrough returns an API over what the store holds, with the cache, whose
 // products are cached by their category.
-func readingThrough(t testing.TB, store repository.Store, c cache.Coherent, caching core.Caching, now func() time.Time) *core.API {
+func readingThrough(t testing.TB, store repository.Store, c cache.Coherent, caching core.Caching, now func() time.Time, change ...func(*core.Config)) *core.API {
 	t.Helper()
 	collections := catalogue(t)
 	caching.Scopes = []int{4}
@@ -42,9 +42,13 @@ func readingThrough(t testing.TB, store repository.Store, c cache.Coherent, cach
 		collections[i].Cache = core.Caching{Class: caching.Class, TTL: caching.TTL, Directives: caching.Directives}
 	}
 	collections[1].Cache = caching
-	api, err := core.New(core.Config{
+	config := core.Config{
 		Store: store, Collections: collections, Cache: c, CursorKey: []byte("of all"), Pepper: secrets.Fixed("pepper"), Now: now,
-	})
+	}
+	for _, c := range change {
+		c(&config)
+	}
+	api, err := core.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,10 +27,12 @@ const (
 func (c Class) String() string { return [...]string{"strict", "bounded", "none"}[c] }
 
 // behind returns how old that may be which is read for an answer, from a store that
-// has a replica. If answers are kept, they are so for the other half of the time.
-func (c Caching) behind(kept bool) time.Duration {
+// has a replica. If answers are kept, they are so for the other half of the time. If
+// they are kept for other instances too, it may not be old at all: a replica may
+// lack what the one that finds the answer has written.
+func (c Caching) behind(kept, shared bool) time.Duration {
 	switch {
-	case c.Class != Bounded:
+	case c.Class != Bounded || shared:
 		return 0
 	case kept:
 		return c.TTL / 2

@@ -4,7 +4,10 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -217,5 +220,41 @@ func TestNoCacheJoinsNobody(t *testing.T) {
 	}
 	if got := store.gets.Load(); got != 2 || within != core.CacheAnew {
 		t.Errorf("the store was asked %d times, and the second was told %d; want 2 and %d", got, within, core.CacheAnew)
+	}
+}
+
+// TestTwoReadsForManyWhoWantItNow shows that a crowd that wants an answer read now
+// costs the store two reads: that of the first, and one for all who came while it
+// went on.
+func TestTwoReadsForManyWhoWantItNow(t *testing.T) {
+	for name, tt := range map[string]struct {
+		asked core.Directives
+		first core.Cached
+	}{"no-cache": {noCache, core.CacheAnew}, "no-store": {noStore, core.CacheUnkept}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := &tallying{Store: newStore(t)}
+				newAPI(t, store)
+				api := readingThrough(t, store, newCache(t), core.Caching{Directives: core.GivenByAnybody}, nil)
+				store.within = func(context.Context) error { time.Sleep(time.Second); return nil }
+				var crowd sync.WaitGroup
+				var firsts, failed atomic.Int64
+				for range 300 {
+					crowd.Go(func() {
+						result, err := api.Get(t.Context(), nobody, "products", "A1", core.GetRequest{Directives: tt.asked})
+						if err != nil || result.Cache != tt.first && result.Cache != core.CacheUnkept {
+							failed.Add(1)
+						}
+						if result.Cache == tt.first {
+							firsts.Add(1)
+						}
+					})
+				}
+				crowd.Wait()
+				if got := store.gets.Load(); got != 2 || failed.Load() != 0 || firsts.Load() < 2 {
+					t.Errorf("300 at once read %d times, %d failed, and %d were told %d; want 2 reads", got, failed.Load(), firsts.Load(), tt.first)
+				}
+			})
+		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/record"
@@ -17,6 +18,26 @@ const (
 	wholeTag = "c" // changed by every write of the collection
 	bulkTag  = "b" // changed by bulk loads alone
 )
+
+// EveryTag is the tag of a collection on which every answer about it depends.
+const EveryTag = bulkTag
+
+// TagScheme says how the tags of the collection are made: processes whose schemes
+// of a collection are the same fence, by the tags of a write, what the others keep.
+// It has no spaces.
+func (c *Collection) TagScheme() string {
+	names := make([]string, len(c.Cache.Scopes))
+	for i, position := range c.Cache.Scopes {
+		names[i] = c.Schema.Fields[position].Name
+	}
+	return tagVersion + strings.Join(names, ",")
+}
+
+// KeysTagScheme is that of API keys.
+const KeysTagScheme = tagVersion
+
+// tagVersion changes with how tags are made.
+const tagVersion = "1:"
 
 // recordTag is the tag of what shows one record.
 func recordTag(id record.ID) string { return "r/" + string(id) }
@@ -64,10 +85,11 @@ func (b *batch) tags() []string {
 // everything returns the tag of a write that cannot say which records it changes.
 func everything() []string { return []string{bulkTag} }
 
-// fenced does a write of the collection behind a fence of the tags, if anything
-// of it may be cached.
+// fenced does a write of the collection behind a fence of the tags. Though it is not
+// cached here, another instance may cache it, as while a new configuration replaces
+// an old one.
 func (a *API) fenced(ctx context.Context, c *collection, tags func() []string, write witnessed) error {
-	if a.cache == nil || c.caching.Class == Uncached {
+	if a.cache == nil {
 		return write(nil)
 	}
 	return fenced(ctx, a.cache, c.Name, tags(), write)

@@ -148,3 +148,30 @@ func TestNobodyJoinsAnOlderRead(t *testing.T) {
 		}
 	})
 }
+
+// Of a bounded collection nobody joins a reading that began longer ago than answers
+// may be old.
+func TestNobodyJoinsWhatIsTooOld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &tallying{Store: newStore(t)}
+		newAPI(t, store)
+		api := readingThrough(t, store, newCache(t), core.Caching{Class: core.Bounded, TTL: 10 * time.Second}, time.Now)
+		slow := true
+		store.within = func(context.Context) error {
+			if slow {
+				slow = false
+				time.Sleep(time.Minute) // with what it has read
+			}
+			return nil
+		}
+		var reading sync.WaitGroup
+		reading.Go(func() { getKettle(t, api) })
+		synctest.Wait()
+		rename(t, readingThrough(t, store.Store, nil, core.Caching{}, nil), "Samovar") // past this instance
+		time.Sleep(11 * time.Second)
+		if got, _ := getKettle(t, api); got != `{"title":"Samovar"}` {
+			t.Errorf("11 seconds after a write, of which answers may know nothing for 10, got %s", got)
+		}
+		reading.Wait()
+	})
+}

@@ -112,8 +112,12 @@ func (a *API) stillFenced(ctx context.Context, err error, witness []repository.M
 		return err
 	}
 	var failed *repository.BatchError
-	if _, again := a.store.Apply(ctx, witness); errors.As(again, &failed) {
+	switch _, again := a.store.Apply(ctx, witness); {
+	case again == nil:
+		return err
+	case errors.As(again, &failed):
 		return errUnwitnessed
+	default: // and why it failed is not known
+		return again
 	}
-	return err
 }

@@ -53,13 +53,15 @@ func TestHowStale(t *testing.T) {
 		cached  bool
 		none    bool
 		want    time.Duration
+		shared  bool
 	}{
-		{"bounded", core.Caching{Class: core.Bounded, TTL: ttl}, false, false, ttl},
-		{"bounded, with a cache", core.Caching{Class: core.Bounded, TTL: ttl}, true, false, ttl / 2},
-		{"bounded, without a replica", core.Caching{Class: core.Bounded, TTL: ttl}, true, true, 0},
-		{"strict", core.Caching{Class: core.Strict, TTL: ttl}, false, false, 0},
-		{"strict, with a cache", core.Caching{Class: core.Strict, TTL: ttl}, true, false, 0},
-		{"none", core.Caching{Class: core.Uncached, TTL: ttl}, true, false, 0},
+		{name: "bounded, with a cache that instances share", caching: core.Caching{Class: core.Bounded, TTL: ttl}, cached: true, shared: true},
+		{"bounded", core.Caching{Class: core.Bounded, TTL: ttl}, false, false, ttl, false},
+		{"bounded, with a cache", core.Caching{Class: core.Bounded, TTL: ttl}, true, false, ttl / 2, false},
+		{"bounded, without a replica", core.Caching{Class: core.Bounded, TTL: ttl}, true, true, 0, false},
+		{"strict", core.Caching{Class: core.Strict, TTL: ttl}, false, false, 0, false},
+		{"strict, with a cache", core.Caching{Class: core.Strict, TTL: ttl}, true, false, 0, false},
+		{"none", core.Caching{Class: core.Uncached, TTL: ttl}, true, false, 0, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			onEveryStore(t, func(t *testing.T, below repository.Store) {
@@ -69,7 +71,7 @@ func TestHowStale(t *testing.T) {
 				if tt.cached {
 					kept = newCache(t)
 				}
-				api := readingThrough(t, store, kept, tt.caching, nil)
+				api := readingThrough(t, store, kept, tt.caching, nil, func(c *core.Config) { c.CacheShared = tt.shared })
 				asks := func(name string, want time.Duration, do func() error) {
 					t.Helper()
 					store.asked = nil

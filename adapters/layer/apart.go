@@ -2,6 +2,7 @@ package layer
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -32,7 +33,29 @@ func (a Apart) Fill(ctx context.Context, key cache.Key, lease cache.Lease, value
 	a.of(key.Collection).Fill(ctx, key, lease, value, ttl)
 }
 
-// Fence is of cache.Coherent.
+// Fence is of cache.Coherent. What is kept apart here may be kept with the others
+// by another instance, so it is fenced there too.
 func (a Apart) Fence(ctx context.Context, collection string, tags []string) (cache.Fence, error) {
-	return a.of(collection).Fence(ctx, collection, tags)
+	fence, err := a.Else.Fence(ctx, collection, tags)
+	if err != nil || !slices.Contains(a.Collections, collection) {
+		return fence, err
+	}
+	near, err := a.Near.Fence(ctx, collection, tags)
+	if err != nil {
+		return cache.Fence{}, errors.Join(err, fence.Publish(context.WithoutCancel(ctx), true))
+	}
+	both := cache.Fence{Witness: slices.Concat(fence.Witness, near.Witness)}
+	both.Publish = func(ctx context.Context, settled bool) error {
+		return errors.Join(near.Publish(ctx, settled), fence.Publish(ctx, settled))
+	}
+	both.Abandon = func() {
+		for _, f := range []cache.Fence{fence, near} {
+			if f.Abandon != nil {
+				f.Abandon()
+			} else {
+				_ = f.Publish(context.WithoutCancel(ctx), true) // nothing was stored
+			}
+		}
+	}
+	return both, nil
 }

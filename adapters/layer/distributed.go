@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -44,13 +43,14 @@ import (
 // A fence never expires. If its writer is gone, whoever meets it after [fenceFor]
 // expels that writer from the store, and only then takes the fence away.
 type Distributed struct {
-	server      cache.Server
-	modes       cache.Modes
-	near        cache.Cache
-	entered     atomic.Bool
-	collections []string
-	timing      Timing
-	told        func(from, to cache.Mode, why string)
+	server     cache.Server
+	modes      cache.Modes
+	near       cache.Cache
+	entered    atomic.Bool
+	schemes    []scheme
+	everything string
+	timing     Timing
+	told       func(from, to cache.Mode, why string)
 
 	seen    atomic.Pointer[sight]
 	rest    atomic.Int64 // until when the server is left alone, since started
@@ -62,6 +62,7 @@ type Distributed struct {
 	polling sync.Mutex // held by who asks for the mode or changes it, and for these:
 	health  health
 	why     string // the mode is to end
+	alone   bool   // it is to begin anew without what others keep
 }
 
 var _ cache.Coherent = (*Distributed)(nil)
@@ -72,6 +73,7 @@ type Timing struct {
 	Rely    time.Duration // how long a reading of it is relied on
 	Known   time.Duration // how long the server knows an epoch that nobody renews
 	Healthy time.Duration // how long the server must answer before it is used again
+	Foreign time.Duration // how long it is remembered what other versions of the service keep
 	Fence   time.Duration // how long a fence may stand before its writer is taken for gone
 	Look    time.Duration // how long a read waits for the server
 	Write   time.Duration // how long a write waits for the server, and once more
@@ -81,17 +83,24 @@ type Timing struct {
 
 // UsualTiming is what instances use.
 var UsualTiming = Timing{
-	Poll: 250 * time.Millisecond, Rely: cache.Rely, Known: cache.Known, Healthy: 5 * time.Second, Fence: time.Minute,
+	Poll: 250 * time.Millisecond, Rely: cache.Rely, Known: cache.Known, Healthy: 5 * time.Second,
+	Foreign: 10 * time.Minute, Fence: time.Minute,
 	Look: 50 * time.Millisecond, Write: 500 * time.Millisecond, Rest: time.Second, Wait: 50 * time.Millisecond,
 }
 
 // DistributedConfig is what a [Distributed] is made of.
 type DistributedConfig struct {
-	Server      cache.Server
-	Modes       cache.Modes
-	Near        cache.Cache // in this process, or nil: what the server need not send again
-	Collections []string    // whose answers are kept
-	Timing      Timing
+	Server cache.Server
+	Modes  cache.Modes
+	Near   cache.Cache // in this process, or nil: what the server need not send again
+	Timing Timing
+
+	// Collections are those whose answers are kept, each with a text without spaces
+	// that says how its tags are made. Everything is the tag that every answer of a
+	// collection depends on: it is what this instance fences in a collection whose
+	// answers another one keeps under tags of another making.
+	Collections map[string]string
+	Everything  string
 
 	// Told, if it is not nil, is told of every change of the mode that this instance
 	// sees, and what it knows about why. It must not block.
@@ -104,12 +113,12 @@ type DistributedConfig struct {
 func NewDistributed(config DistributedConfig) *Distributed {
 	d := &Distributed{
 		server: config.Server, modes: config.Modes, near: config.Near, timing: config.Timing, told: config.Told,
-		collections: slices.Clone(config.Collections), started: time.Now(),
+		schemes: schemesOf(config.Collections), everything: config.Everything, started: time.Now(),
 	}
 	if d.told == nil {
 		d.told = func(cache.Mode, cache.Mode, string) {}
 	}
-	d.seen.Store(&sight{epoch: newEpoch(cache.Mode{State: cache.Down}, nil)})
+	d.seen.Store(&sight{epoch: newEpoch(cache.Mode{State: cache.Down}, nil, nil)})
 	return d
 }
 

@@ -2,7 +2,7 @@ package layer
 
 import (
 	"context"
-	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,7 +14,7 @@ import (
 type epoch struct {
 	mode    cache.Mode
 	session cache.Session // of On with a server
-	serving map[string]bool
+	kept    map[string]keeping
 	since   time.Time
 	ended   chan struct{} // closed when this instance has seen another mode
 
@@ -22,16 +22,26 @@ type epoch struct {
 	member  *cache.Member // nil until this instance writes
 }
 
-func newEpoch(mode cache.Mode, session cache.Session) *epoch {
-	e := &epoch{mode: mode, session: session, since: time.Now(), ended: make(chan struct{}), serving: make(map[string]bool)}
-	for _, name := range mode.Collections {
-		e.serving[name] = session != nil
+func newEpoch(mode cache.Mode, session cache.Session, own []scheme) *epoch {
+	e := &epoch{mode: mode, session: session, since: time.Now(), ended: make(chan struct{})}
+	if session != nil {
+		e.kept = keepings(mode.Collections, own)
 	}
 	return e
 }
 
-// serves reports whether answers of the collection are kept.
-func (e *epoch) serves(collection string) bool { return e.serving[collection] }
+// serves reports whether this instance finds answers of the collection.
+func (e *epoch) serves(collection string) bool { return e.kept[collection].here }
+
+// foreign reports whether answers of other versions of this service are kept, too.
+func (e *epoch) foreign() bool {
+	for _, k := range e.kept {
+		if k.elsewhere {
+			return true
+		}
+	}
+	return false
+}
 
 // join returns this instance as one that writes in the epoch, unless that is over.
 func (e *epoch) join(ctx context.Context, modes cache.Modes) (m cache.Member, joined bool, err error) {
@@ -159,13 +169,11 @@ func (d *Distributed) poll(ctx context.Context) error {
 func (d *Distributed) pollLocked(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, pollIn)
 	defer cancel()
-	began := time.Now()
-	mode, err := d.modes.Read(ctx)
+	now, err := d.readLocked(ctx)
 	if err != nil {
 		return err
 	}
-	now := &sight{epoch: d.epochOf(mode), until: began.Add(d.timing.Rely), wall: began.Round(0).Add(d.timing.Rely)}
-	d.seen.Store(now)
+	mode := now.mode
 	switch mode.State {
 	case cache.On:
 		return d.renew(ctx, now)
@@ -181,6 +189,18 @@ func (d *Distributed) pollLocked(ctx context.Context) error {
 	return d.arm(ctx, mode)
 }
 
+// readLocked reads the mode.
+func (d *Distributed) readLocked(ctx context.Context) (*sight, error) {
+	began := time.Now()
+	mode, err := d.modes.Read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := &sight{epoch: d.epochOf(mode), until: began.Add(d.timing.Rely), wall: began.Round(0).Add(d.timing.Rely)}
+	d.seen.Store(now)
+	return now, nil
+}
+
 // anEpoch returns the name of a new epoch.
 func anEpoch() string { return string(record.NewRevision(time.Now())) }
 
@@ -192,8 +212,8 @@ func (d *Distributed) epochOf(mode cache.Mode) *epoch {
 		return was
 	}
 	var session cache.Session
-	if mode.State == cache.On && mode.Server != "" {
-		session = d.server.Bind(mode.Server, mode.Epoch)
+	if identity, ours := strings.CutPrefix(mode.Server, protocol); mode.State == cache.On && ours {
+		session = d.server.Bind(identity, mode.Epoch)
 	}
 	if was.mode.State == cache.On {
 		d.health.ended(time.Since(was.since), d.timing.Healthy)
@@ -205,34 +225,44 @@ func (d *Distributed) epochOf(mode cache.Mode) *epoch {
 	if was.session != nil {
 		_ = was.session.Close()
 	}
-	return newEpoch(mode, session)
+	return newEpoch(mode, session, d.schemes)
 }
 
-// become makes next the mode, and reads it.
+// become makes next the mode, and does what follows. If somebody else was faster, or
+// it may not be, that has time until the next poll.
 func (d *Distributed) become(ctx context.Context, was, next cache.Mode) error {
-	if _, err := d.modes.Switch(ctx, was, next); err != nil {
+	switched, err := d.modes.Switch(ctx, was, next)
+	switch {
+	case err != nil:
 		return err
+	case switched:
+		return d.pollLocked(ctx)
 	}
-	return d.pollLocked(ctx)
+	_, err = d.readLocked(ctx)
+	return err
 }
 
 // renew has the server know the epoch for longer, as long as the reading of it may
 // be relied on; a server that does not know it any more has lost it.
 func (d *Distributed) renew(ctx context.Context, now *sight) error {
 	if now.session == nil {
-		return d.fallLocked(ctx, now.epoch, "another server caches by itself")
+		return d.fallLocked(ctx, now.epoch, "another server caches by itself, or in another way")
 	}
 	if !now.reliable() {
 		return nil
 	}
 	ctx, cancel := context.WithDeadline(ctx, now.until)
 	defer cancel()
-	err := now.session.Renew(ctx, now.mode.Collections, d.timing.Known)
+	err := now.session.Renew(ctx, namesOf(now.mode.Collections), d.timing.Known)
+	lasted := time.Since(now.since)
 	switch {
 	case lost(err):
 		return d.fallLocked(context.WithoutCancel(ctx), now.epoch, err.Error())
-	case len(d.allOf(now.mode)) > len(now.mode.Collections) && time.Since(now.since) > d.timing.Healthy:
-		return d.fallLocked(context.WithoutCancel(ctx), now.epoch, "there is a new collection")
+	case lasted > d.timing.Healthy && len(united(d.schemes, now.mode.Collections)) > len(now.mode.Collections):
+		return d.fallLocked(context.WithoutCancel(ctx), now.epoch, "a collection is new, or its tags are")
+	case lasted > d.timing.Foreign && now.foreign():
+		d.alone = true
+		return d.fallLocked(context.WithoutCancel(ctx), now.epoch, "what other versions of the service kept is to be forgotten")
 	}
 	return nil // whoever writes will find out
 }
@@ -247,10 +277,10 @@ func (d *Distributed) arm(ctx context.Context, was cache.Mode) error {
 	if !d.health.enough(identity, d.timing.Healthy) {
 		return nil
 	}
-	next := cache.Mode{State: cache.On, Epoch: anEpoch(), Server: identity, Collections: d.allOf(was)}
+	next := cache.Mode{State: cache.On, Epoch: anEpoch(), Server: protocol + identity, Collections: united(d.schemes, was.Collections)}
 	session := d.server.Bind(identity, next.Epoch)
 	defer func() { _ = session.Close() }()
-	if err := session.Announce(ctx, next.Collections, d.timing.Known); err != nil {
+	if err := session.Announce(ctx, namesOf(next.Collections), d.timing.Known); err != nil {
 		return err
 	}
 	return d.become(ctx, was, next)
@@ -270,13 +300,9 @@ func (d *Distributed) fallLocked(ctx context.Context, e *epoch, why string) erro
 	ctx, cancel := context.WithTimeout(ctx, pollIn)
 	defer cancel()
 	d.why = why
-	return d.become(ctx, e.mode, cache.Mode{State: cache.Down, Epoch: anEpoch(), Collections: d.allOf(e.mode)})
-}
-
-// allOf returns the collections of which answers are kept after the mode: also
-// those that only another instance has, as while a new version replaces an old.
-func (d *Distributed) allOf(was cache.Mode) []string {
-	names := slices.Concat(d.collections, was.Collections)
-	slices.Sort(names)
-	return slices.Compact(names)
+	next := cache.Mode{State: cache.Down, Epoch: anEpoch(), Collections: united(d.schemes, e.mode.Collections)}
+	if d.alone {
+		next.Collections, d.alone = united(d.schemes, nil), false
+	}
+	return d.become(ctx, e.mode, next)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/portolan-io/portolan/adapters/memory"
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/policy"
 	"github.com/portolan-io/portolan/ports/cache"
 	"github.com/portolan-io/portolan/ports/cache/cachetest"
 	"github.com/portolan-io/portolan/ports/repository"
@@ -44,7 +45,7 @@ type instance struct {
 func (s *service) instance(change ...func(*layer.DistributedConfig)) instance {
 	s.t.Helper()
 	line := s.shared.Line(nil)
-	config := layer.DistributedConfig{Server: line, Modes: s.modes, Collections: []string{"products"}, Told: s.tell}
+	config := layer.DistributedConfig{Server: line, Modes: s.modes, Collections: map[string]string{"products": "1:"}, Everything: "b", Told: s.tell}
 	for _, c := range change {
 		c(&config)
 	}
@@ -225,10 +226,10 @@ func TestNewCollection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t)
 		s.instance()
-		s.instance(func(c *layer.DistributedConfig) { c.Collections = []string{"orders", "products"} })
+		s.instance(func(c *layer.DistributedConfig) { c.Collections["orders"] = "1:" })
 		time.Sleep(30 * time.Second)
 		mode := s.mode()
-		if mode.State != cache.On || !slices.Equal(mode.Collections, []string{"orders", "products"}) {
+		if mode.State != cache.On || !slices.Equal(mode.Collections, []string{"orders 1:", "products 1:"}) {
 			t.Errorf("got %+v", mode)
 		}
 		time.Sleep(time.Minute)
@@ -392,4 +393,104 @@ func (c countingSession) Read(ctx context.Context, collection string, tags []str
 		c.counts.values++
 	}
 	return c.Session.Read(ctx, collection, tags, name)
+}
+
+// An instance fences everything of a collection whose answers another version of
+// the service keeps under other tags, until that is forgotten.
+func TestOtherTags(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		old := s.instance()
+		ctx, stop := context.WithCancel(t.Context())
+		line := s.shared.Line(nil)
+		next := layer.NewDistributed(layer.DistributedConfig{
+			Server: line, Modes: s.modes, Timing: layer.UsualTiming,
+			Collections: map[string]string{"products": "1:category"}, Everything: "b",
+		})
+		if err := next.Enter(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var running sync.WaitGroup
+		running.Go(func() { next.Run(ctx) })
+		time.Sleep(30 * time.Second)
+		shelf := cache.Key{Collection: "products", Text: "shelf", Tags: []string{"s/category/12", "b"}}
+		keep := func() {
+			t.Helper()
+			found := next.Look(t.Context(), shelf)
+			if found.State != cache.Miss {
+				t.Fatalf("got %s, want a miss", found.State)
+			}
+			next.Fill(t.Context(), shelf, found.Lease, []byte("shelf"), time.Hour)
+			if found = next.Look(t.Context(), shelf); found.State != cache.Hit {
+				t.Fatalf("got %s, want a hit", found.State)
+			}
+		}
+		keep()
+		old.write(t, s.store) // which knows nothing of shelves
+		if found := next.Look(t.Context(), shelf); found.State != cache.Miss {
+			t.Errorf("after a write of the old version got %s, want a miss", found.State)
+		}
+		keep()
+		instance{next, line}.write(t, s.store) // of the record alone, but the old one is there
+		if found := next.Look(t.Context(), shelf); found.State != cache.Miss {
+			t.Errorf("after a write of the new version got %s, want a miss", found.State)
+		}
+		stop()
+		running.Wait()
+		_ = next.Close(t.Context())
+		time.Sleep(11 * time.Minute)
+		if mode := s.mode(); mode.State != cache.On || !slices.Equal(mode.Collections, []string{"products 1:"}) {
+			t.Errorf("when the new version is gone: %+v", mode)
+		}
+	})
+}
+
+// While another process holds the cache, instances write on without it, and ask no
+// more often than usual whether it may be used.
+func TestBesideHold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		api, err := core.New(core.Config{Store: lasting{s.store}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		release, err := api.Hold(t.Context(), policy.Principal{Local: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tried := &countingModes{Modes: s.modes}
+		one := s.instance(func(c *layer.DistributedConfig) { c.Modes = tried })
+		time.Sleep(10 * time.Second)
+		one.wants(t, "while it is held", cache.Off, "")
+		if took := one.write(t, s.store); took > time.Second {
+			t.Errorf("a write took %s", took)
+		}
+		if tried.switches > 45 {
+			t.Errorf("the mode was to be switched %d times in 10 seconds", tried.switches)
+		}
+		if err := release(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		one.wants(t, "after that", cache.Miss, "")
+	})
+}
+
+// A lasting store says that it outlives the process.
+type lasting struct{ repository.Store }
+
+func (l lasting) Capabilities() repository.Capabilities {
+	can := l.Store.Capabilities()
+	can.Durable = true
+	return can
+}
+
+type countingModes struct {
+	cache.Modes
+	switches int
+}
+
+func (c *countingModes) Switch(ctx context.Context, was, next cache.Mode) (bool, error) {
+	c.switches++
+	return c.Modes.Switch(ctx, was, next)
 }

@@ -2,6 +2,7 @@ package layer
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,7 +40,11 @@ func (d *Distributed) Fence(ctx context.Context, collection string, tags []strin
 			continue
 		}
 		f := &fence{d: d, epoch: now, member: member, collection: collection, tags: tags}
-		if !now.serves(collection) {
+		kept := now.kept[collection]
+		if kept.elsewhere {
+			f.tags = append(slices.Clone(tags), d.everything)
+		}
+		if kept == (keeping{}) {
 			return cache.Fence{Witness: member.Witness, Publish: unfenced, Abandon: f.abandon}, nil
 		}
 		f.name = d.fenceName(member)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"net/url"
 	"os"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -150,6 +151,9 @@ func (cfg *Config) parsed(ctx context.Context) (*goredis.Options, error) {
 	if err != nil || named.Addr == "" {
 		return nil, invalid("url cannot be read").Coded("bad-url").
 			Hinting("write redis://host:6379, rediss://host:6380 for TLS, or unix:///run/redis.sock")
+	}
+	if plain, err := url.Parse(text); err != nil || plain.RawQuery != "" && plain.Scheme != "unix" {
+		return nil, invalid("url has settings after a question mark; write them as keys beside it").Coded("bad-url")
 	}
 	return named, nil
 }

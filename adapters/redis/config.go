@@ -50,7 +50,7 @@ type Config struct {
 	Sentinel *Sentinel `yaml:"sentinel"`
 
 	// Prefix is what all keys begin with, so that others may use the same server; empty
-	// is portolan. It has no braces.
+	// is portolan. It has none of {}*?[]\.
 	Prefix string `yaml:"prefix"`
 
 	// MaxConns is how many connections there are to each node at most; 0 means 32.
@@ -123,8 +123,8 @@ func (cfg *Config) complete() error {
 		return invalid("max_conns is the number of connections, and cannot be negative")
 	case len(cfg.Prefix) > maxPrefix:
 		return invalid("prefix has %d octets, but may have %d", len(cfg.Prefix), maxPrefix)
-	case strings.ContainsAny(cfg.Prefix, "{}"):
-		return invalid("prefix cannot have braces, which say where a cluster keeps a key")
+	case strings.ContainsAny(cfg.Prefix, `{}*?[]\`):
+		return invalid("prefix has one of the signs {}*?[]\\, which mean something in keys; leave them out")
 	case cfg.DB < 0:
 		return invalid("db is the number of a database, and cannot be negative")
 	case cfg.Cluster && cfg.DB != 0:

@@ -79,7 +79,7 @@ func (n *node) read(section string) {
 			n.history = value
 		case "role":
 			n.role = value
-		case "redis_mode":
+		case "redis_mode", "server_mode": // of Redis, of Valkey
 			n.mode = value
 		case "maxmemory":
 			n.memory = value

@@ -46,6 +46,10 @@ func Open(ctx context.Context, cfg Config) (*Cache, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
+	return open(ctx, cfg)
+}
+
+func open(ctx context.Context, cfg Config) (*Cache, error) {
 	link, err := cfg.link(ctx)
 	if err != nil {
 		return nil, err

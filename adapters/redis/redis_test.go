@@ -151,3 +151,35 @@ func TestClusterContract(t *testing.T) {
 		})
 	})
 }
+
+// TestScratch proves what portolan contract uses: a place that is empty, and leaves
+// nothing.
+func TestScratch(t *testing.T) {
+	server := single(t)
+	of := openTest(t, patient(Config{Addrs: []string{server.Address}}))
+	if err := of.Set(t.Context(), "key", []byte("value"), time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		made, err := of.Scratch(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, found, err := made.Get(t.Context(), "key"); found || err != nil {
+			t.Errorf("a new place has a key: %t, %v", found, err)
+		}
+		for _, key := range []string{"key", "*", "\x00"} {
+			if err := made.Set(t.Context(), key, []byte("value"), time.Hour); err != nil {
+				t.Error(err)
+			}
+		}
+		for range 2 {
+			if err := made.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if n, err := direct(t, server.Address).DBSize(t.Context()).Result(); n != 1 || err != nil {
+		t.Errorf("the server has %d keys, %v, want the one that was there", n, err)
+	}
+}

@@ -53,8 +53,9 @@ for i, key in ipairs(keys) do redis.call('SET', key, marks[i]) end
 return 1`
 
 // leaseScript gives the token ARGV[1] to those of KEYS[2…] without a mark, for
-// ARGV[3] ms, and keeps KEYS[1] for ARGV[2] ms if it is not kept. It returns whether
-// that was so, and the marks. A full server gives no tokens.
+// ARGV[3] ms, and keeps all marks under KEYS[1] for ARGV[2] ms if they are not what is
+// kept there. It returns whether that was so, and the marks. A full server gives no
+// tokens.
 const leaseScript = `
 local function keep(key, text, ms)
   local kept = redis.pcall('SET', key, text, 'PX', ms)
@@ -71,10 +72,11 @@ for i = 2, #KEYS do
   end
   answer[i] = mark
 end
-if redis.call('EXISTS', KEYS[1]) == 0 then
+local marks = table.concat(answer, '\n', 2)
+if redis.call('GET', KEYS[1]) ~= marks then
   answer[1] = 1
   if ARGV[2] ~= '0' then
-    local _, failed = keep(KEYS[1], '1', ARGV[2])
+    local _, failed = keep(KEYS[1], marks, ARGV[2])
     if failed then return failed end
   end
 end

@@ -153,7 +153,8 @@ func (s *session) Close() error {
 	return nil
 }
 
-// milliseconds returns the time as Redis counts it, which is one at least.
+// milliseconds returns the time for which Redis is told to keep what may be kept for
+// ttl at most, which is one millisecond at least.
 func milliseconds(ttl time.Duration) time.Duration {
-	return max(ttl.Truncate(time.Millisecond), time.Millisecond)
+	return time.Duration(max(exactly(ttl), 1)) * time.Millisecond
 }

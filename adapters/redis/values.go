@@ -47,10 +47,15 @@ func (c *Cache) Set(ctx context.Context, key string, value []byte, ttl time.Dura
 	return c.failed(ctx, op, set(ctx, c.base, c.values.value+key, value, ttl))
 }
 
-// set keeps the value for whole milliseconds, or nothing.
+// exactly returns the milliseconds for which Redis is told to keep what may be kept for
+// ttl at most: it counts from the beginning of the current one, and keeps a key through
+// all of the last one.
+func exactly(ttl time.Duration) int64 { return ttl.Milliseconds() - 1 }
+
+// set keeps the value for at most ttl, or nothing.
 func set(ctx context.Context, client goredis.UniversalClient, key string, value []byte, ttl time.Duration) error {
-	if ttl >= time.Millisecond && len(value) <= maxValue {
-		err := client.Do(ctx, "SET", key, value, "PX", ttl.Milliseconds()).Err()
+	if ms := exactly(ttl); ms > 0 && len(value) <= maxValue {
+		err := client.Do(ctx, "SET", key, value, "PX", ms).Err()
 		if codeOf(err) != "OOM" {
 			return err
 		}

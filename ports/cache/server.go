@@ -66,8 +66,8 @@ type Session interface {
 	Read(ctx context.Context, collection string, tags []string, name string) (Marks, error)
 
 	// Lease gives the token to each of the tags that has no mark, and returns the
-	// marks of all. First reports whether nobody else had that answer for the name
-	// within the time before. A tag keeps a token for TokenTTL at most. Where the
+	// marks of all. First reports whether nobody else was given the same marks for the
+	// name within the time before. A tag keeps a token for TokenTTL at most. Where the
 	// server has no room for a token, the tag has no mark, and that is no error.
 	Lease(ctx context.Context, collection string, tags []string, name, token string, within time.Duration) (marks []string, first bool, err error)
 

@@ -42,6 +42,7 @@ func TestReadAfterWrite(t *testing.T) {
 		{"memory store, bigcache", inMemory, cachedInBigcache},
 		{"SQLite, bigcache", inSQLite, cachedInBigcache},
 		{"PostgreSQL, bigcache", inPostgreSQL, cachedInBigcache},
+		{"memory store, Redis", inMemory, cachedInRedis},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := ordinary

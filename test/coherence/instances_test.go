@@ -74,7 +74,7 @@ func (s *service) start(t *testing.T, n int) []cache.Coherent {
 			near = s.near(t, i)
 		}
 		d := layer.NewDistributed(layer.DistributedConfig{
-			Server: server, Modes: modes, Near: near, Collections: []string{"items"}, Timing: quick,
+			Server: server, Modes: modes, Near: near, Collections: map[string]string{"items": "1:shelf"}, Everything: core.EveryTag, Timing: quick,
 			Told: func(from, to cache.Mode, why string) {
 				if from.State == cache.On {
 					s.ends.Add(1)

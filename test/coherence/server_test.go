@@ -2,6 +2,7 @@ package coherence_test
 
 import (
 	"context"
+	"crypto/rand"
 	"io"
 	"log/slog"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"github.com/portolan-io/portolan/adapters/layer"
 	"github.com/portolan-io/portolan/adapters/memory"
 	"github.com/portolan-io/portolan/adapters/postgres"
+	"github.com/portolan-io/portolan/adapters/redis"
 	"github.com/portolan-io/portolan/adapters/sqlite"
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/fault"
@@ -193,6 +195,16 @@ func cachedInMemory(t *testing.T) cache.Cache {
 func cachedInBigcache(t *testing.T) cache.Cache {
 	t.Helper()
 	c, err := bigcache.Open(t.Context(), bigcache.Config{MaxMB: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+func cachedInRedis(t *testing.T) cache.Cache {
+	t.Helper()
+	c, err := redis.Open(t.Context(), redis.Config{Addrs: []string{servers.Redis(t)}, Prefix: rand.Text()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -131,7 +131,7 @@ func StartRedisReplica(of *Server, settings ...string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	replica, err := StartRedis(append([]string{"--replicaof", host, port, "--repl-diskless-sync-delay", "0"}, settings...)...)
+	replica, err := StartRedis(append([]string{"--replicaof", host, port}, settings...)...)
 	if err != nil {
 		return nil, err
 	}

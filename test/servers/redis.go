@@ -36,7 +36,8 @@ func startRedis(at int, settings []string) (*Server, error) {
 		return nil, ErrAbsent
 	}
 	return startForgetfulAt(at, "Redis", func(port, dir string) *exec.Cmd {
-		args := []string{"--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--dir", dir}
+		args := []string{"--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--dir", dir,
+			"--repl-diskless-sync-delay", "0"} // no replica waits for others
 		run := exec.CommandContext(context.Background(), program, append(args, settings...)...)
 		run.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "HOME=" + dir}
 		return run

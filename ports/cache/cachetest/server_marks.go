@@ -1,6 +1,7 @@
 package cachetest
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -12,7 +13,7 @@ var serverMarkCases = []ServerCase{
 	{Name: "ReadNoName", Clause: "An empty name asks for no value.", Run: readNoName},
 	{Name: "Octets", Clause: "Tags and names are any octets, at most MaxKey of them together with the collection", Run: tagOctets},
 	{Name: "Lease", Clause: "Lease gives the token to each of the tags that has no mark, and returns the marks of all.", Run: leases},
-	{Name: "LeaseFirst", Clause: "First reports whether nobody else had that answer for the name within the time before.", Run: leaseFirst},
+	{Name: "LeaseFirst", Clause: "First reports whether nobody else was given the same marks for the name within the time before.", Run: leaseFirst},
 	{Name: "LeaseFull", Clause: "Where the server has no room for a token, the tag has no mark, and that is no error.", Run: leaseFull},
 }
 
@@ -116,6 +117,12 @@ func leaseFirst(t T, s cache.Server) {
 	}
 	if got := []bool{first("name", lasting), first("name", lasting), first("other", lasting), first("name", soon)}; !slices.Equal(got, []bool{true, false, true, false}) {
 		t.Errorf("first = %t, want true for the first of each name only", got)
+	}
+	if err := errors.Join(session.Fence(t.Context(), goods, []string{"tag"}, "fence"), session.Lift(t.Context(), goods, []string{"tag"}, []string{"fence"})); err != nil {
+		t.Fatalf("a write = %v", err)
+	}
+	if _, first, err := session.Lease(t.Context(), goods, []string{"tag"}, "name", "another", lasting); err != nil || !first {
+		t.Errorf("the first Lease after a write = %t, %v", first, err)
 	}
 	if _, first, err := session.Lease(t.Context(), others, []string{"tag"}, "name", "token", lasting); err != nil || !first {
 		t.Errorf("the first Lease of a name in another collection = %t, %v", first, err)

@@ -17,14 +17,16 @@ var serverStepCases = []ServerCase{
 // wholeSteps looks at tags while all of them are fenced and lifted at once: they are
 // always alike.
 func wholeSteps(t T, s cache.Server) {
-	const rounds = 200
+	const rounds = 100
 	session := bind(t, s)
 	tags := make([]string, 40)
 	for i := range tags {
 		tags[i] = fmt.Sprint("tag", i)
 	}
 	var running sync.WaitGroup
+	done := make(chan struct{})
 	running.Go(func() {
+		defer close(done)
 		for i := range rounds {
 			_, _, _ = session.Lease(t.Context(), goods, tags, "name", fmt.Sprint("token", i), lasting)
 			_ = session.Fence(t.Context(), goods, tags, "f")
@@ -34,7 +36,12 @@ func wholeSteps(t T, s cache.Server) {
 	})
 	for range 2 {
 		running.Go(func() {
-			for range rounds {
+			for over := false; !over; {
+				select {
+				case <-done:
+					over = true
+				default:
+				}
 				marks, err := session.Read(t.Context(), goods, tags, "")
 				if err != nil {
 					t.Errorf("Read = %v", err)

@@ -297,10 +297,10 @@ func (b *session) Lease(ctx context.Context, collection string, tags []string, n
 			}
 		}
 		marks = b.marks(s, collection, tags, now)
-		lease := b.key("lease", collection, name)
-		if _, taken := s.get(lease, now); !taken {
+		lease, all := b.key("lease", collection, name), strings.Join(marks, "\n")
+		if granted, taken := s.get(lease, now); !taken || granted != all {
 			first = true
-			s.kept[lease] = keptMark{until: now.Add(within)}
+			s.kept[lease] = keptMark{all, now.Add(within)}
 		}
 		return nil
 	})
