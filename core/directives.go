@@ -18,8 +18,8 @@ type Directives struct {
 	OnlyIfCached bool // the store is not asked: what is not kept, or may not be used, is refused with [CodeNotCached]
 }
 
-// Who may give Directives: what they ask for costs the store reads that the
-// cache is there to spare.
+// Givers are who may give Directives: what they ask for costs the store reads that
+// the cache is there to spare.
 type Givers uint8
 
 // The Givers.

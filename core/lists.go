@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
-	"hash/fnv"
 	"strconv"
 
 	"github.com/portolan-io/portolan/core/fault"
@@ -193,19 +192,4 @@ func array(rows []record.Row) []byte {
 		joined = append(joined, row.JSON...)
 	}
 	return append(joined, ']')
-}
-
-// variant names a projection, for the second half of an ETag: the names that are
-// shown, and behind each the field that is stored and how it is written. A
-// configuration may give a name to another field, or a field another scale, and
-// no record changes then.
-func variant(view query.View) string {
-	h := fnv.New32a()
-	names := view.Names()
-	var text []byte
-	for i, position := range view.Fields {
-		text = append(append(text[:0], names[i]...), 0)
-		h.Write(appendForm(text, &view.Collection.Fields[position]))
-	}
-	return strconv.FormatUint(uint64(h.Sum32()), 36)
 }
