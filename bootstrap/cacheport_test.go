@@ -13,6 +13,8 @@ import (
 
 	"github.com/portolan-io/portolan/adapters/memory"
 	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/ports/cache"
+	"github.com/portolan-io/portolan/ports/cache/cachetest"
 )
 
 // serveFor serves the configuration until the test ends, and returns where the
@@ -36,7 +38,7 @@ func serveFor(t *testing.T, text string, drivers ...Driver) (r *running, api, ad
 
 // cachedConfig has things of two kinds, in a repository and behind a cache.
 func cachedConfig(ports string) string {
-	return `service: {listen: "127.0.0.1:0", admin: "127.0.0.1:0", drain_delay: 0s}
+	return `service: {listen: "127.0.0.1:0", admin: "127.0.0.1:0", drain_delay: 0s, rereads: 1}
 ` + ports + `
 telemetry: [{driver: prometheus}]
 development: {admin_key: true}
@@ -119,7 +121,14 @@ func testCached(t *testing.T, ports string) {
 	check(twos, "hit", `"b1"`, `"b2"`)
 
 	_, metrics := r.do(http.MethodGet, admin+"/metrics", "", nil)
+	for observed := `portolan_cache_observed_reads_total{collection="things"} 6`; !strings.Contains(metrics, observed); {
+		if t.Context().Err() != nil {
+			t.Fatalf("the metrics never have %s", observed)
+		}
+		_, metrics = r.do(http.MethodGet, admin+"/metrics", "", nil)
+	}
 	for _, want := range []string{
+		`portolan_cache_stale_reads_total{collection="things"} 0`,
 		`portolan_cache_looks_total{collection="things",state="hit"} 6`, `portolan_cache_looks_total{collection="things",state="miss"} 4`,
 		`portolan_cache_items`, `portolan_cache_octets`, `portolan_operations_total{code="ok",collection="",operation="Set",port="cache"}`,
 	} {
@@ -175,5 +184,42 @@ func TestCacheThatCannotBeOpened(t *testing.T) {
 	want := "the driver bigcache of the port cache could not be opened: max_mb is 100000, but must be 1 to 65536"
 	if code != exitFailed || !strings.Contains(errs, want) {
 		t.Errorf("exit code %d, %s\nwant %s", code, errs, want)
+	}
+}
+
+// sharing is a cache that instances can share.
+type sharing struct {
+	*memory.Cache
+	server cache.Server
+}
+
+func (s sharing) Identity(ctx context.Context) (string, error) { return s.server.Identity(ctx) }
+func (s sharing) Bind(identity, epoch string) cache.Session    { return s.server.Bind(identity, epoch) }
+
+// TestInstanceFigures shows that an instance among many tells of the mode.
+func TestInstanceFigures(t *testing.T) {
+	t.Chdir(t.TempDir())
+	driver := Cache("shared", func(ctx context.Context, config memory.CacheConfig) (sharing, error) {
+		c, err := memory.OpenCache(ctx, config)
+		return sharing{c, cachetest.NewShared().Line(nil)}, err
+	})
+	text := cachedConfig("repository: {driver: sqlite, sqlite: {path: things.db}}\ncache: {driver: shared}")
+	r, _, admin := serveFor(t, strings.Replace(text, "service: {", "service: {instances: many, ", 1), driver)
+	metrics := func() string {
+		_, text := r.do(http.MethodGet, admin+"/metrics", "", nil)
+		return text
+	}
+	for !strings.Contains(metrics(), `portolan_cache_mode{mode="on"} 1`) {
+		if t.Context().Err() != nil {
+			t.Fatalf("the mode is never on: %s", metrics())
+		}
+	}
+	for _, want := range []string{
+		`portolan_cache_mode{mode="idle"} 0`, `portolan_cache_mode{mode="down"} 0`, `portolan_cache_mode{mode="unknown"} 0`,
+		`portolan_cache_mode_changes_total`, `portolan_cache_fence_failures_total 0`, `portolan_cache_chores_waiting 0`,
+	} {
+		if !strings.Contains(metrics(), want) {
+			t.Errorf("the metrics lack %s", want)
+		}
 	}
 }

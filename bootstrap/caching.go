@@ -28,6 +28,12 @@ type Caching struct {
 	// again: Cache-Control is then public, in whole seconds. Without it nobody may,
 	// and answers are as right as class says.
 	MaxAge time.Duration `yaml:"max_age"`
+	// Whose requests may ask of the cache, by their Cache-Control, to read anew
+	// (no-cache), to keep nothing (no-store) or to read nothing (only-if-cached): none,
+	// authenticated (everybody with a credential) or anonymous (everybody). Each such
+	// request costs the repository what the cache is there to spare. The default is
+	// none.
+	RequestDirectives string `yaml:"request_directives" jsonschema:"enum=none,enum=authenticated,enum=anonymous"`
 }
 
 // foreign reports whether others write the collection's table, past this server.
@@ -65,6 +71,11 @@ func caching(entry *Entry[Collection], c *schema.Collection, found *mistakes) co
 	for _, class := range []core.Class{core.Strict, core.Bounded, core.Uncached} {
 		if written.Class == class.String() {
 			compiled.Class = class
+		}
+	}
+	for _, givers := range []core.Givers{core.GivenByNobody, core.GivenByAuthenticated, core.GivenByAnybody} {
+		if written.RequestDirectives == givers.String() {
+			compiled.Directives = givers
 		}
 	}
 	switch {

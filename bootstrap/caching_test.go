@@ -75,8 +75,10 @@ func TestCaching(t *testing.T) {
 		{"other writers and none", "external_writers: true\n    cache: {class: none}", core.Caching{Class: core.Uncached}},
 		{"no other writers", "external_writers: false\n    cache: {class: strict}", core.Caching{}},
 		{"bounded", "cache: {class: bounded, ttl: 1m}", core.Caching{Class: core.Bounded, TTL: time.Minute}},
-		{"all of it", "cache: {class: strict, ttl: 30m, scopes: [owner, price], max_age: 60s}",
-			core.Caching{TTL: 30 * time.Minute, MaxAge: time.Minute, Scopes: []int{3, 2}}},
+		{"all of it", "cache: {class: strict, ttl: 30m, scopes: [owner, price], max_age: 60s, request_directives: anonymous}",
+			core.Caching{TTL: 30 * time.Minute, MaxAge: time.Minute, Scopes: []int{3, 2}, Directives: core.GivenByAnybody}},
+		{"directives of who is known", "cache: {request_directives: authenticated}", core.Caching{Directives: core.GivenByAuthenticated}},
+		{"directives of nobody", "cache: {request_directives: none}", core.Caching{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			doc, err := parseDocument("c.yaml", []byte(strings.Replace(right, "    access:", "    "+tt.text+"\n    access:", 1)), variables(nil), "")

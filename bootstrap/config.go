@@ -97,6 +97,10 @@ type Service struct {
 	// How many processes serve the repository: one, which is the default, or many.
 	// Many agree by a cache that they share, or have none.
 	Instances string `yaml:"instances" jsonschema:"enum=one,enum=many"`
+	// Of how many answers that the cache gives of strict collections one is read from
+	// the repository as well, after it was given, to see whether the cache is right.
+	// 0 is of none. The default is 1000.
+	Rereads int `yaml:"rereads" jsonschema:"minimum=0"`
 	// Which pages of other origins may read answers in a browser. Without it none
 	// may.
 	CORS *CORS `yaml:"cors"`
@@ -107,7 +111,7 @@ func (s *Service) setDefaults() {
 		Listen: ":8080", Admin: "127.0.0.1:9090", Base: "/v1", Docs: "public", Log: "json", LogLevel: "info",
 		DrainDelay: 2 * time.Second, HeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 		RequestTimeout: 25 * time.Second, IdleTimeout: time.Minute,
-		MaxHeader: 16 << 10, MaxBody: 4 << 20, MaxImport: 1 << 30, MaxConnections: 4096, Instances: "one",
+		MaxHeader: 16 << 10, MaxBody: 4 << 20, MaxImport: 1 << 30, MaxConnections: 4096, Instances: "one", Rereads: 1000,
 	}
 }
 

@@ -45,9 +45,20 @@ func openInstance(ctx context.Context, s *settings, store unwatched, server cach
 		apart.Near = layer.Coherent(config.Near)
 	}
 	instance := layer.NewDistributed(config)
+	for _, counter := range w.many {
+		if err := counter.Instance(instance.Figures); err != nil {
+			return caches{}, err
+		}
+	}
 	apart.Else = instance
 	wired := caches{coherent: apart, presence: instance, many: true, ping: server.Ping}
 	return wired.counted(near, w)
+}
+
+// An instanceCounter is an observer that takes the figures of one of many
+// instances.
+type instanceCounter interface {
+	Instance(figures func() (mode string, changes, unfenced uint64, chores int)) error
 }
 
 // modeLogger returns what writes a line whenever the instances begin to use what

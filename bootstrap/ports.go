@@ -84,6 +84,8 @@ type watching struct {
 	metrics  http.Handler  // what the admin listener shows, or nil
 	counters []poolCounter // who takes the figures of connection pools
 	caches   []cacheCounter
+	rereads  []rereadCounter
+	many     []instanceCounter
 }
 
 // A poolCounter is an observer that takes the figures of connection pools.
@@ -141,6 +143,12 @@ func openTelemetry(ctx context.Context, s *settings, log *slog.Logger, opened *c
 		if counting, ok := observer.(cacheCounter); ok {
 			w.caches = append(w.caches, counting)
 		}
+		if counting, ok := observer.(rereadCounter); ok {
+			w.rereads = append(w.rereads, counting)
+		}
+		if counting, ok := observer.(instanceCounter); ok {
+			w.many = append(w.many, counting)
+		}
 	}
 	w.Observer = layer.Observers(observers...)
 	return w, nil
@@ -184,9 +192,10 @@ type served struct {
 	cache    caches
 	api      *core.API
 	identity *core.Identity
+	rereads  *core.Rereads // nil without a cache
 }
 
-func newCore(ctx context.Context, s *settings, store repository.Store, tables inspector, kept caches, authenticators []auth.Authenticator, w *watching) (*served, error) {
+func newCore(ctx context.Context, s *settings, store repository.Store, tables inspector, kept caches, authenticators []auth.Authenticator, w *watching, log *slog.Logger) (*served, error) {
 	collections, err := s.collections()
 	if err != nil {
 		return nil, err
@@ -198,6 +207,9 @@ func newCore(ctx context.Context, s *settings, store repository.Store, tables in
 	if _, err = keyOf(ctx, "service.key_pepper", config.Pepper); err != nil {
 		return nil, err
 	}
+	if config.Rereads, err = newRereads(s, w, log); err != nil {
+		return nil, err
+	}
 	api, err := core.New(config)
 	if err != nil {
 		return nil, err
@@ -205,7 +217,10 @@ func newCore(ctx context.Context, s *settings, store repository.Store, tables in
 	for i, authenticator := range authenticators {
 		authenticators[i] = layer.Remember(layer.TraceAuth(authenticator, w), nil) // so that metrics count what is verified
 	}
-	return &served{settings: s, store: store, tables: tables, cache: kept, api: api, identity: core.NewIdentity(config, authenticators)}, nil
+	return &served{
+		settings: s, store: store, tables: tables, cache: kept, api: api,
+		identity: core.NewIdentity(config, authenticators), rereads: config.Rereads,
+	}, nil
 }
 
 // pepper returns what keys the hashes of API keys. Where a key is made at every

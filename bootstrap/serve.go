@@ -59,6 +59,7 @@ func (p *program) serve(ctx context.Context) (err error) {
 		return err
 	}
 	defer sweeping(ctx, running.api, sweepEvery, running.log)()
+	defer rereading(ctx, running.rereads)()
 	defer sparing(ctx, running.cache.held, spareEvery, p.env)()
 	p.announce(ctx, running.served, running.server, developing)
 	running.log.Info("serving", "api", running.server.public.url(), "admin", running.server.admin.url(), "configuration", doc.name)

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/portolan-io/portolan/core/fault"
@@ -18,6 +19,8 @@ import (
 type AggregateRequest struct {
 	Apply  string        // "filter(…)/groupby((category_id),aggregate($count as total))", see query.ParseApply
 	Format ingest.Format // of the page's Body; empty is a JSON array
+
+	Directives Directives // what is asked of the cache
 }
 
 // Aggregate returns the groups of the records that match and that the caller may
@@ -42,18 +45,43 @@ func (a *API) Aggregate(ctx context.Context, who policy.Principal, collection st
 		return Page{}, err
 	}
 	wanted.Filter = query.AllOf(wanted.Filter, right.Where)
-	wanted.Stale = c.stored().stale
+	req.Directives = c.heeded(who, req.Directives)
+	wanted.Stale = c.stored().staleFor(req.Directives)
 	names := c.Names(wanted.GroupBy)
 	for _, m := range wanted.Measures {
 		names = append(names, m.As)
 	}
-	return a.aggregate(ctx, c.stored(), c.aggregation(wanted), names, req.Format)
+	return a.aggregate(ctx, c.stored(), c.aggregation(wanted), names, req)
 }
 
 // aggregate returns the page of the groups, whose members have the names.
-func (a *API) aggregate(ctx context.Context, c *collection, wanted query.Aggregation, names []string, format ingest.Format) (Page, error) {
-	key := func() cache.Key { return c.groupsKey(wanted, names, format) }
-	return a.pageThrough(ctx, c, key, func(ctx context.Context) (Page, error) { return a.readGroups(ctx, c, wanted, names, format) })
+func (a *API) aggregate(ctx context.Context, c *collection, wanted query.Aggregation, names []string, req AggregateRequest) (Page, error) {
+	asked := question{
+		Directives: req.Directives,
+		key:        func() cache.Key { return c.groupsKey(wanted, names, req.Format) },
+		read: func(ctx context.Context) (answer, error) {
+			page, err := a.readGroups(ctx, c, wanted, names, req.Format)
+			return page.asAnswer(), err
+		},
+	}
+	if !inexact(wanted) {
+		asked.again = func() func(context.Context) (answer, error) {
+			wanted, names, format := wanted, names, req.Format
+			return func(ctx context.Context) (answer, error) {
+				page, err := a.readGroups(ctx, c, wanted, names, format)
+				return page.asAnswer(), err
+			}
+		}
+	}
+	return a.asPage(ctx, c, &asked)
+}
+
+// inexact reports whether a measure depends on the order in which records are
+// read: floats are rounded with each addition.
+func inexact(wanted query.Aggregation) bool {
+	return slices.ContainsFunc(wanted.Measures, func(m query.Measure) bool {
+		return (m.Func == query.Sum || m.Func == query.Average) && wanted.Collection.Fields[m.Field].Type == record.FloatType
+	})
 }
 
 // readGroups reads the groups from the store.

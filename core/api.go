@@ -36,6 +36,7 @@ type API struct {
 	queues      queues                 // what is being read because the cache cannot be used
 	writer      atomic.Pointer[writer] // while there is a hold; see Hold
 	running     running                // what writes with Once are being done
+	rereads     *Rereads               // nil: nothing is read again
 	now         func() time.Time
 }
 
@@ -63,6 +64,7 @@ type Config struct {
 	CacheShared bool             // what one instance keeps of bounded collections others find
 	CursorKey   []byte           // authenticates cursors; empty is a key that lives as long as the process
 	Pepper      secrets.Value    // keys the hashes of API keys; nil refuses to make or accept any
+	Rereads     *Rereads         // look for hits that are not right; nil looks for none
 	Now         func() time.Time // nil is time.Now
 }
 
@@ -100,6 +102,7 @@ func New(config Config) (*API, error) {
 		native:      config.Store.Capabilities().Split,
 		collections: make(map[string]*collection, len(config.Collections)),
 		pepper:      config.Pepper,
+		rereads:     config.Rereads,
 		now:         config.Now,
 		cursors:     newSealer(config.CursorKey),
 		served:      slices.Clone(config.Collections),
@@ -125,6 +128,9 @@ func New(config Config) (*API, error) {
 		}
 		a.collections[c.Name] = c
 		a.order = append(a.order, c)
+		if a.rereads != nil && a.cache != nil && c.Base == nil && c.caching.Class == Strict {
+			a.rereads.watch(c.Name)
+		}
 	}
 	return a, a.link()
 }

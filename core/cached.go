@@ -33,72 +33,112 @@ type answer struct {
 	body   []byte
 }
 
-// through returns what read answers: from the cache, if it is kept under the key
-// and still right; else read is called, by one of all who ask for the same at the
-// same time, and what it returned is kept. Cached says which of these it was.
-//
-// The key is asked for only if there is a cache. Whatever can be expressed as an
-// answer may be read so: its key's text must say all that the answer depends on
-// beside the records (see keyText), and its tags must be among those that every
-// write fences that could change the answer (see batch.tags and dependsOn). An
-// error is not kept. The collection is one that is stored, not a view.
-func (a *API) through(ctx context.Context, c *collection, key func() cache.Key, read func(context.Context) (answer, error)) (answer, Cached, error) {
+// A question is what one request asks the cache and, if need be, the store. Of a
+// hit nothing of it needs memory of its own, as long as none of it is kept.
+type question struct {
+	Directives // that count
+
+	// key is asked for only if there is a cache. Its text must say all that the
+	// answer depends on beside the records (see keyText), and its tags must be among
+	// those that every write fences that could change the answer (see batch.tags and
+	// dependsOn).
+	key  func() cache.Key
+	read func(context.Context) (answer, error)
+
+	// again returns read for when the request is over. It is a copy, made for the
+	// few that need it, so that read itself needs no memory. Nil is for what two
+	// readings of one state may give otherwise.
+	again func() func(context.Context) (answer, error)
+}
+
+// through returns what the question's read answers: from the cache, if it is kept
+// under the key and still right; else read is called, by one of all who ask for
+// the same at the same time, and what it returned is kept. Cached says which of
+// these it was. Whatever can be expressed as an answer may be read so. An error is
+// not kept. The collection is that whose records the answer shows: one that is
+// stored, not a view.
+func (a *API) through(ctx context.Context, c *collection, q *question) (answer, Cached, error) {
 	state := CacheOff
 	var together string // under which name others read the same
 	switch {
 	case a.cache == nil:
 	case c.caching.Class == Uncached:
 		state = CacheNone
+	case q.OnlyIfCached && q.NoCache: // what is kept may not be used, and nothing else either
+	case q.NoStore && !q.OnlyIfCached:
+		state, together = CacheUnkept, onceMark+named(q.key())
 	default:
-		k := key()
-		together = k.Collection + "\x00" + k.Text
+		k := q.key()
+		k.Anew = q.NoCache
 		found := a.cache.Look(ctx, k)
-		switch found.State {
-		case cache.Hit:
+		switch {
+		case found.State == cache.Hit:
 			if got, ok := a.decode(c, found.Value); ok {
+				a.observe(c, q, k, got)
 				return got, CacheHit, nil
 			}
-		case cache.Fenced:
+		case found.State == cache.Fenced:
 			state = CacheFenced
-		case cache.Miss:
-			return a.fill(ctx, c, k, found.Lease, read)
+		case found.State != cache.Miss || q.OnlyIfCached:
+		case q.NoCache:
+			return a.refill(ctx, c, q, k, found.Lease)
+		default:
+			return a.fill(ctx, c, q, k, found.Lease)
+		}
+		if together = named(k); q.NoCache {
+			together = onceMark + together
 		}
 	}
+	if err := q.unread(); err != nil {
+		return answer{}, CacheUnread, err
+	}
 	if together == "" {
-		got, err := read(ctx)
+		got, err := q.read(ctx)
 		return got, state, err
 	}
-	got, shared, err := a.queues.do(ctx, together, func() (answer, error) { return read(ctx) })
-	if shared {
+	got, shared, err := a.queues.do(ctx, together, func() (answer, error) { return q.read(ctx) })
+	if shared && state != CacheUnkept {
 		state = CacheShared
 	}
 	return got, state, err
 }
 
-// pageThrough is through for what is a page.
-func (a *API) pageThrough(ctx context.Context, c *collection, key func() cache.Key, read func(context.Context) (Page, error)) (Page, error) {
-	got, cached, err := a.through(ctx, c, key, func(ctx context.Context) (answer, error) {
-		page, err := read(ctx)
-		return answer{tag: page.Tag, more: page.Next, rows: page.Rows, count: page.Count, body: page.Body}, err
-	})
+// What the names of readings begin with that are read now because somebody wants
+// that, and are kept or not; no collection's name does.
+const (
+	anewMark = "\x00anew"
+	onceMark = "\x00once"
+)
+
+// named returns the name of the answer that the key is of.
+func named(key cache.Key) string { return key.Collection + "\x00" + key.Text }
+
+// asPage is the answer to the question as a page.
+func (a *API) asPage(ctx context.Context, c *collection, q *question) (Page, error) {
+	got, cached, err := a.through(ctx, c, q)
 	if err != nil {
 		return Page{}, err
 	}
 	return Page{Body: got.body, Tag: got.tag, Next: got.more, Rows: got.rows, Count: got.count, Cache: cached}, nil
 }
 
+// asAnswer is the page as it is kept.
+func (p *Page) asAnswer() answer {
+	return answer{tag: p.Tag, more: p.Next, rows: p.Rows, count: p.Count, body: p.Body}
+}
+
 // fill reads the answer and keeps it, once for all who hold an equal lease: since
 // that was granted nothing was written that the answer depends on.
-func (a *API) fill(ctx context.Context, c *collection, key cache.Key, lease cache.Lease, read func(context.Context) (answer, error)) (answer, Cached, error) {
+func (a *API) fill(ctx context.Context, c *collection, q *question, key cache.Key, lease cache.Lease) (answer, Cached, error) {
 	state := CacheMiss
-	name := key.Collection + "\x00" + key.Text + "\x00" + string(lease)
+	name := named(key) + "\x00" + string(lease)
 	if c.caching.Class == Bounded {
 		// Nobody joins a reading that began longer ago than its answer may be old.
 		name += "\x00" + strconv.FormatInt(a.now().UnixNano()/int64(max(c.caching.TTL-c.stale, 1)), 36)
 	}
 	got, shared, err := a.flights.do(ctx, name, func() (answer, error) {
 		began := a.now()
-		got, err := read(ctx)
+		got, err := q.read(ctx)
 		if err == nil && !a.keep(ctx, c, key, lease, got, began) {
 			state = CacheNone
 		}
@@ -107,6 +147,21 @@ func (a *API) fill(ctx context.Context, c *collection, key cache.Key, lease cach
 	if shared {
 		state = CacheShared
 	}
+	return got, state, err
+}
+
+// refill reads the answer, and keeps it instead of what is kept. Who wants it read
+// now does not join a reading that began before, but shares one that begins later.
+func (a *API) refill(ctx context.Context, c *collection, q *question, key cache.Key, lease cache.Lease) (answer, Cached, error) {
+	state := CacheUnkept
+	got, _, err := a.queues.do(ctx, anewMark+named(key), func() (answer, error) {
+		began := a.now()
+		got, err := q.read(ctx)
+		if err == nil && a.keep(ctx, c, key, lease, got, began) {
+			state = CacheAnew
+		}
+		return got, err
+	})
 	return got, state, err
 }
 

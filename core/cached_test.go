@@ -39,7 +39,7 @@ func readingThrough(t testing.TB, store repository.Store, c cache.Coherent, cach
 	collections := catalogue(t)
 	caching.Scopes = []int{4}
 	for i := range collections {
-		collections[i].Cache.Class, collections[i].Cache.TTL = caching.Class, caching.TTL
+		collections[i].Cache = core.Caching{Class: caching.Class, TTL: caching.TTL, Directives: caching.Directives}
 	}
 	collections[1].Cache = caching
 	config := core.Config{

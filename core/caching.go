@@ -9,6 +9,8 @@ type Caching struct {
 	TTL    time.Duration // how long an answer is kept at most; 0 is DefaultTTL. Of Bounded: how old one may be
 	MaxAge time.Duration // how long anybody may keep what is told without asking who they are; 0 is not at all
 	Scopes []int         // positions of the fields by whose value pages live and die
+
+	Directives Givers // whose Directives count
 }
 
 // A Class says how old an answer from the cache may be.
@@ -52,4 +54,7 @@ const (
 	CacheMiss                 // it was read, and is kept now
 	CacheShared               // it was read by another request at the same time
 	CacheFenced               // it was read, and not kept, because something it depends on was being written
+	CacheAnew                 // it was read because the caller wants that, and is kept now
+	CacheUnkept               // it was read because the caller wants that, and is not kept
+	CacheUnread               // it is not kept, and there is none because the caller wants nothing read
 )

@@ -14,6 +14,7 @@ type Description struct {
 	Rights     [len(policy.Actions)]*policy.Right // by action; nil if it may not
 	Imports    bool                               // whether it may import there
 	Deprecated *Deprecation                       // nil: it is there to stay
+	Directives bool                               // whether its Directives count there
 }
 
 // Collections describes the collections that the caller may do anything with,
@@ -29,6 +30,7 @@ func (a *API) Collections(_ context.Context, who policy.Principal) []Description
 				allowed = true
 			}
 		}
+		d.Directives = c.stored().caching.Directives.Include(who)
 		_, forbidden := a.importGate(who, c.Name)
 		d.Imports = forbidden == nil
 		if allowed {

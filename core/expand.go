@@ -38,6 +38,8 @@ type expansion struct {
 	to    *collection
 	view  query.View // of the related records, as far as the caller may read them
 	known map[record.ID][]byte
+
+	heeded Directives // that the other collection lets the caller give
 }
 
 // relate notes the relations of the collection.
@@ -71,7 +73,7 @@ func (c *collection) relatedFor(who policy.Principal, right policy.Right) (names
 
 // expansions returns what the text of $expand asks for, in the order in which the
 // collection declares its fields.
-func (c *collection) expansions(who policy.Principal, right policy.Right, text string) ([]expansion, error) {
+func (c *collection) expansions(who policy.Principal, right policy.Right, text string, d Directives) ([]expansion, error) {
 	const op = "core.expand"
 	if text == "" {
 		return nil, nil
@@ -99,6 +101,7 @@ func (c *collection) expansions(who policy.Principal, right policy.Right, text s
 	var wanted []expansion
 	for i, name := range names {
 		if asked[name] {
+			all[i].heed(who, d)
 			wanted = append(wanted, all[i])
 			delete(asked, name)
 		}
@@ -117,6 +120,13 @@ func (c *collection) expansions(who policy.Principal, right policy.Right, text s
 	return wanted, nil
 }
 
+// heed has the related records read as the directives say, as far as their
+// collection lets who give them.
+func (e *expansion) heed(who policy.Principal, d Directives) {
+	e.heeded = e.to.heeded(who, d)
+	e.view.Stale = e.to.staleFor(e.heeded)
+}
+
 // needed returns the positions of the references, which rows must carry.
 func needed(wanted []expansion) []int {
 	positions := make([]int, len(wanted))
@@ -130,6 +140,9 @@ func needed(wanted []expansion) []int {
 // than the query says if its octets pass repository.MaxPageBytes. The related
 // records are read after the page: a write in between may show in them alone.
 func (a *API) expandedPage(ctx context.Context, c *collection, q query.Query, canonical string, req ListRequest, wanted []expansion) (Page, error) {
+	if err := req.Directives.unread(); err != nil {
+		return Page{}, err
+	}
 	q.Needs = needed(wanted)
 	for {
 		found, err := a.find(ctx, c, q)
@@ -150,7 +163,10 @@ func (a *API) expandedPage(ctx context.Context, c *collection, q query.Query, ca
 }
 
 // expandedOne reads one record, and those that it refers to.
-func (a *API) expandedOne(ctx context.Context, view query.View, id record.ID, wanted []expansion) (Result, error) {
+func (a *API) expandedOne(ctx context.Context, view query.View, id record.ID, wanted []expansion, heeded Directives) (Result, error) {
+	if err := heeded.unread(); err != nil {
+		return Result{}, err
+	}
 	view.Needs = needed(wanted)
 	rows, err := a.store.Get(ctx, view, []record.ID{id})
 	if err != nil {
@@ -262,10 +278,11 @@ func (a *API) related(ctx context.Context, e *expansion, ids []record.ID) error 
 
 // lookRelated looks for one record in the cache, where Get keeps it too.
 func (a *API) lookRelated(ctx context.Context, e *expansion, id record.ID) (got answer, want wanting, hit bool) {
-	if a.cache == nil || e.to.caching.Class == Uncached {
+	if a.cache == nil || e.to.caching.Class == Uncached || e.heeded.NoStore {
 		return got, want, false
 	}
 	want.key = e.to.recordKey(e.to.recordText(e.view), id)
+	want.key.Anew = e.heeded.NoCache
 	found := a.cache.Look(ctx, want.key)
 	switch found.State {
 	case cache.Hit:

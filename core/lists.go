@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
-	"hash/fnv"
 	"strconv"
 
 	"github.com/portolan-io/portolan/core/fault"
@@ -40,12 +39,13 @@ func (a *API) List(ctx context.Context, who policy.Principal, collection string,
 	if err != nil {
 		return Page{}, err
 	}
-	related, err := c.expansions(who, right, req.Expand)
+	related, err := c.expansions(who, right, req.Expand, req.Directives)
 	if err != nil {
 		return Page{}, err
 	}
+	req.Directives = c.heeded(who, req.Directives)
 	q, canonical := prepared.query, prepared.canonical
-	q.Stale = c.stored().stale
+	q.Stale = c.stored().staleFor(req.Directives)
 	if q.After, err = a.cursors.open(canonical, req.After); err != nil {
 		return Page{}, err
 	}
@@ -62,9 +62,20 @@ func (a *API) List(ctx context.Context, who policy.Principal, collection string,
 // page returns the page that the query asks for, which is the prepared one with a
 // beginning, in the form that the request asks for.
 func (a *API) page(ctx context.Context, c *collection, prepared *preparedList, q query.Query, req ListRequest) (Page, error) {
-	key := func() cache.Key { return prepared.key(c, q, req) }
-	return a.pageThrough(ctx, c, key, func(ctx context.Context) (Page, error) {
-		return a.readPage(ctx, c, q, prepared.canonical, req)
+	return a.asPage(ctx, c, &question{
+		Directives: req.Directives,
+		key:        func() cache.Key { return prepared.key(c, q, req) },
+		read: func(ctx context.Context) (answer, error) {
+			page, err := a.readPage(ctx, c, q, prepared.canonical, req)
+			return page.asAnswer(), err
+		},
+		again: func() func(context.Context) (answer, error) {
+			q, req, canonical := q, req, prepared.canonical
+			return func(ctx context.Context) (answer, error) {
+				page, err := a.readPage(ctx, c, q, canonical, req)
+				return page.asAnswer(), err
+			}
+		},
 	})
 }
 
@@ -181,19 +192,4 @@ func array(rows []record.Row) []byte {
 		joined = append(joined, row.JSON...)
 	}
 	return append(joined, ']')
-}
-
-// variant names a projection, for the second half of an ETag: the names that are
-// shown, and behind each the field that is stored and how it is written. A
-// configuration may give a name to another field, or a field another scale, and
-// no record changes then.
-func variant(view query.View) string {
-	h := fnv.New32a()
-	names := view.Names()
-	var text []byte
-	for i, position := range view.Fields {
-		text = append(append(text[:0], names[i]...), 0)
-		h.Write(appendForm(text, &view.Collection.Fields[position]))
-	}
-	return strconv.FormatUint(uint64(h.Sum32()), 36)
 }

@@ -2,6 +2,8 @@ package core
 
 import (
 	"encoding/binary"
+	"hash/fnv"
+	"strconv"
 	"sync"
 
 	"github.com/portolan-io/portolan/core/policy"
@@ -91,6 +93,21 @@ func (c *collection) prepareView(req GetRequest, right policy.Right) (*preparedV
 		c.views.keep(asked, p)
 	}
 	return p, nil
+}
+
+// variant names a projection, for the second half of an ETag: the names that are
+// shown, and behind each the field that is stored and how it is written. A
+// configuration may give a name to another field, or a field another scale, and
+// no record changes then.
+func variant(view query.View) string {
+	h := fnv.New32a()
+	names := view.Names()
+	var text []byte
+	for i, position := range view.Fields {
+		text = append(append(text[:0], names[i]...), 0)
+		h.Write(appendForm(text, &view.Collection.Fields[position]))
+	}
+	return strconv.FormatUint(uint64(h.Sum32()), 36)
 }
 
 // asked appends all that a request depends on: the hidden fields, and the texts.

@@ -25,6 +25,8 @@ type ListRequest struct {
 
 	Expand string        // "category": relations whose records are shown within; empty is none
 	Format ingest.Format // of the page's Body; empty is a JSON array
+
+	Directives Directives // what is asked of the cache
 }
 
 // A GetRequest says what of a record is wanted, with the texts as the caller
@@ -32,6 +34,8 @@ type ListRequest struct {
 type GetRequest struct {
 	Select string // as in [ListRequest]
 	Expand string // as in [ListRequest]
+
+	Directives Directives // what is asked of the cache
 }
 
 // A Page is a part of a list.
@@ -80,25 +84,28 @@ func (a *API) Get(ctx context.Context, who policy.Principal, collection, id stri
 	if err != nil {
 		return Result{}, err
 	}
-	related, err := c.expansions(who, right, req.Expand)
+	related, err := c.expansions(who, right, req.Expand, req.Directives)
 	if err != nil {
 		return Result{}, err
 	}
+	heeded := c.heeded(who, req.Directives)
 	if related != nil {
-		return a.expandedOne(ctx, view.View, key, related)
+		shown := view.View
+		shown.Stale = c.stored().staleFor(heeded)
+		return a.expandedOne(ctx, shown, key, related, heeded)
 	}
-	return a.one(ctx, c.stored(), view, key)
+	return a.one(ctx, c.stored(), view, key, heeded)
 }
 
 // one returns the record that has the id, if the view shows it.
-func (a *API) one(ctx context.Context, c *collection, view *preparedView, id record.ID) (Result, error) {
-	key := func() cache.Key { return c.recordKey(view.text, id) }
-	got, cached, err := a.through(ctx, c, key, func(ctx context.Context) (answer, error) {
-		rows, err := a.store.Get(ctx, view.View, []record.ID{id})
-		if err != nil || len(rows) == 0 {
-			return answer{absent: true}, err
-		}
-		return answer{tag: string(rows[0].Revision), more: view.variant, body: rows[0].JSON}, nil
+func (a *API) one(ctx context.Context, c *collection, view *preparedView, id record.ID, heeded Directives) (Result, error) {
+	got, cached, err := a.through(ctx, c, &question{
+		Directives: heeded,
+		key:        func() cache.Key { return c.recordKey(view.text, id) },
+		read:       func(ctx context.Context) (answer, error) { return a.readOne(ctx, c, view, id, heeded) },
+		again: func() func(context.Context) (answer, error) {
+			return func(ctx context.Context) (answer, error) { return a.readOne(ctx, c, view, id, heeded) }
+		},
 	})
 	if err != nil {
 		return Result{}, err
@@ -107,6 +114,17 @@ func (a *API) one(ctx context.Context, c *collection, view *preparedView, id rec
 		return Result{Cache: cached}, missing()
 	}
 	return Result{ID: id, Revision: record.Revision(got.tag), Variant: got.more, JSON: got.body, Cache: cached}, nil
+}
+
+// readOne reads the record from the store.
+func (a *API) readOne(ctx context.Context, c *collection, view *preparedView, id record.ID, heeded Directives) (answer, error) {
+	shown := view.View
+	shown.Stale = c.staleFor(heeded)
+	rows, err := a.store.Get(ctx, shown, []record.ID{id})
+	if err != nil || len(rows) == 0 {
+		return answer{absent: true}, err
+	}
+	return answer{tag: string(rows[0].Revision), more: view.variant, body: rows[0].JSON}, nil
 }
 
 func missing() error {

@@ -80,12 +80,12 @@ func (l accessLog) write(x *exchange, err error) {
 
 // levelOf returns how loud an answer is: what the operator must mend is an error,
 // what may be an attack is a warning. A probe that is told not to send requests
-// now is neither, and an outage is an error once a second: all that ends with the
+// now is neither, nor is who wants only what is cached, and an outage is an error once a second: all that ends with the
 // same meanwhile is logged as what went well is.
 func (l accessLog) levelOf(x *exchange, err error) slog.Level {
 	status := x.status
 	switch {
-	case x.template() == readyPath:
+	case x.template() == readyPath, status == http.StatusGatewayTimeout:
 		return l.level
 	case status == http.StatusServiceUnavailable && err != nil && !l.outages.news(fault.Of(err).Code, time.Now()):
 		return l.level

@@ -12,7 +12,7 @@ import (
 // manners are the header fields that answers about one collection have, made
 // once, so that a request only puts them into its header. Nil manners add nothing.
 type manners struct {
-	status [core.CacheFenced + 1][]string // Cache-Status, by what the cache had to do with it
+	status [core.CacheUnread + 1][]string // Cache-Status, by what the cache had to do with it
 	public []string                       // Cache-Control of what anybody may keep; nil if nobody may
 
 	deprecation, sunset []string // nil if there is none
@@ -38,7 +38,7 @@ func mannersOf(served []core.Collection) map[string]*manners {
 // cacheStatuses returns the values of Cache-Status (RFC 9211) for a collection of
 // the class. The detail is the class, unless the cache was passed by for another
 // reason.
-func cacheStatuses(class core.Class) (all [core.CacheFenced + 1][]string) {
+func cacheStatuses(class core.Class) (all [core.CacheUnread + 1][]string) {
 	uncached := "uncached" // this kind of request is never cached
 	if class == core.Uncached {
 		uncached = class.String()
@@ -50,6 +50,9 @@ func cacheStatuses(class core.Class) (all [core.CacheFenced + 1][]string) {
 		core.CacheMiss:   "fwd=uri-miss; stored; detail=" + class.String(),
 		core.CacheShared: "fwd=uri-miss; collapsed; detail=" + class.String(),
 		core.CacheFenced: "fwd=bypass; detail=fenced",
+		core.CacheAnew:   "fwd=request; stored; detail=" + class.String(),
+		core.CacheUnkept: "fwd=request; detail=" + class.String(),
+		core.CacheUnread: "detail=" + codeNotCached, // neither a hit, nor did it ask anybody
 	} {
 		all[cached] = []string{"Portolan; " + text}
 	}

@@ -74,7 +74,7 @@ var (
 		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
 	}
 	corsRequest = []string{
-		"Accept", "Authorization", "Content-Encoding", "Content-Type", headerIdempotencyKey, "If-Match", "If-None-Match",
+		"Accept", "Authorization", "Cache-Control", "Content-Encoding", "Content-Type", headerIdempotencyKey, "If-Match", "If-None-Match",
 		"Prefer", "Traceparent", "Tracestate", "X-API-Key", "X-Request-Id",
 	}
 	corsAnswer = []string{

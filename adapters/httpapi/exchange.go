@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/policy"
 )
@@ -190,8 +191,11 @@ func (x *exchange) problem(f *fault.Error) {
 		h.Del(name) // they spoke of the answer that was begun instead
 	}
 	x.manners.forProblem(h)
-	if f.Code == codeView {
+	switch f.Code {
+	case codeView:
 		h.Set("Allow", x.allow())
+	case codeNotCached:
+		h["Cache-Status"] = x.manners.status[core.CacheUnread]
 	}
 	switch status {
 	case http.StatusUnauthorized:

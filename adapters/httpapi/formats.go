@@ -59,7 +59,7 @@ var represented = []string{producesJSON, typeNDJSON, typeCSV}
 // represented puts the representation that was accepted into the request. Only
 // JSON has an envelope with room for a count.
 func (x *exchange) represented(req *core.ListRequest) error {
-	req.Format = x.as.format
+	req.Format, req.Directives = x.as.format, directivesOf(x.r.Header)
 	if req.Count && req.Format != "" {
 		err := badOption("count-needs-json", "$count", "the count has no place in %s", x.as.mediaType)
 		return err.Hinting("ask for it with Accept: %s, and $first=1 if nothing else is wanted", producesJSON)

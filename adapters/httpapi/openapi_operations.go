@@ -54,11 +54,11 @@ func (c *documented) listOperation() object {
 	}
 	return c.operation("get", "list", "List records of "+c.Name, []policy.Action{policy.Read}, object{
 		{"description", "Answers one page of the records that match and that you may read."},
-		{"parameters", c.withExpand(c.listParameters())},
+		{"parameters", c.withDirectives(c.withExpand(c.listParameters()))},
 		{"responses", c.answers(object{
 			{"200", c.pageAnswer(object{{"ETag", c.header("WeakETag")}})},
 			{"304", c.unchangedAnswer("WeakETag")},
-		}, http.StatusNotAcceptable, http.StatusUnprocessableEntity)},
+		}, c.readStatuses(http.StatusUnprocessableEntity)...)},
 	})
 }
 
@@ -79,14 +79,15 @@ func (c *documented) queryOperation() object {
 	options = c.withExpandMember(options)
 	return c.operation("post", "query", "List records of "+c.Name+", with the options in the body", []policy.Action{policy.Read}, object{
 		{"description", "The options of a list, for long filters and for lists of ids. The same body is sent to the nextLink."},
-		{"parameters", array{object{
+		{"parameters", c.withDirectives(array{object{
 			{"name", "$after"}, {"in", "query"},
 			{"description", "Where the page begins, as in the body."},
 			{"schema", object{{"type", "string"}, {"minLength", 1}}},
-		}}},
+		}})},
 		{"requestBody", jsonBody(object{{"type", "object"}, {"properties", options}, {"additionalProperties", false}},
 			object{{"filter", c.filterExample()}, {"first", 10}})},
-		{"responses", c.answers(object{{"200", c.pageAnswer(nil)}}, append(bodyStatuses, http.StatusUnprocessableEntity)...)},
+		{"responses", c.answers(object{{"200", c.pageAnswer(nil)}},
+			c.readStatuses(http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity)...)},
 	})
 }
 
@@ -138,11 +139,11 @@ func (c *documented) getOperation() object {
 	}
 	return c.operation("get", "get", "Read one record of "+c.Name, []policy.Action{policy.Read}, object{
 		{"description", "Answers the record. One that you may not read does not exist."},
-		{"parameters", c.withExpand(array{c.selectParameter(), c.ifNoneMatch(), c.ifMatch()})},
+		{"parameters", c.withDirectives(c.withExpand(array{c.selectParameter(), c.ifNoneMatch(), c.ifMatch()}))},
 		{"responses", c.answers(object{
 			{"200", c.recordAnswer("The record.", "ETag", "Cache-Status")},
 			{"304", c.unchangedAnswer("ETag")},
-		}, http.StatusNotAcceptable, http.StatusPreconditionFailed)},
+		}, c.readStatuses(http.StatusPreconditionFailed)...)},
 	})
 }
 

@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"net/http"
+
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/policy"
 	"github.com/portolan-io/portolan/core/query"
@@ -105,6 +107,28 @@ func (d *documenter) ifNoneMatch() object {
 		{"description", "The entity tags of what is known already. If it is one of these, the answer is 304 without a body."},
 		{"schema", object{{"type", "string"}, {"minLength", 1}}},
 	})
+}
+
+// withDirectives adds what may be asked of the cache to the parameters of a read,
+// where that counts.
+func (c *documented) withDirectives(parameters array) array {
+	if !c.directives {
+		return parameters
+	}
+	return append(parameters, c.parameter("CacheControl", object{
+		{"name", "Cache-Control"}, {"in", "header"},
+		{"description", "What is asked of the cache of the server (RFC 9111): no-cache has the answer read now, and kept; no-store has it read now, and not kept; with only-if-cached nothing is read, and what is not kept is 504. Anything else is ignored."},
+		{"schema", object{{"type", "string"}, {"minLength", 1}}},
+	}))
+}
+
+// readStatuses are what may go wrong with a read, by the given statuses and what
+// may be asked of the cache.
+func (c *documented) readStatuses(statuses ...int) []int {
+	if c.directives {
+		statuses = append(statuses, http.StatusGatewayTimeout)
+	}
+	return append(statuses, http.StatusNotAcceptable)
 }
 
 // ifAbsent returns the precondition of a PUT that may only create. It must be

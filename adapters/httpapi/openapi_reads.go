@@ -30,7 +30,7 @@ func (c *documented) aggregateOperation() object {
 		"One group a line.", "total\r\n248\r\n", `{"total":248}`+"\n")
 	return c.operation("get", "aggregate", "Compute over records of "+c.Name, []policy.Action{policy.Read}, object{
 		{"description", "Answers counts, sums, averages, least and greatest values of the records that match and that you may read, in groups or over all, in the order of the groups' fields."},
-		{"parameters", array{c.applyParameter(), c.ifNoneMatch()}},
+		{"parameters", c.withDirectives(array{c.applyParameter(), c.ifNoneMatch()})},
 		{"responses", c.answers(object{
 			{"200", object{
 				{"description", "The groups."},
@@ -38,7 +38,7 @@ func (c *documented) aggregateOperation() object {
 				{"content", content},
 			}},
 			{"304", c.unchangedAnswer("WeakETag")},
-		}, http.StatusNotAcceptable, http.StatusUnprocessableEntity)},
+		}, c.readStatuses(http.StatusUnprocessableEntity)...)},
 	})
 }
 

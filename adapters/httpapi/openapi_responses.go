@@ -47,6 +47,8 @@ var problems = map[int]*fault.Error{
 		Coded("query-needs-index").Hinting("leave $count out, or filter by an indexed field"),
 	http.StatusInternalServerError: fault.New(fault.Internal, "", "something went wrong on the server"),
 	http.StatusServiceUnavailable:  fault.New(fault.Unavailable, "", "the store does not answer").Hinting("try again"),
+	http.StatusGatewayTimeout: fault.New(fault.Refused, "", "the answer is not kept, and only-if-cached forbids to read it").Coded(codeNotCached).
+		Hinting("leave only-if-cached out to have it read"),
 }
 
 // problemAnswer returns the reference to the response of an error.

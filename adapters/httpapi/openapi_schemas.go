@@ -26,10 +26,14 @@ type documented struct {
 	rights     [len(policy.Actions)]*policy.Right
 	imports    bool
 	deprecated *core.Deprecation // nil: it is there to stay
+	directives bool              // whether what the caller asks of the cache counts
 }
 
 func (d *documenter) collection(description *core.Description) *documented {
-	return &documented{documenter: d, Collection: description.Collection, rights: description.Rights, imports: description.Imports, deprecated: description.Deprecated}
+	return &documented{
+		documenter: d, Collection: description.Collection, rights: description.Rights, imports: description.Imports,
+		deprecated: description.Deprecated, directives: description.Directives,
+	}
 }
 
 // may reports whether the caller may do the action at all. To create it must

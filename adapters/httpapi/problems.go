@@ -36,25 +36,27 @@ var outcomes = map[fault.Kind]outcome{
 const codeInProgress = core.CodeInProgress
 
 // Codes of what only HTTP knows, or has a status for. They are of the kind
-// fault.Invalid, and have a status of their own.
+// fault.Invalid or fault.Refused, and have a status of their own.
 const (
 	codeMethod    = "method-not-allowed"
 	codeAccept    = "not-acceptable"
 	codeMediaType = "unsupported-media-type"
 	codeView      = "view-read-only"
+	codeNotCached = core.CodeNotCached
 )
 
-// protocol holds the outcomes of the codes of what only HTTP knows.
+// protocol holds the outcomes of these codes.
 var protocol = map[string]outcome{
 	codeMethod:    {http.StatusMethodNotAllowed, "The method is not allowed"},
 	codeAccept:    {http.StatusNotAcceptable, "No representation is acceptable"},
 	codeView:      {http.StatusMethodNotAllowed, "The method is not allowed"},
 	codeMediaType: {http.StatusUnsupportedMediaType, "The media type is not supported"},
+	codeNotCached: {http.StatusGatewayTimeout, "The answer is not cached"},
 }
 
 // outcomeOf returns how f looks over HTTP.
 func outcomeOf(f *fault.Error) outcome {
-	if o, ok := protocol[f.Code]; ok && f.Kind == fault.Invalid {
+	if o, ok := protocol[f.Code]; ok && (f.Kind == fault.Invalid || f.Kind == fault.Refused) {
 		return o
 	}
 	if o, ok := outcomes[f.Kind]; ok {

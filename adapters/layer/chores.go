@@ -42,6 +42,16 @@ func (c *chores) fall(e *epoch, why error) {
 	c.fallen, c.why = e, why
 }
 
+// waiting returns how many fences are to be taken away, and epochs to be ended.
+func (c *chores) waiting() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.fallen != nil {
+		return len(c.lifts) + 1
+	}
+	return len(c.lifts)
+}
+
 // take returns all that is to be done.
 func (c *chores) take() (lifts []chore, fallen *epoch, why error) {
 	c.mu.Lock()

@@ -68,7 +68,12 @@ func (p *InProcess) Look(ctx context.Context, key cache.Key) cache.Found {
 	if !free {
 		return cache.Found{State: cache.Fenced}
 	}
-	value, found, err := p.cache.Get(ctx, name(key))
+	var value []byte
+	var found bool
+	var err error
+	if !key.Anew {
+		value, found, err = p.cache.Get(ctx, name(key))
+	}
 	switch {
 	case err != nil || len(key.Tags) == 0: // without tags nothing could end it
 		return cache.Found{State: cache.Off}

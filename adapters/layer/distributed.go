@@ -56,6 +56,7 @@ type Distributed struct {
 	started time.Time
 	number  atomic.Uint64 // of the last fence
 	chores  chores
+	figures figures
 
 	looking  together[cache.Found] // by the names of keys
 	patience patience              // of looks
@@ -131,6 +132,10 @@ func (d *Distributed) Look(ctx context.Context, key cache.Key) cache.Found {
 		return cache.Found{State: cache.Off}
 	}
 	text := name(key)
+	if key.Anew {
+		lease, _, state := d.lease(now, key, text) //nolint:contextcheck // of whom it is, see patience
+		return cache.Found{State: state, Lease: lease}
+	}
 	found, err := d.looking.do(ctx, text, func() (cache.Found, error) { return d.look(ctx, now, key, text), ctx.Err() })
 	if err != nil {
 		return cache.Found{State: cache.Off}

@@ -217,6 +217,7 @@ func (d *Distributed) epochOf(mode cache.Mode) *epoch {
 	if was.mode.State == cache.On {
 		d.health.ended(time.Since(was.since), d.timing.Healthy)
 	}
+	d.figures.changes.Add(1)
 	d.told(was.mode, mode, d.why)
 	d.why = ""
 	close(was.ended)

@@ -53,6 +53,7 @@ func (d *Distributed) Fence(ctx context.Context, collection string, tags []strin
 			if ctx.Err() != nil {
 				return cache.Fence{}, ctx.Err()
 			}
+			d.figures.unfenced.Add(1)
 			if err := d.fall(ctx, now, "a write could not be fenced: "+err.Error()); err != nil {
 				return cache.Fence{}, err
 			}

@@ -182,3 +182,52 @@ func TestCache(t *testing.T) {
 		t.Errorf("what is held is told of a cache that does not say")
 	}
 }
+
+func TestRereads(t *testing.T) {
+	o := open(t)
+	all := func(yield func(collection string, observed, stale uint64) bool) {
+		_ = yield("products", 7, 0) && yield("categories", 2, 1)
+	}
+	if err := o.Rereads(all); err != nil {
+		t.Fatal(err)
+	}
+	wantSamples(t, o, map[string]float64{
+		`portolan_cache_observed_reads_total{collection="products"}`:   7,
+		`portolan_cache_stale_reads_total{collection="products"}`:      0,
+		`portolan_cache_observed_reads_total{collection="categories"}`: 2,
+		`portolan_cache_stale_reads_total{collection="categories"}`:    1,
+	})
+	if err := o.Rereads(all); !errors.Is(err, fault.Invalid) {
+		t.Errorf("twice = %v, want a %s", err, fault.Invalid)
+	}
+}
+
+func TestInstance(t *testing.T) {
+	o := open(t)
+	figures := func() (string, uint64, uint64, int) { return "down", 5, 1, 12 }
+	if err := o.Instance(figures); err != nil {
+		t.Fatal(err)
+	}
+	wantSamples(t, o, map[string]float64{
+		`portolan_cache_mode{mode="down"}`:    1,
+		`portolan_cache_mode{mode="on"}`:      0,
+		`portolan_cache_mode{mode="idle"}`:    0,
+		`portolan_cache_mode{mode="unknown"}`: 0,
+		`portolan_cache_mode_changes_total`:   5,
+		`portolan_cache_fence_failures_total`: 1,
+		`portolan_cache_chores_waiting`:       12,
+	})
+	if err := o.Instance(figures); !errors.Is(err, fault.Invalid) {
+		t.Errorf("twice = %v, want a %s", err, fault.Invalid)
+	}
+}
+
+func wantSamples(t *testing.T, o *prometheus.Observer, want map[string]float64) {
+	t.Helper()
+	got := samples(t, o)
+	for name, want := range want {
+		if value, ok := got[name]; !ok || value != want {
+			t.Errorf("%s is %v, %t; want %v", name, value, ok, want)
+		}
+	}
+}

@@ -22,7 +22,8 @@ import (
 // find out is not cached.
 type Coherent interface {
 	// Look returns what is kept under the key, if none of its tags was fenced since
-	// the lease that it was filled with was granted.
+	// the lease that it was filled with was granted. Of a Key that is Anew Look passes
+	// over what is kept, and finds what it would if nothing were.
 	Look(ctx context.Context, key Key) Found
 
 	// Fill keeps value under the key for at most ttl, if none of the key's tags was
@@ -55,6 +56,7 @@ type Key struct {
 	Collection string   // whose records it shows
 	Text       string   // what was asked, canonically; unique within the collection
 	Tags       []string // of what the answer depends on, at least one; unique within the collection
+	Anew       bool     // asks Look for a lease to replace what is kept; names nothing
 }
 
 // Found is what Look found.

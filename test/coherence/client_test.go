@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -39,6 +40,32 @@ func (s *session) rate() float64 {
 		hits, all = hits+server.looks.hits(), all+server.looks.all()
 	}
 	return float64(hits) / float64(max(all, 1))
+}
+
+// rereading has the servers read hits again, until the returned function is
+// called, which tells what they found.
+func (s *session) rereading(ctx context.Context) (end func() (reread, denied uint64)) {
+	ctx, stop := context.WithCancel(ctx)
+	var all sync.WaitGroup
+	for _, server := range s.servers {
+		if server.again != nil {
+			all.Go(func() { server.again.Run(ctx) })
+		}
+	}
+	return func() (reread, denied uint64) {
+		stop()
+		all.Wait()
+		for _, server := range s.servers {
+			if server.again == nil {
+				continue
+			}
+			server.again.All(func(_ string, observed, stale uint64) bool {
+				reread, denied = reread+observed, denied+stale
+				return true
+			})
+		}
+		return reread, denied
+	}
 }
 
 // number returns a number that nobody has written, for the shelf and the owner.

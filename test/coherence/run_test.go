@@ -43,6 +43,8 @@ type verdict struct {
 	stale     map[kind]int
 	samples   []string // of what is stale, or wrong otherwise
 	wrong     int
+	reread    uint64 // hits that the servers read again
+	denied    uint64 // of these, that they found to be stale
 	histories porcupine.CheckResult
 	took      time.Duration // all of it
 	checked   time.Duration // of that, the histories
@@ -61,6 +63,9 @@ func (v *verdict) killed() string {
 	if v.histories == porcupine.Illegal {
 		by = append(by, "not linearizable")
 	}
+	if v.denied > 0 {
+		by = append(by, fmt.Sprintf("%d hits denied by the server itself", v.denied))
+	}
 	return strings.Join(by, "; ")
 }
 
@@ -69,8 +74,8 @@ func (v *verdict) String() string {
 	for _, n := range v.done {
 		total += n
 	}
-	return fmt.Sprintf("seed %d: %d operations, %d writes stored in %s at most, %d refused, %d unknown, %.0f %% of Looks hit, stale %v, histories %s, in %s and %s",
-		v.seed, total, v.writes, v.longest.Round(time.Millisecond), v.refused, v.unknown, 100*v.hits, v.stale, v.histories, (v.took - v.checked).Round(time.Millisecond), v.checked.Round(time.Millisecond))
+	return fmt.Sprintf("seed %d: %d operations, %d writes stored in %s at most, %d refused, %d unknown, %.0f %% of Looks hit, %d read again, stale %v, histories %s, in %s and %s",
+		v.seed, total, v.writes, v.longest.Round(time.Millisecond), v.refused, v.unknown, 100*v.hits, v.reread, v.stale, v.histories, (v.took - v.checked).Round(time.Millisecond), v.checked.Round(time.Millisecond))
 }
 
 // A run proves something with so many writes, with so many operations of each kind
@@ -121,6 +126,7 @@ func run(t *testing.T, p parts, w workload, seed uint64) *verdict {
 	t.Helper()
 	begun := time.Now()
 	s := &session{servers: newInstances(t, p), keys: w.keys, begun: begun}
+	watched := s.rereading(t.Context())
 	clients := make([]*client, w.clients)
 	var all sync.WaitGroup
 	for i := range clients {
@@ -135,6 +141,7 @@ func run(t *testing.T, p parts, w workload, seed uint64) *verdict {
 	all.Wait()
 	v := judge(clients, w)
 	v.seed, v.hits, v.took = seed, s.rate(), time.Since(begun)
+	v.reread, v.denied = watched()
 	return v
 }
 

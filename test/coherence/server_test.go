@@ -43,7 +43,12 @@ type server struct {
 	api   *core.API
 	store repository.Store // without the layer
 	looks *looks
+	again *core.Rereads // nil of what runs elsewhere
 }
+
+// rereadOneIn is of how many hits one is read again by the server itself, which
+// must find none that is stale: clients find these.
+const rereadOneIn = 8
 
 // operator is the process itself, which seeds.
 var operator = policy.Principal{Local: true}
@@ -84,7 +89,7 @@ func newInstances(t *testing.T, p parts) []*server {
 
 func newInstance(t *testing.T, p parts, store repository.Store, coherent cache.Coherent) *server {
 	t.Helper()
-	s := &server{store: store, looks: &looks{}}
+	s := &server{store: store, looks: &looks{}, again: core.NewRereads(rereadOneIn, nil)}
 	if p.layer != nil {
 		store = p.layer(store)
 	}
@@ -96,7 +101,9 @@ func newInstance(t *testing.T, p parts, store repository.Store, coherent cache.C
 		p.schemas = items
 	}
 	var err error
-	s.api, err = core.New(core.Config{Store: store, Collections: p.schemas(t), Cache: s.looks, CursorKey: []byte("a key for the tests alone")})
+	s.api, err = core.New(core.Config{
+		Store: store, Collections: p.schemas(t), Cache: s.looks, CursorKey: []byte("a key for the tests alone"), Rereads: s.again,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

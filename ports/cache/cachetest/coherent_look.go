@@ -11,6 +11,7 @@ import (
 const (
 	lookClause    = "Look returns what is kept under the key, if none of its tags was fenced since the lease that it was filled with was granted."
 	fillClause    = "Fill keeps value under the key for at most ttl, if none of the key's tags was fenced since Look granted the lease."
+	anewClause    = "Of a Key that is Anew Look passes over what is kept, and finds what it would if nothing were."
 	oneCollection = "All keys and tags of one call are of one collection."
 )
 
@@ -18,6 +19,7 @@ var coherentLookCases = []CoherentCase{
 	{Name: "Look/Kept", Clause: lookClause, Run: lookKept},
 	{Name: "Look/OtherTags", Clause: lookClause, Run: lookOtherTags},
 	{Name: "Look/LongText", Clause: lookClause, Run: lookLongText},
+	{Name: "Look/Anew", Clause: anewClause, Run: lookAnew},
 	{Name: "Look/TTL", Clause: "Fill keeps value under the key for at most ttl", Run: lookTTL},
 	{Name: "Look/Collections", Clause: oneCollection, Run: lookCollections},
 	{Name: "Look/Boundaries", Clause: oneCollection, Run: lookBoundaries},
@@ -86,6 +88,34 @@ func lookLongText(t contract.T, over Over) {
 	s.write("all")
 	s.stale(one)
 	s.stale(two)
+}
+
+// lookAnew replaces what is kept, and does not if that was written meanwhile.
+func lookAnew(t contract.T, over Over) {
+	s, _ := begin(t, over)
+	k := key("a page", "one", "all")
+	anew := k
+	anew.Anew = true
+	s.fill(k, s.lease(anew), "first")
+	s.hit(k, "first")
+	lease := s.lease(anew)
+	if again := s.lease(anew); again != lease {
+		s.Errorf("two leases between which nothing was written are %q and %q, want the same", lease, again)
+	}
+	s.hit(k, "first")
+	s.fill(anew, lease, "second")
+	s.hit(k, "second")
+	lease = s.lease(anew)
+	publish := s.fence("one")
+	s.fenced(anew)
+	publish(true)
+	s.fill(k, lease, "read before the write")
+	s.stale(k)
+	s.keep(k, "third")
+	if again := s.lease(anew); again == lease {
+		s.Errorf("the leases before and after a write are both %q", lease)
+	}
+	s.hit(k, "third")
 }
 
 func lookTTL(t contract.T, over Over) {
