@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/portolan-io/portolan/test/load/drive"
 )
 
 // The servers that are measured. All run at once: one that nobody asks costs
@@ -173,7 +175,15 @@ func (s *servers) withOthers(contests []contest) []contest {
 }
 
 // checkTime is long enough to fill a cache, so that nearly all answers are hits.
-const checkTime = 500 * time.Millisecond
+const (
+	checkTime  = 500 * time.Millisecond
+	checkTimes = 10
+)
+
+// misses reports whether the last answer should have come from the cache, and did not.
+func (c *contest) misses(result drive.Result) bool {
+	return c.cached && strings.Contains(result.Last, "Cache-Status:") && !strings.Contains(result.Last, "Cache-Status: Portolan; hit")
+}
 
 // check asks each contestant a few times, and returns an error unless all of them
 // answer with as many octets, but for what only one of them says, and from the
@@ -182,10 +192,16 @@ func (c *contest) check(ctx context.Context) error {
 	sizes := make([]int64, len(c.contestants))
 	for i, one := range c.contestants {
 		result, err := one.drive(ctx, checkTime)
+		for range checkTimes { // a busy machine takes longer to fill a cache
+			if err != nil || !c.misses(result) {
+				break
+			}
+			result, err = one.drive(ctx, checkTime)
+		}
 		if err != nil {
 			return err
 		}
-		if c.cached && strings.Contains(result.Last, "Cache-Status:") && !strings.Contains(result.Last, "Cache-Status: Portolan; hit") {
+		if c.misses(result) {
 			return fmt.Errorf("%s: %s does not answer from the cache:\n%s", c.work, one.what, result.Last)
 		}
 		sizes[i] = result.Bytes / int64(result.Requests)
