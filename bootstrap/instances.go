@@ -66,6 +66,8 @@ type instanceCounter interface {
 func modeLogger(log *slog.Logger) func(from, to cache.Mode, why string) {
 	return func(from, to cache.Mode, why string) {
 		switch {
+		case from.Epoch == to.Epoch && from.State == to.State:
+			log.Warn("the cache that instances share cannot be used", "why", why)
 		case to.State == cache.On:
 			log.Info("instances answer from the cache that they share", "epoch", to.Epoch, "collections", len(to.Collections))
 		case from.State == cache.On:

@@ -16,7 +16,7 @@ import (
 
 // Members is the cache.Modes of the instances of one service: the row that is the
 // mode, and one for each instance that writes. A write checks the latter, which
-// only its own instance ever locks; who changes the mode deletes them all, and so
+// only its own instance ever locks; who sets the mode on deletes them all, and so
 // waits for every write that is being stored and refuses every later one.
 type Members struct {
 	store repository.Store
@@ -65,6 +65,7 @@ func (m *Members) Switch(ctx context.Context, was, next cache.Mode) (bool, error
 	}
 	for range attempts {
 		batch := []repository.Mutation{row.putFields(record.Revision(next.Epoch), fields)}
+		var members []repository.Mutation
 		if next.State == cache.On {
 			w := newWriter(m.store, m.now)
 			dead, err := w.dead(ctx)
@@ -74,13 +75,12 @@ func (m *Members) Switch(ctx context.Context, was, next cache.Mode) (bool, error
 			alive := w.others(m.now(), false)
 			batch = append(batch, repository.Mutation{Op: repository.Check, Collection: modeSchema, NoneOf: &alive})
 			batch = append(batch, dead...)
+			if members, err = endMembers(ctx, m.store); err != nil {
+				return false, err
+			}
 		}
 		first := len(batch) // of what may fail though the mode is still the same
-		members, err := endMembers(ctx, m.store)
-		if err != nil {
-			return false, err
-		}
-		_, err = m.store.Apply(ctx, append(batch, members...))
+		_, err := m.store.Apply(ctx, append(batch, members...))
 		var failed *repository.BatchError
 		switch {
 		case err == nil:

@@ -25,6 +25,8 @@ type Modal struct {
 	presence *Presence
 	view     atomic.Pointer[modeView]
 	armed    record.Revision // the epoch that this process set, or empty
+	off      record.Revision // the epoch that was found off last
+	offSince time.Time       // when it was first
 }
 
 // A modeView is that the mode was on.
@@ -85,8 +87,11 @@ func (m *Modal) poll(running context.Context) error {
 	}
 	m.view.Store(nil)
 	m.armed = ""
-	if now.state == modeOn { // another server took this one for dead
+	switch {
+	case now.state == modeOn: // another server took this one for dead
 		return m.presence.Enter(running)
+	case now.state == modeOff && !m.drained(now): // instances that share a cache may have set it off
+		return m.presence.renew(ctx)
 	}
 	epoch, err := m.presence.writer.arm(ctx, now)
 	switch {
@@ -97,6 +102,15 @@ func (m *Modal) poll(running context.Context) error {
 		return m.presence.renew(ctx)
 	}
 	return err
+}
+
+// drained reports whether nobody relies any more on what was before the mode was
+// set off.
+func (m *Modal) drained(now mode) bool {
+	if m.off != now.epoch {
+		m.off, m.offSince = now.epoch, time.Now()
+	}
+	return time.Since(m.offSince) >= drainFor
 }
 
 // rely takes the mode for on, for as long as the view says.

@@ -239,6 +239,12 @@ func (w *writer) arm(ctx context.Context, was mode) (epoch record.Revision, err 
 	if err != nil {
 		return "", err
 	}
+	if len(members) > 1 { // who is still there joins again, and then that is to be seen
+		if _, err := w.store.Apply(ctx, members); err != nil {
+			return "", err
+		}
+		return "", &repository.BatchError{Err: fault.New(fault.Conflict, "core.Modal", "instances write the store that share a cache")}
+	}
 	batch := []repository.Mutation{was.put(modeOn, epoch), w.alive(), {Op: repository.Check, Collection: modeSchema, NoneOf: &alive}}
 	_, err = w.store.Apply(ctx, slices.Concat(batch, dead, members))
 	return epoch, err

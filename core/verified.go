@@ -17,7 +17,7 @@ const verifiedFor = time.Minute
 // verifiedKey is the key under which the holder of an API key is kept: by the
 // HMAC of the secret, as the store keeps it, so that the cache holds no secret.
 func verifiedKey(id record.ID, hash []byte) cache.Key {
-	return cache.Key{Collection: keysSchema.Name, Text: string(hash), Tags: []string{recordTag(id)}}
+	return cache.Key{Collection: keysSchema.Name, Text: string(hash), Tags: []string{recordTag(id), bulkTag}}
 }
 
 // recall returns whom the API key with this hash stands for if that is kept and

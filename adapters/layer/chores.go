@@ -2,6 +2,7 @@ package layer
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 )
@@ -9,17 +10,17 @@ import (
 // chores are what nobody waits for: fences to take away, and an epoch to end.
 type chores struct {
 	mu     sync.Mutex
-	lifts  []chore
-	fallen *epoch // to be ended
+	lifts  map[string]chore // by what they are about: many may meet one fence
+	fallen *epoch           // to be ended
 	why    error
 }
 
-// A chore is to take fences away, once the member is expelled if one is named.
+// A chore is to take a fence away, once the member is expelled if one is named.
 type chore struct {
 	epoch      *epoch
 	collection string
 	tags       []string
-	fences     []string
+	fence      string
 	expel      string
 }
 
@@ -30,8 +31,11 @@ const maxChores = 10_000
 func (c *chores) add(what chore) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.lifts == nil {
+		c.lifts = make(map[string]chore)
+	}
 	if len(c.lifts) < maxChores {
-		c.lifts = append(c.lifts, what)
+		c.lifts[strings.Join(append([]string{what.collection, what.fence}, what.tags...), "\x00")] = what
 	}
 }
 
@@ -53,7 +57,7 @@ func (c *chores) waiting() int {
 }
 
 // take returns all that is to be done.
-func (c *chores) take() (lifts []chore, fallen *epoch, why error) {
+func (c *chores) take() (lifts map[string]chore, fallen *epoch, why error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	lifts, fallen, why = c.lifts, c.fallen, c.why
@@ -75,31 +79,38 @@ func (d *Distributed) work(ctx context.Context) {
 		if fallen != nil && d.fall(ctx, fallen, why.Error()) != nil {
 			d.chores.fall(fallen, why)
 		}
-		gone := make(map[string]bool) // members that are expelled
+		gone, silent := make(map[string]bool), false // members that are expelled; the store
 		for _, lift := range lifts {
-			if !d.lift(ctx, lift, gone) {
+			if silent = silent || !d.expel(ctx, lift, gone); silent || !d.lift(ctx, lift) {
 				d.chores.add(lift)
 			}
 		}
 	}
 }
 
-// lift does one chore, and reports whether it is done with.
-func (d *Distributed) lift(ctx context.Context, c chore, gone map[string]bool) bool {
+// expel expels the member of a chore, and reports whether that was done, or need
+// not be.
+func (d *Distributed) expel(ctx context.Context, c chore, gone map[string]bool) bool {
+	if c.expel == "" || gone[c.expel] || d.seen.Load().epoch != c.epoch {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, pollIn)
+	defer cancel()
+	if err := d.modes.Expel(ctx, c.expel); err != nil {
+		return false
+	}
+	gone[c.expel] = true
+	c.epoch.forget(c.expel)
+	return true
+}
+
+// lift takes the fence of a chore away, and reports whether it is done with.
+func (d *Distributed) lift(ctx context.Context, c chore) bool {
 	if d.seen.Load().epoch != c.epoch {
 		return true // nobody asks for fences of an epoch that is over
 	}
-	if c.expel != "" && !gone[c.expel] {
-		ctx, cancel := context.WithTimeout(ctx, pollIn)
-		defer cancel()
-		if err := d.modes.Expel(ctx, c.expel); err != nil {
-			return false
-		}
-		gone[c.expel] = true
-		c.epoch.forget(c.expel)
-	}
 	ctx, cancel := context.WithTimeout(ctx, d.timing.Write)
 	defer cancel()
-	err := c.epoch.session.Lift(ctx, c.collection, c.tags, c.fences)
+	err := c.epoch.session.Lift(ctx, c.collection, c.tags, []string{c.fence})
 	return err == nil || lost(err)
 }

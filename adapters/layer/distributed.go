@@ -34,8 +34,10 @@ import (
 // and the value was read after that; or it came after, and the token that the
 // value begins with is gone. If the write put its fence in another epoch, or none
 // because the mode was Idle, then it was committed before this epoch began,
-// because who switches the mode ends all memberships, and with the witness of one
-// that has ended nothing is stored; and this epoch began with nothing kept. No
+// because who switches the mode On ends all memberships, and with the witness of one
+// that has ended nothing is stored; and this epoch began with nothing kept. A mode
+// that is On for others, who do not put fences here, lets nobody write: it is ended,
+// and waited out, first. No
 // clock has a part in that but one: how long an epoch that has ended is relied on.
 // For that see cache.Drain.
 //
@@ -64,6 +66,7 @@ type Distributed struct {
 	polling sync.Mutex // held by who asks for the mode or changes it, and for these:
 	health  health
 	why     string // the mode is to end
+	trouble string // why the server is not used, as was told
 	alone   bool   // it is to begin anew without what others keep
 }
 
@@ -105,7 +108,8 @@ type DistributedConfig struct {
 	Everything  string
 
 	// Told, if it is not nil, is told of every change of the mode that this instance
-	// sees, and what it knows about why. It must not block.
+	// sees, and what it knows about why; and, with twice the same mode, why the server
+	// is not used, whenever that changes. It must not block.
 	Told func(from, to cache.Mode, why string)
 }
 

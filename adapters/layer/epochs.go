@@ -110,10 +110,20 @@ func (h *health) ended(lasted, usual time.Duration) {
 	h.since = time.Time{}
 }
 
-// Enter reads the mode, before the first write of this instance.
+// Enter reads the mode, before the first write of this instance. It fails if the
+// store does; that the server cannot be used is no error.
 func (d *Distributed) Enter(ctx context.Context) error {
 	d.entered.Store(true)
-	return d.poll(ctx)
+	d.polling.Lock()
+	defer d.polling.Unlock()
+	now, err := d.readLocked(ctx)
+	if err != nil {
+		return err
+	}
+	reading, cancel := context.WithTimeout(ctx, pollIn)
+	defer cancel()
+	_ = d.act(reading, now) // Run goes on with it
+	return ctx.Err()
 }
 
 // Run follows the mode until ctx is done, and sees to it that the server is used
@@ -172,6 +182,11 @@ func (d *Distributed) pollLocked(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return d.act(ctx, now)
+}
+
+// act does what follows from the mode.
+func (d *Distributed) act(ctx context.Context, now *sight) error {
 	mode := now.mode
 	switch mode.State {
 	case cache.On:
@@ -185,7 +200,21 @@ func (d *Distributed) pollLocked(ctx context.Context) error {
 	if mode.Epoch == "" {
 		return d.become(ctx, mode, cache.Mode{State: cache.Idle, Epoch: anEpoch()})
 	}
-	return d.arm(ctx, mode)
+	err := d.arm(ctx, mode)
+	d.troubled(mode, err)
+	return err
+}
+
+// troubled tells once why the server is not used.
+func (d *Distributed) troubled(mode cache.Mode, err error) {
+	trouble := ""
+	if err != nil {
+		trouble = err.Error()
+	}
+	if trouble != "" && trouble != d.trouble {
+		d.told(mode, mode, trouble)
+	}
+	d.trouble = trouble
 }
 
 // readLocked reads the mode.
@@ -241,11 +270,14 @@ func (d *Distributed) become(ctx context.Context, was, next cache.Mode) error {
 	return err
 }
 
+// foreignMode is why a mode ends that is On without anything to share.
+const foreignMode = "another server caches by itself, or in another way"
+
 // renew has the server know the epoch for longer, as long as the reading of it may
 // be relied on; a server that does not know it any more has lost it.
 func (d *Distributed) renew(ctx context.Context, now *sight) error {
 	if now.session == nil {
-		return d.fallLocked(ctx, now.epoch, "another server caches by itself, or in another way")
+		return d.fallLocked(ctx, now.epoch, foreignMode)
 	}
 	if !now.reliable(time.Now()) {
 		return nil
@@ -282,7 +314,23 @@ func (d *Distributed) arm(ctx context.Context, was cache.Mode) error {
 	if err := session.Announce(ctx, namesOf(next.Collections), d.timing.Known); err != nil {
 		return err
 	}
+	if err := d.tryOut(ctx, session); err != nil {
+		return err
+	}
 	return d.become(ctx, was, next)
+}
+
+// tryOut does once what writes will ask of the server: it may answer, and yet not
+// allow this instance that.
+func (d *Distributed) tryOut(ctx context.Context, session cache.Session) error {
+	if len(d.schemes) == 0 {
+		return nil
+	}
+	name, tags, fence := d.schemes[0].name(), []string{"\x00tried"}, "tried:"+newToken()
+	if err := session.Fence(ctx, name, tags, fence); err != nil {
+		return err
+	}
+	return session.Lift(ctx, name, tags, []string{fence})
 }
 
 // fall makes the mode Down, unless the epoch is over already.

@@ -23,7 +23,13 @@ func (d *Distributed) Fence(ctx context.Context, collection string, tags []strin
 			return cache.Fence{}, err
 		}
 		now := d.seen.Load().epoch
-		if now.mode.State == cache.Down {
+		switch {
+		case now.mode.State == cache.On && now.session == nil:
+			if err := d.fall(ctx, now, foreignMode); err != nil {
+				return cache.Fence{}, undecided(ctx, err)
+			}
+			continue
+		case now.mode.State == cache.Down:
 			if err := d.drained(ctx, now); err != nil {
 				return cache.Fence{}, err
 			}
@@ -35,7 +41,7 @@ func (d *Distributed) Fence(ctx context.Context, collection string, tags []strin
 			return cache.Fence{}, err
 		case !joined:
 			if err := d.poll(ctx); err != nil {
-				return cache.Fence{}, err
+				return cache.Fence{}, undecided(ctx, err)
 			}
 			continue
 		}
@@ -55,7 +61,7 @@ func (d *Distributed) Fence(ctx context.Context, collection string, tags []strin
 			}
 			d.figures.unfenced.Add(1)
 			if err := d.fall(ctx, now, "a write could not be fenced: "+err.Error()); err != nil {
-				return cache.Fence{}, err
+				return cache.Fence{}, undecided(ctx, err)
 			}
 			continue
 		}
@@ -71,11 +77,20 @@ func (d *Distributed) drained(ctx context.Context, e *epoch) error {
 	case <-e.ended:
 		return nil
 	case <-patience.C:
-		return fault.New(fault.Unavailable, "layer.Fence", "instances do not agree whether answers may be kept, so nothing is written").
-			Coded("cache-down").Hinting("send it again in some seconds")
+		return undecided(ctx, nil)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// undecided is the error of a write that waited in vain for the instances to agree
+// whether answers may be kept, or of the caller's context.
+func undecided(ctx context.Context, cause error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return fault.New(fault.Unavailable, "layer.Fence", "instances do not agree whether answers may be kept, so nothing is written").
+		Coded("cache-down").Hinting("send it again in some seconds").Because(cause)
 }
 
 // unfenced ends a write that needed no fence.
@@ -138,7 +153,7 @@ func (f *fence) abandon() {
 // leave has the fence taken away later, once the member is expelled, if one is
 // named.
 func (f *fence) leave(expel string) {
-	f.d.chores.add(chore{epoch: f.epoch, collection: f.collection, tags: f.tags, fences: []string{f.name}, expel: expel})
+	f.d.chores.add(chore{epoch: f.epoch, collection: f.collection, tags: f.tags, fence: f.name, expel: expel})
 }
 
 // fenceName returns the name of a new fence: whose it is, which, and when to take
@@ -163,7 +178,7 @@ func (d *Distributed) expire(e *epoch, collection string, tags, marks []string) 
 	for i, mark := range marks {
 		for _, name := range cache.Fences(mark) {
 			if member, is := expired(name, now); is {
-				d.chores.add(chore{epoch: e, collection: collection, tags: tags[i : i+1], fences: []string{name}, expel: member})
+				d.chores.add(chore{epoch: e, collection: collection, tags: tags[i : i+1], fence: name, expel: member})
 			}
 		}
 	}

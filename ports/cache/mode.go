@@ -23,10 +23,10 @@ type Modes interface {
 
 	// Switch makes next the mode if that is still was, and reports whether it did.
 	//
-	// Of several Switches from one mode to others exactly one succeeds. A Switch ends
-	// all memberships: when it has returned true, nothing is stored any more whose
-	// batch has the Witness of one. A Switch to On does not succeed while a process
-	// that is no member may write.
+	// Of several Switches from one mode to others exactly one succeeds. A Switch to On
+	// ends all memberships: when it has returned true, nothing is stored any more whose
+	// batch has the Witness of one. It does not succeed while a process that is no
+	// member may write.
 	Switch(ctx context.Context, was, next Mode) (switched bool, err error)
 
 	// Join makes this process one that writes in the mode, if that is still so, and
