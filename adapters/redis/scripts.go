@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -52,25 +53,32 @@ end
 for i, key in ipairs(keys) do redis.call('SET', key, marks[i]) end
 return 1`
 
-// leaseScript gives the token ARGV[1] to those of KEYS[2…] without a mark, for
+// leaseScript gives the token ARGV[1] to those of KEYS[3…] without a mark, for
 // ARGV[3] ms, and keeps all marks under KEYS[1] for ARGV[2] ms if they are not what is
 // kept there. It returns whether that was so, and the marks. A full server gives no
-// tokens.
+// tokens, and none gives one twice: a call whose answer was lost is sent again in a
+// cluster, and what was filled meanwhile may have been written since. KEYS[2] tells.
 const leaseScript = `
 local function keep(key, text, ms)
   local kept = redis.pcall('SET', key, text, 'PX', ms)
   if kept.err and not string.find(kept.err, 'OOM', 1, true) then return false, kept end
   return not kept.err
 end
-local answer = {0}
-for i = 2, #KEYS do
+local answer, fresh = {0}, nil
+for i = 3, #KEYS do
   local mark = redis.call('GET', KEYS[i])
   if not mark then
-    local kept, failed = keep(KEYS[i], ARGV[1], ARGV[3])
+    if fresh == nil then
+      local noted = redis.pcall('SET', KEYS[2], '1', 'NX', 'PX', 60000)
+      if noted and noted.err and not string.find(noted.err, 'OOM', 1, true) then return noted end
+      fresh = noted and not noted.err
+    end
+    local kept, failed = false, nil
+    if fresh then kept, failed = keep(KEYS[i], ARGV[1], ARGV[3]) end
     if failed then return failed end
     mark = kept and ARGV[1] or ''
   end
-  answer[i] = mark
+  answer[i - 1] = mark
 end
 local marks = table.concat(answer, '\n', 2)
 if redis.call('GET', KEYS[1]) ~= marks then
@@ -127,7 +135,9 @@ func (s *session) Lease(ctx context.Context, collection string, tags []string, n
 	if within > 0 {
 		ms = milliseconds(within).Milliseconds()
 	}
-	wanted := keys(s.namer.base(collection), ofLease, name, tags)
+	base := s.namer.base(collection)
+	wanted := keys(base, ofLease, name, tags)
+	wanted = slices.Insert(wanted, 1, key(base, ofLease, name+"\x00"+token))
 	answer, err := scripts.lease.Run(ctx, s.client, wanted, token, ms, cache.TokenTTL.Milliseconds()).Slice()
 	if err != nil {
 		return nil, false, s.failed(ctx, op, err)
