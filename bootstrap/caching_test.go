@@ -40,6 +40,8 @@ func TestBrokenCaching(t *testing.T) {
 			"c.yaml:2: cache.bigcache: there is no key max here; the only one is max_mb"},
 		{"many instances with a cache each", "service: {", "cache: {driver: bigcache}\nservice: {instances: many, ",
 			"c.yaml:2: service.instances: many cannot share the cache bigcache; choose one that they can, as redis, and name this one under near_cache"},
+		{"something near that is far", "service: {", "cache: {driver: redis, redis: {url: \"redis://127.0.0.1\"}}\nnear_cache: {driver: redis, redis: {url: \"redis://127.0.0.1\"}}\nservice: {instances: many, ",
+			"c.yaml:2: near_cache: redis is not in this process; choose one that is, as bigcache"},
 		{"something near for one instance", port, "cache: {driver: bigcache}\nnear_cache: {driver: bigcache}\nrepository:",
 			"c.yaml:3: near_cache: this is for service.instances: many with a cache that they share; without, name it under cache"},
 		{"some instances", "service: {", "service: {instances: 3, ",

@@ -147,6 +147,10 @@ func (s *settings) checkService(found *mistakes) {
 	if many && s.Cache.given() && !s.cache.shared {
 		note("instances", "many cannot share the cache %s; choose one that they can, as redis, and name this one under near_cache", s.Cache.Driver)
 	}
+	if s.NearCache.given() && s.nearCache.shared {
+		found.add(s.document.name, within(s.document.root, []string{"near_cache"}), "near_cache",
+			"%s is not in this process; choose one that is, as bigcache", s.NearCache.Driver)
+	}
 	if s.NearCache.given() && (!many || !s.Cache.given()) {
 		found.add(s.document.name, within(s.document.root, []string{"near_cache"}), "near_cache",
 			"this is for service.instances: many with a cache that they share; without, name it under cache")

@@ -259,11 +259,24 @@ func TestBesideOneServer(t *testing.T) {
 			t.Fatalf("the server got %s, want a miss", found.State)
 		}
 		one := s.instance()
-		for range 40 {
-			time.Sleep(500 * time.Millisecond)
+		// The server answers by what it kept under the last lease; whoever writes must
+		// end that before he is told that he has written.
+		var longest time.Duration
+		for range 30 {
+			if found := modal.Look(t.Context(), kettle); found.State == cache.Miss {
+				modal.Fill(t.Context(), kettle, found.Lease, []byte("old"), time.Hour)
+			}
 			if a, b := modal.Look(t.Context(), kettle).State, one.Look(t.Context(), kettle).State; a != cache.Off && b != cache.Off {
 				t.Fatalf("the server got %s and an instance %s", a, b)
 			}
+			time.Sleep(700 * time.Millisecond)
+			longest = max(longest, one.write(t, s.store))
+			if found := modal.Look(t.Context(), kettle); found.State == cache.Hit {
+				t.Fatalf("after a write of the instance the server answers with what was there before")
+			}
+		}
+		if longest > 15*time.Second {
+			t.Errorf("a write took %s", longest)
 		}
 		stop()
 		running.Wait()
@@ -493,4 +506,119 @@ type countingModes struct {
 func (c *countingModes) Switch(ctx context.Context, was, next cache.Mode) (bool, error) {
 	c.switches++
 	return c.Modes.Switch(ctx, was, next)
+}
+
+// An instance starts while the server is away, and says why that is not used.
+func TestStartsWithoutServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		s.shared.Down(true)
+		one := s.instance()
+		one.wants(t, "without a server", cache.Off, "")
+		if took := one.write(t, s.store); took > time.Second {
+			t.Errorf("a write took %s", took)
+		}
+		time.Sleep(5 * time.Second)
+		why := slices.DeleteFunc(s.told, func(line string) bool { return !strings.Contains(line, "does not answer") })
+		if len(why) != 1 {
+			t.Errorf("told %q, want once why the server is not used", why)
+		}
+		s.shared.Down(false)
+		time.Sleep(time.Second)
+		one.wants(t, "with one", cache.Miss, "")
+	})
+}
+
+// A server that takes no fences is not used, though it answers.
+func TestServerWithoutFences(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		s.shared.Full(true)
+		one := s.instance()
+		for range 20 {
+			if took := one.write(t, s.store); took > time.Second {
+				t.Fatalf("a write took %s", took)
+			}
+			time.Sleep(500 * time.Millisecond)
+		}
+		one.wants(t, "while it takes no fences", cache.Off, "")
+	})
+}
+
+// A transaction that does not end keeps the cache from being used again, and nobody
+// from writing.
+func TestWriterStandsStill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		stuck := &stuckModes{Modes: s.modes}
+		one := s.instance(func(c *layer.DistributedConfig) { c.Modes = stuck })
+		one.write(t, s.store)
+		stuck.members = true // are locked
+		s.shared.Restart()
+		if took := one.write(t, s.store); took > cache.Drain+2*time.Second {
+			t.Errorf("a write took %s", took)
+		}
+		for range 20 {
+			if took := one.write(t, s.store); took > time.Second {
+				t.Errorf("a write took %s", took)
+			}
+			time.Sleep(time.Second)
+		}
+		one.wants(t, "while it stands still", cache.Off, "")
+		stuck.members = false
+		time.Sleep(10 * time.Second)
+		one.wants(t, "after that", cache.Miss, "")
+	})
+}
+
+// A stuckModes cannot end memberships while somebody holds one.
+type stuckModes struct {
+	cache.Modes
+	members bool
+}
+
+func (s *stuckModes) Switch(ctx context.Context, was, next cache.Mode) (bool, error) {
+	if s.members && next.State == cache.On {
+		<-ctx.Done()
+		return false, ctx.Err()
+	}
+	return s.Modes.Switch(ctx, was, next)
+}
+
+// The fence of a writer that is gone is taken away when he is expelled, and not
+// before.
+func TestExpelledBeforeLifted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		one := s.instance()
+		unwilling := &unwillingModes{Modes: s.modes}
+		two := s.instance(func(c *layer.DistributedConfig) { c.Modes = unwilling })
+		if _, err := one.Fence(t.Context(), "products", []string{"r/A1"}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(61 * time.Second)
+		for range 10 {
+			two.wants(t, "while the writer cannot be expelled", cache.Fenced, "")
+			time.Sleep(time.Second)
+		}
+		if unwilling.asked == 0 || unwilling.asked > 60 {
+			t.Errorf("it was asked %d times in 10 seconds", unwilling.asked)
+		}
+		unwilling.willing = true
+		time.Sleep(time.Second)
+		two.wants(t, "when he is", cache.Miss, "")
+	})
+}
+
+type unwillingModes struct {
+	cache.Modes
+	asked   int
+	willing bool
+}
+
+func (u *unwillingModes) Expel(ctx context.Context, member string) error {
+	if u.asked++; !u.willing {
+		return fault.New(fault.Unavailable, "test", "somebody holds the row")
+	}
+	return u.Modes.Expel(ctx, member)
 }
