@@ -19,31 +19,9 @@ func (d *Distributed) Fence(ctx context.Context, collection string, tags []strin
 		return cache.Fence{Publish: unfenced}, ctx.Err()
 	}
 	for {
-		if err := ctx.Err(); err != nil {
+		now, member, err := d.admitted(ctx)
+		if err != nil {
 			return cache.Fence{}, err
-		}
-		now := d.seen.Load().epoch
-		switch {
-		case now.mode.State == cache.On && now.session == nil:
-			if err := d.fall(ctx, now, foreignMode); err != nil {
-				return cache.Fence{}, undecided(ctx, err)
-			}
-			continue
-		case now.mode.State == cache.Down:
-			if err := d.drained(ctx, now); err != nil {
-				return cache.Fence{}, err
-			}
-			continue
-		}
-		member, joined, err := now.join(ctx, d.modes)
-		switch {
-		case err != nil:
-			return cache.Fence{}, err
-		case !joined:
-			if err := d.poll(ctx); err != nil {
-				return cache.Fence{}, undecided(ctx, err)
-			}
-			continue
 		}
 		f := &fence{d: d, epoch: now, member: member, collection: collection, tags: tags}
 		kept := now.kept[collection]
@@ -66,6 +44,39 @@ func (d *Distributed) Fence(ctx context.Context, collection string, tags []strin
 			continue
 		}
 		return cache.Fence{Witness: member.Witness, Publish: f.publish, Abandon: f.abandon}, nil
+	}
+}
+
+// admitted returns the epoch in which this instance may write, Idle or On, and
+// itself as a member. It waits for one.
+func (d *Distributed) admitted(ctx context.Context) (*epoch, cache.Member, error) {
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, cache.Member{}, err
+		}
+		now := d.seen.Load().epoch
+		switch {
+		case now.mode.State == cache.On && now.session == nil:
+			if err := d.fall(ctx, now, foreignMode); err != nil {
+				return nil, cache.Member{}, undecided(ctx, err)
+			}
+			continue
+		case now.mode.State == cache.Down:
+			if err := d.drained(ctx, now); err != nil {
+				return nil, cache.Member{}, err
+			}
+			continue
+		}
+		member, joined, err := now.join(ctx, d.modes)
+		switch {
+		case err != nil:
+			return nil, cache.Member{}, err
+		case joined:
+			return now, member, nil
+		}
+		if err := d.poll(ctx); err != nil {
+			return nil, cache.Member{}, undecided(ctx, err)
+		}
 	}
 }
 

@@ -202,7 +202,7 @@ func (p *process) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	subject := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	for try := 0; ; try++ {
-		asked, err := http.NewRequestWithContext(context.Background(), r.Method, p.url+r.URL.RequestURI(), bytes.NewReader(body))
+		asked, err := http.NewRequestWithContext(r.Context(), r.Method, p.url+r.URL.RequestURI(), bytes.NewReader(body))
 		if err != nil {
 			p.t.Error(err)
 			return
@@ -311,7 +311,7 @@ var disasters = []disaster{
 		between(200*time.Millisecond, time.Second)
 		client := goredis.NewClient(&goredis.Options{Addr: replica.Address})
 		defer func() { _ = client.Close() }()
-		if err := client.SlaveOf(context.Background(), "NO", "ONE").Err(); err != nil {
+		if err := client.Do(context.Background(), "REPLICAOF", "NO", "ONE").Err(); err != nil {
 			c.t.Error(err)
 		}
 		for _, p := range c.processes { // one after the other: for a while there are two

@@ -2,8 +2,8 @@ package cachetest
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -56,14 +56,12 @@ var modesCases = []ModesCase{
 
 // modeOf returns a mode of the state in a new epoch.
 func modeOf(state cache.ModeState) cache.Mode {
-	mode := cache.Mode{State: state, Epoch: fmt.Sprintf("epoch-%d", modesMade.Add(1)), Collections: []string{"orders", "products"}}
+	mode := cache.Mode{State: state, Epoch: "epoch-" + rand.Text(), Collections: []string{"orders", "products"}}
 	if state == cache.On {
 		mode.Server = "a server"
 	}
 	return mode
 }
-
-var modesMade atomic.Int64
 
 func same(a, b cache.Mode) bool {
 	return a.State == b.State && a.Epoch == b.Epoch && a.Server == b.Server && slices.Equal(a.Collections, b.Collections)
