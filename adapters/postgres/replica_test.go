@@ -198,6 +198,17 @@ func TestReplica(t *testing.T) {
 			}
 			return n
 		}},
+		{"what goes with a Load", func(n int64) int64 {
+			run := fmt.Sprintf("run%d-", n)
+			row := record.Record{ID: "2", Revision: record.Revision(run), Fields: []record.Value{record.Int(2), record.Int(n)}}
+			mark := func(int, []int) []repository.Mutation {
+				return []repository.Mutation{counter(p.c, 1, n, repository.Always)}
+			}
+			if _, err := p.Load(t.Context(), repository.Load{Collection: others, Run: run, Rows: []record.Record{row}, Mark: mark}); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}},
 	} {
 		n := int64(10 * (i + 1))
 		p.replay(true)
