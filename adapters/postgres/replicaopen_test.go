@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/url"
 	"testing"
@@ -94,6 +95,44 @@ func TestReplicaNotUsed(t *testing.T) {
 				t.Errorf("it answered %d reads and declined %d", r.answered.Load(), r.declined.Load())
 			}
 		})
+	}
+}
+
+// TestReplicaSilent: a connection that is not answered is given up, also if nobody waits
+// for it any more.
+func TestReplicaSilent(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	lasted := make(chan time.Duration, 1)
+	go func() {
+		conn, err := silent.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		began := time.Now()
+		_, _ = io.Copy(io.Discard, conn)
+		lasted <- time.Since(began)
+	}()
+	store, err := Open(t.Context(), Config{
+		DSN: secrets.Fixed(servers.PostgreSQL(t)), ReplicaDSN: secrets.Fixed("postgres://me@" + silent.Addr().String() + "/shop?sslmode=disable"),
+		AcquireTimeout: time.Minute,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	select {
+	case took := <-lasted:
+		if took > 2*dialWithin {
+			t.Errorf("it was waited for %v", took)
+		}
+	case <-time.After(3 * dialWithin):
+		t.Error("it is waited for still")
+		_ = silent.Close()
 	}
 }
 
