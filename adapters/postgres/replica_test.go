@@ -225,6 +225,31 @@ func TestReplica(t *testing.T) {
 	p.replay(true)
 }
 
+// TestReplicaIdle: what is in the primary's log, and nobody commits, keeps no replica from
+// being read.
+func TestReplicaIdle(t *testing.T) {
+	p := openPair(t, Config{})
+	p.settle(1)
+	holder, err := p.other.engine.pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer holder.Release()
+	if _, err := holder.Exec(t.Context(), "BEGIN; INSERT INTO counters (id, n, _rev) VALUES (2, 1, 'x')"); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _, _ = holder.Exec(context.WithoutCancel(t.Context()), "ROLLBACK") }()
+	const stale = 500 * time.Millisecond
+	time.Sleep(2 * stale)
+	before := p.engine.replica.answered.Load()
+	for range 10 {
+		p.want("beside what is not committed", stale, 1)
+	}
+	if p.engine.replica.answered.Load() == before {
+		t.Error("the replica answers nothing")
+	}
+}
+
 // acknowledged are when the write of each n had returned.
 type acknowledged struct {
 	mu sync.Mutex

@@ -98,6 +98,30 @@ func TestReplicaNotUsed(t *testing.T) {
 	}
 }
 
+// TestReplicaPlainUser: a replica is read, too, for a user who may not see what it receives.
+func TestReplicaPlainUser(t *testing.T) {
+	p := openPair(t, Config{})
+	byHand(t, p.dsn, "CREATE ROLE plain_user LOGIN")
+	byHand(t, p.dsn, "GRANT SELECT ON counters TO plain_user")
+	t.Cleanup(func() {
+		byHand(t, p.dsn, "DROP OWNED BY plain_user")
+		byHand(t, p.dsn, "DROP ROLE plain_user")
+	})
+	at, err := url.Parse(p.at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at.User = url.User("plain_user")
+	until(t, "the replica has the user", func() bool {
+		return byHand(t, p.at, "SELECT count(*) FROM pg_roles WHERE rolname = 'plain_user'") == "1"
+	})
+	if got := byHand(t, at.String(), "SELECT (count(*), count(received_tli))::text FROM pg_stat_wal_receiver"); got != "(1,0)" {
+		t.Fatalf("the replica says %s of its receivers and their timelines, and is to hide these", got)
+	}
+	p.Store = reopened(t, p, Config{DSN: secrets.Fixed(p.dsn), ReplicaDSN: secrets.Fixed(at.String()), every: often})
+	p.settle(1)
+}
+
 // TestReplicaSilent: a connection that is not answered is given up, also if nobody waits
 // for it any more.
 func TestReplicaSilent(t *testing.T) {

@@ -290,7 +290,8 @@ func (s *session) read(rows *pgconn.ResultReader, p *prepared, call gormstore.Ca
 }
 
 // told returns the error, and remembers if it is the server's refusal: then nothing of
-// what was sent is committed.
+// what was sent is committed. That an error is safe to retry by what the driver says of it
+// is no such thing: so is one that says, behind a break, that the connection is closed.
 func (s *session) told(err error) error {
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) {
