@@ -252,6 +252,7 @@ func (e *engine) Write(ctx context.Context, do func(gormstore.Session) error) er
 		err := e.with(ctx, func(s *session) error {
 			return s.transact(ctx, &beginWriting, func() error { return do(s) })
 		})
+		e.doubts(ctx, err)
 		if err == nil || attempt == attempts || !again(err) {
 			return err
 		}

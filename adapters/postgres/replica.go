@@ -24,7 +24,7 @@ type replica struct {
 	samples samples
 	writes  writes
 	every   time.Duration // between samples, and between two questions to one connection at least
-	longest time.Duration // that a reading may take: the server itself ends it then
+	longest time.Duration // that the server works on one statement
 
 	rests    atomic.Pointer[time.Time] // until when the replica is left alone
 	answered atomic.Int64              // readings that it answered
@@ -36,6 +36,7 @@ type replica struct {
 
 const (
 	sampleEvery = 250 * time.Millisecond
+	waitsFor    = 2 * time.Second        // how long a reading waits for the replica at most
 	joinWithin  = 200 * time.Millisecond // how long a reading waits for a connection; one that takes longer serves the next
 	meetWithin  = 500 * time.Millisecond // how long a connection may take to say how far it is, or to notice that nobody waits
 	dialWithin  = 2 * time.Second        // how long a new connection may take
@@ -156,7 +157,8 @@ func (r *replica) attempt(ctx context.Context, n need, do func(*session) error) 
 	default:
 		return false, nil
 	}
-	conn, err := r.acquire(ctx)
+	began, patience := time.Now(), r.patience(ctx)
+	conn, err := r.acquire(ctx, min(joinWithin, patience))
 	if err != nil {
 		r.rest(ctx, err)
 		return false, nil
@@ -168,7 +170,7 @@ func (r *replica) attempt(ctx context.Context, n need, do func(*session) error) 
 		return false, nil
 	}
 	// Who reads has the caller's context, so it is the connection that ends in time.
-	late := time.AfterFunc(r.patience(ctx), func() { _ = on.Conn().SetDeadline(time.Unix(1, 0)) })
+	late := time.AfterFunc(patience-time.Since(began), func() { _ = on.Conn().SetDeadline(time.Unix(1, 0)) })
 	defer late.Stop()
 	meets, err := f.meets(ctx, &r.samples, n, r.every)
 	if err == nil && meets {
@@ -177,7 +179,7 @@ func (r *replica) attempt(ctx context.Context, n need, do func(*session) error) 
 	if !standsBy(on) { // what it showed may not be the primary's
 		err = errLeads
 	}
-	if !late.Stop() || outdated(err) || errors.Is(err, errLeads) || errors.Is(err, errApart) {
+	if !late.Stop() || outdated(err) || strays(err) {
 		hangUp(ctx, on)
 	}
 	switch {
@@ -199,19 +201,20 @@ func hangUp(ctx context.Context, on *pgconn.PgConn) {
 
 // acquire waits for a connection a little. One that is still being made then is there
 // for a later reading.
-func (r *replica) acquire(ctx context.Context) (*pgxpool.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, joinWithin)
+func (r *replica) acquire(ctx context.Context, within time.Duration) (*pgxpool.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	return r.pool.Acquire(ctx)
 }
 
-// patience returns how long a reading waits for the replica: half of the time that is
-// left, so that one that does not answer leaves the primary the other half.
+// patience returns how long a reading waits for the replica: a quarter of the time that
+// is left, so that one that does not answer leaves the primary most of it.
 func (r *replica) patience(ctx context.Context) time.Duration {
+	most := min(waitsFor, r.longest)
 	if deadline, ok := ctx.Deadline(); ok {
-		return min(time.Until(deadline)/2, r.longest)
+		return min(time.Until(deadline)/4, most)
 	}
-	return r.longest
+	return most
 }
 
 // rest leaves the replica alone for a while, unless the error says nothing of the next

@@ -198,6 +198,17 @@ func TestReplica(t *testing.T) {
 			}
 			return n
 		}},
+		{"what goes with a Load", func(n int64) int64 {
+			run := fmt.Sprintf("run%d-", n)
+			row := record.Record{ID: "2", Revision: record.Revision(run), Fields: []record.Value{record.Int(2), record.Int(n)}}
+			mark := func(int, []int) []repository.Mutation {
+				return []repository.Mutation{counter(p.c, 1, n, repository.Always)}
+			}
+			if _, err := p.Load(t.Context(), repository.Load{Collection: others, Run: run, Rows: []record.Record{row}, Mark: mark}); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}},
 	} {
 		n := int64(10 * (i + 1))
 		p.replay(true)
@@ -212,6 +223,31 @@ func TestReplica(t *testing.T) {
 		}
 	}
 	p.replay(true)
+}
+
+// TestReplicaIdle: what is in the primary's log, and nobody commits, keeps no replica from
+// being read.
+func TestReplicaIdle(t *testing.T) {
+	p := openPair(t, Config{})
+	p.settle(1)
+	holder, err := p.other.engine.pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer holder.Release()
+	if _, err := holder.Exec(t.Context(), "BEGIN; INSERT INTO counters (id, n, _rev) VALUES (2, 1, 'x')"); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _, _ = holder.Exec(context.WithoutCancel(t.Context()), "ROLLBACK") }()
+	const stale = 500 * time.Millisecond
+	time.Sleep(2 * stale)
+	before := p.engine.replica.answered.Load()
+	for range 10 {
+		p.want("beside what is not committed", stale, 1)
+	}
+	if p.engine.replica.answered.Load() == before {
+		t.Error("the replica answers nothing")
+	}
 }
 
 // acknowledged are when the write of each n had returned.

@@ -167,6 +167,35 @@ func TestReplicaPromoted(t *testing.T) {
 	}
 }
 
+// TestReplicaRepointed has the replica follow another server, which was a replica and is
+// a primary beside the first one now. Nobody is told of that, and its log is ahead of none.
+func TestReplicaRepointed(t *testing.T) {
+	p := openPair(t, Config{})
+	p.settle(1)
+	rival := servers.StandbyOf(t, p.dsn).At(p.dsn)
+	at, err := url.Parse(rival)
+	if err != nil {
+		t.Fatal(err)
+	}
+	byHand(t, rival, "SELECT pg_promote()")
+	byHand(t, rival, "UPDATE counters SET n = 99")
+	byHand(t, p.at, "ALTER SYSTEM SET primary_conninfo = 'host="+at.Hostname()+" port="+at.Port()+" user="+at.User.Username()+"'")
+	byHand(t, p.at, "SELECT pg_reload_conf()")
+	until(t, "the replica has what the rival has", func() bool { return byHand(t, p.at, "SELECT n FROM counters") == "99" })
+	byHand(t, p.dsn, "CREATE TABLE filler AS SELECT generate_series(1, 20000)")
+	time.Sleep(5 * often)
+	r := p.engine.replica
+	before := r.answered.Load()
+	for range 20 {
+		p.want("beside a replica of another primary", time.Hour, 1)
+		r.rests.Store(nil)
+		time.Sleep(2 * often)
+	}
+	if got := r.answered.Load(); got != before {
+		t.Errorf("it answered %d reads", got-before)
+	}
+}
+
 // TestReplicaAtWork: who finds all connections to the replica at work does not wait.
 func TestReplicaAtWork(t *testing.T) {
 	p := openPair(t, Config{MaxConns: 1})

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/url"
 	"testing"
@@ -94,6 +95,68 @@ func TestReplicaNotUsed(t *testing.T) {
 				t.Errorf("it answered %d reads and declined %d", r.answered.Load(), r.declined.Load())
 			}
 		})
+	}
+}
+
+// TestReplicaPlainUser: a replica is read, too, for a user who may not see what it receives.
+func TestReplicaPlainUser(t *testing.T) {
+	p := openPair(t, Config{})
+	byHand(t, p.dsn, "CREATE ROLE plain_user LOGIN")
+	byHand(t, p.dsn, "GRANT SELECT ON counters TO plain_user")
+	t.Cleanup(func() {
+		byHand(t, p.dsn, "DROP OWNED BY plain_user")
+		byHand(t, p.dsn, "DROP ROLE plain_user")
+	})
+	at, err := url.Parse(p.at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at.User = url.User("plain_user")
+	until(t, "the replica has the user", func() bool {
+		return byHand(t, p.at, "SELECT count(*) FROM pg_roles WHERE rolname = 'plain_user'") == "1"
+	})
+	if got := byHand(t, at.String(), "SELECT (count(*), count(received_tli))::text FROM pg_stat_wal_receiver"); got != "(1,0)" {
+		t.Fatalf("the replica says %s of its receivers and their timelines, and is to hide these", got)
+	}
+	p.Store = reopened(t, p, Config{DSN: secrets.Fixed(p.dsn), ReplicaDSN: secrets.Fixed(at.String()), every: often})
+	p.settle(1)
+}
+
+// TestReplicaSilent: a connection that is not answered is given up, also if nobody waits
+// for it any more.
+func TestReplicaSilent(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	lasted := make(chan time.Duration, 1)
+	go func() {
+		conn, err := silent.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		began := time.Now()
+		_, _ = io.Copy(io.Discard, conn)
+		lasted <- time.Since(began)
+	}()
+	store, err := Open(t.Context(), Config{
+		DSN: secrets.Fixed(servers.PostgreSQL(t)), ReplicaDSN: secrets.Fixed("postgres://me@" + silent.Addr().String() + "/shop?sslmode=disable"),
+		AcquireTimeout: time.Minute,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	select {
+	case took := <-lasted:
+		if took > 2*dialWithin {
+			t.Errorf("it was waited for %v", took)
+		}
+	case <-time.After(3 * dialWithin):
+		t.Error("it is waited for still")
+		_ = silent.Close()
 	}
 }
 

@@ -26,10 +26,11 @@ const sampleWithin = 2 * time.Second
 const common = `(SELECT system_identifier FROM pg_control_system()),
 	(SELECT oid FROM pg_database WHERE datname = current_database()), current_schemas(false)::text`
 
-// askPrimary is where the next record of the log goes, on which timeline, and how the
-// log is divided. On a server that is no primary it fails.
-const askPrimary = `SELECT (lsn - '0/0')::text, substr(pg_walfile_name(lsn), 1, 8), wal_block_size, bytes_per_wal_segment, ` + common + `
-	FROM (SELECT pg_current_wal_insert_lsn() AS lsn) AS now, pg_control_init()`
+// askPrimary is where the next record of the log goes, on which timeline, how the log is
+// divided, and which transactions have ended: that is known before the place is asked for.
+// On a server that is no primary it fails.
+const askPrimary = `SELECT (lsn - '0/0')::text, substr(pg_walfile_name(lsn), 1, 8), wal_block_size, bytes_per_wal_segment, ` + common + `,
+	pg_current_snapshot()::text FROM (SELECT pg_current_wal_insert_lsn() AS lsn) AS now, pg_control_init()`
 
 // sample asks once. All that was committed before the question is in the log before
 // the answer.
@@ -62,7 +63,7 @@ func (s *sampler) sample(ctx context.Context) (of identity, one sample, err erro
 	if err = errors.Join(err, failed); err != nil {
 		return of, one, err
 	}
-	one.lsn = ended(numbers[0], numbers[1], numbers[2])
+	one.lsn, one.end, one.seen = ended(numbers[0], numbers[1], numbers[2]), numbers[0], row[7]
 	return identity{system: row[4], timeline: strconv.FormatUint(timeline, 10), database: row[5], schemas: row[6]}, one, nil
 }
 

@@ -7,10 +7,12 @@ import (
 )
 
 // A sample says that all that was committed before a time is in the log before a
-// place.
+// place, and where the log ended behind that time.
 type sample struct {
-	at  time.Time
-	lsn uint64
+	at   time.Time
+	lsn  uint64
+	end  uint64
+	seen string // the transactions that had ended
 }
 
 // An identity is what a primary and its replicas have in common.
@@ -29,25 +31,34 @@ type identity struct {
 type samples struct {
 	mu   sync.RWMutex
 	of   identity
-	era  int      // counts the identities; 0 is before the first
+	era  int      // counts the histories; 0 is before the first
 	kept []sample // at and lsn increase
+	lost uint64   // places up to this may be of a history that the primary does not go on with
 }
 
 // maxSamples is how many are kept: a replica that is further behind than they reach
 // is not made use of. If nothing is written they are one.
 const maxSamples = 1024
 
-// add keeps the sample, and reports whether the primary is another than before.
-// Places of another one's log mean nothing.
+// add keeps the sample, and reports whether the primary is another than before: or the
+// same, and was put back to an earlier state. Places of another history mean nothing.
 func (s *samples) add(of identity, one sample) (another bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.era == 0 || s.of != of {
-		another = s.era > 0
-		s.of, s.era, s.kept = of, s.era+1, s.kept[:0]
-	}
 	n := len(s.kept)
-	for n > 0 && s.kept[n-1].lsn >= one.lsn { // of two at one place the newer says more
+	switch {
+	case s.of != of:
+		another, s.lost = s.era > 0, 0
+	case n > 0 && one.end < s.kept[n-1].end:
+		another, s.lost = true, max(s.lost, s.kept[n-1].end)
+	}
+	if another || s.era == 0 {
+		s.of, s.era, s.kept, n = of, s.era+1, s.kept[:0], 0
+	}
+	if n > 0 && s.kept[n-1].seen == one.seen { // nothing was committed since
+		one.lsn = s.kept[n-1].lsn
+	}
+	if n > 0 && s.kept[n-1].lsn == one.lsn { // of two at one place the newer says more
 		n--
 	}
 	if n == maxSamples {
@@ -74,12 +85,42 @@ func (s *samples) newest() time.Time {
 	return s.kept[len(s.kept)-1].at
 }
 
+// A claim is a place that a replica said before a time that it has replayed.
+type claim struct {
+	place  uint64
+	before time.Time
+}
+
+// judge compares the claim with the first question to the primary behind it, if that was
+// asked. Nobody who follows the primary is ahead of it; whoever is has another history, and
+// then no place up to that one is believed, as the primary is going to come past it.
+func (s *samples) judge(era int, c claim) (judged, ahead bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if era != s.era {
+		return false, false
+	}
+	i, _ := slices.BinarySearchFunc(s.kept, c.before, func(one sample, before time.Time) int {
+		if one.at.After(before) {
+			return 1
+		}
+		return -1
+	})
+	if i == len(s.kept) {
+		return false, false
+	}
+	if ahead = c.place > s.kept[i].end; ahead {
+		s.lost = max(s.lost, c.place)
+	}
+	return true, ahead
+}
+
 // asOf returns the time up to which everything is in what was replayed in the era:
 // the zero time if that is not known.
 func (s *samples) asOf(era int, replayed uint64) time.Time {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if era != s.era {
+	if era != s.era || replayed <= s.lost {
 		return time.Time{}
 	}
 	for i := len(s.kept) - 1; i >= 0; i-- {

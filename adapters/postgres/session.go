@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"net"
 	"strconv"
 	"time"
 
@@ -22,6 +23,7 @@ type session struct {
 	staged map[string]bool      // tables in which rows of a Load wait
 	queue  []gormstore.Call     // in the transaction that is open, or begins with them
 	open   *gormstore.Statement // begins the transaction when something is sent; nil if it has begun, or there is none
+	sent   int                  // statements of the piece that was sent last, unless the server refused one of them
 	values encoded
 }
 
@@ -111,7 +113,10 @@ func (s *session) transact(ctx context.Context, begin *gormstore.Statement, do f
 		err = ctx.Err()
 	}
 	if err == nil {
-		err = s.commit(ctx)
+		if err = s.commit(ctx); err != nil && s.sent > 0 {
+			err = &unsettledError{err, s.sent}
+			abandon(s.conn.Conn())
+		}
 	}
 	s.empty()
 	s.open = nil
@@ -122,6 +127,26 @@ func (s *session) transact(ctx context.Context, begin *gormstore.Statement, do f
 	defer cancel()
 	_, failed := s.conn.Exec(ctx, "ROLLBACK").ReadAll()
 	return errors.Join(err, failed)
+}
+
+// An unsettledError is that of a transaction whose end was sent, and of which nobody
+// knows what became: the server may still be about to commit it.
+type unsettledError struct {
+	error
+	statements int // that the server may have to work on
+}
+
+func (e *unsettledError) Unwrap() error { return e.error }
+
+// abandon has a connection that is closed forget what it could not send yet, which
+// otherwise is sent for minutes if nobody answers.
+func abandon(conn net.Conn) {
+	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = secured.NetConn()
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // it may be closed already
+	}
 }
 
 // empty lets go of what is queued.
@@ -142,6 +167,7 @@ func (s *session) begin(ctx context.Context) error {
 
 // commit sends what is queued, and the end of the transaction.
 func (s *session) commit(ctx context.Context) error {
+	s.sent = 0
 	if s.open == nil {
 		s.queue = append(s.queue, gormstore.Call{Statement: &commit})
 	}
@@ -194,6 +220,7 @@ func (s *session) now(ctx context.Context, call gormstore.Call) error {
 	if err != nil {
 		return done(call, 0, err)
 	}
+	s.sent = 1
 	return s.read(s.conn.ExecStatement(ctx, p.StatementDescription, values, asBinary, asBinary), p, call)
 }
 
@@ -233,10 +260,11 @@ func (s *session) Flush(ctx context.Context) error {
 		}
 		batch.ExecStatement(plans[i].StatementDescription, values, asBinary, asBinary)
 	}
+	s.sent = len(calls)
 	results := s.conn.ExecBatch(ctx, &batch)
 	for i := range calls {
 		if !results.NextResult() {
-			return done(calls[i], 0, cmp.Or(results.Close(), errSilent))
+			return done(calls[i], 0, s.told(cmp.Or(results.Close(), errSilent)))
 		}
 		if err := s.read(results.ResultReader(), plans[i], calls[i]); err != nil {
 			_ = results.Close() // it is that error, or follows from it
@@ -255,10 +283,21 @@ func (s *session) read(rows *pgconn.ResultReader, p *prepared, call gormstore.Ca
 		}
 	}
 	tag, err := rows.Close()
-	if err == nil {
+	if s.told(err) == nil {
 		err = refused
 	}
 	return done(call, tag.RowsAffected(), err)
+}
+
+// told returns the error, and remembers if it is the server's refusal: then nothing of
+// what was sent is committed. That an error is safe to retry by what the driver says of it
+// is no such thing: so is one that says, behind a break, that the connection is closed.
+func (s *session) told(err error) error {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		s.sent = 0
+	}
+	return err
 }
 
 // done tells who queued the call how it ended.

@@ -38,9 +38,10 @@ type Store interface {
 	// A page has at most Limit rows. Its Next is the cursor of the page after it;
 	// Next is empty if and only if no further record matches Filter. A page may be
 	// shorter than Limit, or empty, and still have a Next. A record that no write
-	// touches while the pages are read is in exactly one of them. A page ends after
-	// the row with which its JSON passes MaxPageBytes. A cursor that the store did
-	// not make for a query of the same order is fault.Invalid with the code
+	// touches while the pages are read is in exactly one of them. With Stale a write
+	// of another Store as long before the first page counts as one meanwhile. A page
+	// ends after the row with which its JSON passes MaxPageBytes. A cursor that the
+	// store did not make for a query of the same order is fault.Invalid with the code
 	// bad-cursor.
 	//
 	// If Keep is set, rows that it refuses are left out, and the page ends after

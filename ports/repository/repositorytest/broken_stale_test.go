@@ -69,4 +69,13 @@ var brokenStales = []broken{
 			return rows, err
 		}}
 	}, "Stale/Same"},
+	{"a stale page behind the first one lacks what was on its way", func(s repository.Store) repository.Store {
+		return hooked{Store: s, find: func(ctx context.Context, q query.Query) (repository.Page, error) {
+			page, err := s.Find(ctx, q)
+			if q.Stale > 0 && q.After != "" && len(page.Rows) > 1 {
+				page.Rows = page.Rows[1:]
+			}
+			return page, err
+		}}
+	}, "Stale/Pages"},
 }

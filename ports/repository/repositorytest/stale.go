@@ -15,6 +15,9 @@ var staleCases = []Case{
 		"without it Stale is ignored."), Run: staleOwnWrites},
 	{Name: "Stale/Marks", Clause: "and every one of this Store that touched the collection and returned before.", Run: staleMarks},
 	{Name: "Stale/Same", Clause: "With Stale they see every one that returned as long before", Run: staleSame},
+	{Name: "Stale/Pages", Clause: quotes(
+		"A record that no write touches while the pages are read is in exactly one of them.",
+		"With Stale a write of another Store as long before the first page counts as one meanwhile."), Run: stalePages},
 }
 
 // stales are how old answers may be.
@@ -112,5 +115,42 @@ func staleSame(t T, s repository.Store) {
 		wantRows(t, fmt.Sprintf("Get that may be %v old", stale), view, rows, records...)
 		rows, _ = collect(t, s, query.Query{View: view, Order: byID(things())}, func() int { return 300 })
 		wantRows(t, fmt.Sprintf("pages that may be %v old", stale), view, rows, records...)
+	}
+}
+
+// stalePages moves all records, in an order that is not theirs, and then reads pages that
+// may be as they were before: those writes were this Store's, so each is in one page.
+func stalePages(t T, s repository.Store) {
+	const n = 30
+	records := numbered(n)
+	store(t, s, things(), records...)
+	for round, stale := range stales {
+		for i := range records {
+			moved := revised(records[i], record.Revision(fmt.Sprint("r", round)), set{fieldInt: record.Int(int64((7*i + 11*round) % n))})
+			apply(t, s, put(things(), moved))
+		}
+		view := query.View{Collection: things(), Stale: stale}
+		seen := make(map[record.ID]int)
+		q := query.Query{View: view, Order: []query.Key{{Field: fieldInt}, {Field: fieldID}}, Limit: 4}
+		for {
+			page, err := find(t.Context(), s, q)
+			if refused(s, err) {
+				return
+			}
+			if err != nil {
+				t.Fatalf("Find that may be %v old: %v", stale, err)
+			}
+			for _, row := range page.Rows {
+				seen[row.ID]++
+			}
+			if q.After = page.Next; page.Next == "" {
+				break
+			}
+		}
+		for i := range records {
+			if got := seen[records[i].ID]; got != 1 {
+				t.Errorf("pages that may be %v old: the record %q is in %d of them, want 1", stale, records[i].ID, got)
+			}
+		}
 	}
 }
