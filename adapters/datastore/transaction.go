@@ -20,8 +20,9 @@ const patience = 75 * time.Second
 
 // A snapshot is a transaction, and the context in which it is asked.
 type snapshot struct {
-	ctx context.Context        //nolint:containedctx // a transaction of the client has one, too
-	tx  *datastore.Transaction // nil of one that is asked once
+	ctx  context.Context        //nolint:containedctx // a transaction of the client has one, too
+	tx   *datastore.Transaction // nil of one that is asked once
+	wire *wire                  // nil of one that only reads
 }
 
 // read calls do with a snapshot, in which everything is as it was at one time. Nothing
@@ -34,7 +35,7 @@ func (s *Store) read(ctx context.Context, op string, do func(snapshot) error) er
 	defer cancel()
 	tx, err := s.client.NewTransaction(within, datastore.ReadOnly)
 	if err == nil {
-		err = do(snapshot{within, tx})
+		err = do(snapshot{ctx: within, tx: tx})
 	}
 	return fail(ctx, op, err)
 }
@@ -72,13 +73,14 @@ const rollbackIn = time.Second
 func (s *Store) try(ctx context.Context, do func(snapshot) error) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
-	tied := &tether{Context: ctx}
+	over := newWire()
+	tied := &tether{Context: over.within(ctx)}
 	tied.to.Store(&ctx)
 	tx, err := s.client.NewTransaction(tied) //nolint:contextcheck // it ends with ctx
 	if err != nil {
 		return err
 	}
-	if err = do(snapshot{ctx, tx}); err == nil {
+	if err = do(snapshot{ctx, tx, over}); err == nil {
 		err = ctx.Err()
 	}
 	if err == nil {
