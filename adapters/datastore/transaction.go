@@ -29,7 +29,7 @@ type snapshot struct {
 // has to end its transaction, which locks nothing.
 func (s *Store) read(ctx context.Context, op string, do func(snapshot) error) error {
 	if s.locks {
-		return s.write(ctx, op, do)
+		return s.transact(ctx, op, do)
 	}
 	within, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
@@ -49,8 +49,13 @@ func (s *Store) once(ctx context.Context, op string, do func(snapshot) error) er
 }
 
 // write calls do with a transaction that commits if do returns nil. If others come
-// between, do is called again in a new one.
+// between, do is called again in a new one. What keeps it from being sent is no defect
+// after which nobody knows what is stored.
 func (s *Store) write(ctx context.Context, op string, do func(snapshot) error) error {
+	return s.transact(ctx, op, func(v snapshot) error { return unsent(op, do(v)) })
+}
+
+func (s *Store) transact(ctx context.Context, op string, do func(snapshot) error) error {
 	began, pause := time.Now(), 5*time.Millisecond
 	for {
 		err := s.try(ctx, do)
