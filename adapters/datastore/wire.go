@@ -5,11 +5,10 @@ import (
 	"reflect"
 	"time"
 
+	"cloud.google.com/go/datastore"
 	pb "cloud.google.com/go/datastore/apiv1/datastorepb"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/timestamppb"
-
-	"cloud.google.com/go/datastore"
 
 	"github.com/portolan-io/portolan/core/fault"
 )

@@ -67,6 +67,30 @@ func (p program) get(t *testing.T, kind, name string) properties {
 	return got.GetFound()[0].GetEntity().GetProperties()
 }
 
+// add counts the property up in a transaction, and reports whether that was done.
+func (p program) add(t *testing.T, kind, name, property string) bool {
+	t.Helper()
+	begun, err := p.to.BeginTransaction(t.Context(), &pb.BeginTransactionRequest{ProjectId: project})
+	if err != nil {
+		return false
+	}
+	found, err := p.to.Lookup(t.Context(), &pb.LookupRequest{
+		ProjectId: project, Keys: []*pb.Key{p.key(kind, name)},
+		ReadOptions: &pb.ReadOptions{ConsistencyType: &pb.ReadOptions_Transaction{Transaction: begun.GetTransaction()}},
+	})
+	if err != nil {
+		return false
+	}
+	e := found.GetFound()[0].GetEntity()
+	v := e.GetProperties()[property]
+	v.ValueType = &pb.Value_IntegerValue{IntegerValue: v.GetIntegerValue() + 1}
+	_, err = p.to.Commit(t.Context(), &pb.CommitRequest{
+		ProjectId: project, Mode: pb.CommitRequest_TRANSACTIONAL, TransactionSelector: &pb.CommitRequest_Transaction{Transaction: begun.GetTransaction()},
+		Mutations: []*pb.Mutation{{Operation: &pb.Mutation_Upsert{Upsert: e}}},
+	})
+	return err == nil
+}
+
 // same reports what is otherwise than wanted.
 func (p properties) same(t *testing.T, what string, want properties) {
 	t.Helper()
@@ -242,4 +266,35 @@ func TestForeignChanges(t *testing.T) {
 			other.get(t, "kept", "a").same(t, "after it", properties{"v": tt.want})
 		})
 	}
+}
+
+// What another program writes between the reads and the commit of a write is not lost:
+// what stays comes from the transaction itself.
+func TestForeignBesideAnotherWriter(t *testing.T) {
+	s := opened(t, Config{Emulator: servers.Datastore(t), Namespace: rand.Text()})
+	c, other := theirs(t, "string", schema.FieldSpec{Name: "n", Type: "int"}), beside(t, s)
+	other.put(t, "kept", "a", properties{"n": integer(0), "hidden": meant(13, integer(0))})
+	ensure(t, s, c)
+	const times = 10
+	counted := make(chan int64)
+	go func() {
+		var n int64
+		for range times {
+			if other.add(t, "kept", "a", "hidden") {
+				n++
+			}
+		}
+		counted <- n
+	}()
+	for i := range times {
+		_, err := s.Apply(t.Context(), []repository.Mutation{{Op: repository.Put, Collection: c, ID: "a", Revision: "r", Fields: []record.Value{record.String("a"), record.Int(int64(i))}}})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	n := <-counted
+	if n == 0 {
+		t.Error("the other program wrote nothing")
+	}
+	other.get(t, "kept", "a").same(t, "after both", properties{"n": integer(times - 1), "hidden": meant(13, integer(n))})
 }
