@@ -34,7 +34,8 @@ type Driver struct {
 
 // Repository returns the driver of a place to keep records. If the store has to be given
 // its indexes by other means, C has a method IndexFile([]*schema.Collection) []byte that
-// returns the file for that, and portolan init and validate --indexes write it.
+// returns the file for that, and portolan init and validate --indexes write it. It is YAML
+// with the key indexes alone, which are a list of mappings with a kind.
 func Repository[C any, S repository.Store](name string, open func(context.Context, C) (S, error)) Driver {
 	return newDriver("repository", name, open)
 }

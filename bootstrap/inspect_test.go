@@ -81,11 +81,11 @@ func TestValidateTables(t *testing.T) {
 
 // IndexFile names the collections.
 func (*tabledConfig) IndexFile(collections []*schema.Collection) []byte {
-	names := make([]string, len(collections))
-	for i, c := range collections {
-		names[i] = c.Name
+	file := "indexes:\n"
+	for _, c := range collections {
+		file += "- kind: " + c.Name + "\n"
 	}
-	return []byte(strings.Join(names, " "))
+	return []byte(file)
 }
 
 // TestValidateIndexes shows that validate writes the file of indexes of a store that has

@@ -39,7 +39,7 @@ var rules = []rule{
 	{"adapters/memory", []string{"core/*", "ports/*", "adapters/internal/*"}, nil},
 	{"adapters/sqlite", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"gorm.io/gorm", "github.com/ncruces/go-sqlite3"}},
 	{"adapters/postgres", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"gorm.io/gorm", "gorm.io/driver/postgres", "github.com/jackc/pgx/v5"}},
-	{"adapters/datastore", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"cloud.google.com/go/datastore", "google.golang.org/api", "google.golang.org/grpc", "golang.org/x/sync"}},
+	{"adapters/datastore", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"cloud.google.com/go/datastore", "google.golang.org/api", "google.golang.org/grpc", "google.golang.org/protobuf", "golang.org/x/sync"}},
 	{"adapters/sqlserver", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"gorm.io/gorm", "gorm.io/driver/sqlserver", "github.com/microsoft/go-mssqldb", "github.com/Azure/azure-sdk-for-go/sdk/azidentity"}},
 	{"adapters/bigcache", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"github.com/allegro/bigcache/v3"}},
 	{"adapters/redis", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"github.com/redis/go-redis/v9"}},

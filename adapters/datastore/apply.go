@@ -134,6 +134,10 @@ func (c *change) meet(batch []repository.Mutation, load *repository.Load) error 
 			return err
 		}
 		for _, e := range found {
+			if e.stored != nil {
+				k, _ := c.store.idKey(of, e.id())
+				e.wired = c.wire.heard[placeOf(k)]
+			}
 			c.met[targetOf(of, e.id())] = e
 		}
 	}
@@ -297,6 +301,9 @@ func (c *change) save() error {
 		if e == nil {
 			removed = append(removed, c.keys[at])
 			continue
+		}
+		if e.wired != nil {
+			c.wire.said[placeOf(c.keys[at])] = e.wired
 		}
 		keys, put = append(keys, c.keys[at]), append(put, e)
 	}

@@ -105,6 +105,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		option.WithGRPCDialOption(grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer))),
 		option.WithGRPCDialOption(grpc.WithDefaultServiceConfig(repeated)),
 		option.WithGRPCDialOption(grpc.WithConnectParams(reconnecting)),
+		option.WithGRPCDialOption(grpc.WithChainUnaryInterceptor(listen)),
 	}
 	project := cfg.Project
 	if cfg.Emulator != "" {

@@ -96,6 +96,28 @@ func classify(op string, err error) *fault.Error {
 	return &fault.Error{Kind: c.kind, Code: c.code, Detail: c.detail, Hint: c.hint, Op: op, Cause: err}
 }
 
+// unsent returns the error of a write that was not sent, which err keeps from it: what
+// there is forbids it, or the client does not take it. What a server says stays.
+func unsent(op string, err error) error {
+	var batch *repository.BatchError
+	var known *fault.Error
+	_, said := status.FromError(err)
+	switch {
+	case said, codeOf(err) != codes.Unknown, errors.As(err, &batch), // said is true of nil
+		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	case errors.As(err, &known):
+		if known.Code == "stored-value" && known.Kind == fault.Internal {
+			forbidden := *known
+			forbidden.Kind = fault.Conflict
+			return &forbidden
+		}
+		return err
+	}
+	c := classes[codes.InvalidArgument]
+	return &fault.Error{Kind: c.kind, Code: c.code, Detail: c.detail, Hint: c.hint, Op: op, Cause: err}
+}
+
 // unopened says of a database that cannot be opened what would help.
 func unopened(ctx context.Context, err error) error {
 	if ctx.Err() != nil {

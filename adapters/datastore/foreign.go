@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"cloud.google.com/go/datastore"
+	pb "cloud.google.com/go/datastore/apiv1/datastorepb"
 
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/record"
@@ -14,8 +15,8 @@ import (
 
 // This file is how a record is an entity of a kind that another program made, which
 // unmanaged collections see. Its properties stay as they are, but for those that a
-// write changes: what is not known here, what is embedded, whether there is an index,
-// and whether a number is whole.
+// write changes: what is not known here, what is embedded, what is meant by it, whether
+// there is an index, and whether a number is whole.
 
 // loadForeign takes the properties.
 func (e *entity) loadForeign(properties []datastore.Property) error {
@@ -138,70 +139,136 @@ func appendEmbedded(dst []byte, stored any) ([]byte, bool) {
 
 // putForeign has the entity be what is saved in the place of the one that was there, or
 // nil.
-func (e *entity) putForeign(op string, was *entity) (err error) {
-	var stored []datastore.Property
-	if was != nil {
-		if stored = was.stored; stored == nil { // it was read as one of ours
-			return fault.New(fault.Conflict, op, "a record of %s has the property %s, by which Portolan knows its own", e.of.TableName(), revisionProperty).
-				Coded("stored-value").Hinting("remove the property")
-		}
+func (e *entity) putForeign(op string, was *entity) error {
+	if was == nil {
+		was = &entity{}
+	} else if was.stored == nil { // it was read as one of ours
+		return fault.New(fault.Conflict, op, "a record of %s has the property %s, by which Portolan knows its own", e.of.TableName(), revisionProperty).
+			Coded("stored-value").Hinting("remove the property")
 	}
-	if e.stored, err = overlay(op, e.of, stored, e.values); err != nil {
+	if err := e.overlay(op, was); err != nil {
 		return err
 	}
-	e.foreign, e.revision = true, digest(e.stored)
+	e.revision = digest(e.stored)
 	return nil
 }
 
-// overlay returns the properties of an entity that was as stored, which is nothing of a
-// new one, with the values of the fields. A field that is null and that it lacks stays
-// away.
-func overlay(op string, c *schema.Collection, stored []datastore.Property, fields []record.Value) ([]datastore.Property, error) {
-	made := make([]datastore.Property, 0, len(fields)+len(stored))
-	has := make([]bool, len(fields))
-	for _, p := range stored {
-		position, known := c.Position(p.Name)
-		if known && position != c.ID {
+// overlay gives the entity the properties of the one that was there, with the values of
+// its own fields. A field that is null and that it lacked stays away.
+func (e *entity) overlay(op string, was *entity) error {
+	e.stored = make([]datastore.Property, 0, len(e.values)+len(was.stored))
+	e.wired = make(map[string]*pb.Value, len(e.values)+len(was.stored))
+	has := make([]bool, len(e.values))
+	for _, p := range was.stored {
+		wired := was.wired[p.Name]
+		if wired == nil {
+			return fault.New(fault.Refused, op, "how %s has %s is not known", e.of.TableName(), p.Name).Coded("not-kept")
+		}
+		if position, known := e.of.Position(p.Name); known && position != e.of.ID {
 			has[position] = true
-			if err := replace(op, &c.Fields[position], &p, fields[position]); err != nil {
-				return nil, err
+			var err error
+			if wired, err = replace(op, &e.of.Fields[position], &p, wired, e.values[position]); err != nil {
+				return err
 			}
 		}
-		made = append(made, p)
+		e.stored, e.wired[p.Name] = append(e.stored, p), wired
 	}
-	for i, v := range fields {
-		if i != c.ID && !has[i] && !v.IsNull() {
-			made = append(made, datastore.Property{Name: c.Fields[i].Name, Value: foreign(v), NoIndex: unindexable(v)})
+	for i, v := range e.values {
+		if i == e.of.ID || has[i] || v.IsNull() {
+			continue
 		}
+		p := datastore.Property{Name: e.of.Fields[i].Name}
+		e.wired[p.Name] = exchange(&e.of.Fields[i], &p, &pb.Value{ExcludeFromIndexes: unindexable(v)}, v)
+		e.stored = append(e.stored, p)
 	}
-	return sorted(made), nil
+	e.stored = sorted(e.stored)
+	return nil
 }
 
-// replace has the property hold the value. What is embedded is only ever removed: JSON
-// does not tell a time from a text, nor what of it has an index.
-func replace(op string, f *schema.Field, p *datastore.Property, v record.Value) error {
+// replace has the property, which is wired so, hold the value. What is embedded is only
+// ever removed: JSON does not tell a time from a text, nor what of it has an index.
+func replace(op string, f *schema.Field, p *datastore.Property, wired *pb.Value, v record.Value) (*pb.Value, error) {
 	if was, ok := adopt(f, p.Value); ok && record.Equal(was, v) {
-		return nil
+		return wired, nil
 	}
 	_, text := p.Value.(string)
 	if f.Type == record.JSONType && !text && p.Value != nil && !v.IsNull() {
-		return fault.New(fault.Invalid, op, "another program has embedded what is in %s", f.Name).Coded("not-kept").
+		return nil, fault.New(fault.Invalid, op, "another program has embedded what is in %s", f.Name).Coded("not-kept").
 			At(fault.Place{Pointer: "/" + f.Name, Code: "not-kept", Detail: f.Name + " must stay as it is, or be null"})
 	}
-	p.Value, p.NoIndex = foreign(v), p.NoIndex || unindexable(v)
-	return nil
+	return exchange(f, p, wired, v), nil
 }
 
-// foreign returns the value as other programs keep it: lists as arrays.
-func foreign(v record.Value) any {
+// exchange has the property hold the value in the place of another one, which is wired
+// so, and returns how it is wired then. Of an array, the items that stay do so as they
+// are, and others are as the first one was.
+func exchange(f *schema.Field, p *datastore.Property, wired *pb.Value, v record.Value) *pb.Value {
 	if v.Type() != record.ListType {
-		return encode(v)
+		p.Value = alike(v, p.Value)
+		return valueOf(p.Value, wired, unindexed(wired) || long(v))
 	}
+	was, _ := p.Value.([]any)
+	old := wired.GetArrayValue().GetValues()
+	var first any
+	firstWired := wired
+	if len(old) > 0 {
+		first, firstWired = was[0], old[0]
+	}
+	stay := staying(f, was)
 	items := make([]any, len(v.AsList()))
+	made := make([]*pb.Value, len(items))
 	for i, item := range v.AsList() {
-		items[i] = encode(item)
+		if at, ok := stay(i, item); ok {
+			items[i], made[i] = was[at], old[at]
+			continue
+		}
+		items[i] = alike(item, first)
+		made[i] = valueOf(items[i], firstWired, unindexed(firstWired) || long(item))
 	}
-	return items
+	p.Value = items
+	array := &pb.Value{ValueType: &pb.Value_ArrayValue{ArrayValue: &pb.ArrayValue{Values: made}}}
+	if wired.GetArrayValue() != nil {
+		array.Meaning = wired.GetMeaning()
+	}
+	return array
+}
+
+// staying returns what tells where an item is in the array that was there: at the same
+// place, or else at the first one.
+func staying(f *schema.Field, was []any) func(i int, item record.Value) (at int, ok bool) {
+	values := make([]record.Value, len(was))
+	firsts := make(map[string]int, len(was))
+	for i := range was {
+		values[i], _ = adopt(&schema.Field{Type: f.Items}, was[i])
+		if text := string(record.AppendValue(nil, values[i])); !values[i].IsNull() {
+			if _, seen := firsts[text]; !seen {
+				firsts[text] = i
+			}
+		}
+	}
+	return func(i int, item record.Value) (at int, ok bool) {
+		if i < len(values) && record.Equal(values[i], item) {
+			return i, true
+		}
+		at, ok = firsts[string(record.AppendValue(nil, item))]
+		return at, ok
+	}
+}
+
+// alike returns the scalar as other programs keep it: a number in the type of the one
+// that was there, if it is exact in that.
+func alike(v record.Value, was any) any {
+	switch n := encode(v).(type) {
+	case int64:
+		if _, float := was.(float64); float && -maxWhole <= n && n <= maxWhole {
+			return float64(n)
+		}
+	case float64:
+		if _, whole := was.(int64); whole && n == math.Trunc(n) && math.Abs(n) <= maxWhole {
+			return int64(n)
+		}
+	}
+	return encode(v)
 }
 
 // unindexable reports whether Datastore cannot index the value, or nobody compares it.

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"cloud.google.com/go/datastore"
+	pb "cloud.google.com/go/datastore/apiv1/datastorepb"
 
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/record"
@@ -84,8 +85,8 @@ type entity struct {
 	others   []datastore.Property // what the collection does not know
 	columns  columns              // of the kind: what is saved, and how
 
-	stored  []datastore.Property // of a kind that another program made, by their names: all it has
-	foreign bool                 // these are saved
+	stored []datastore.Property // of a kind that another program made, by their names: all it has
+	wired  map[string]*pb.Value // these as they go over the wire, of one that is written or was there before
 }
 
 var (
@@ -140,8 +141,8 @@ func (e *entity) Load(properties []datastore.Property) error {
 // lacks a property is in no index of it. Other processes may know more columns than
 // the collection has.
 func (e *entity) Save() ([]datastore.Property, error) {
-	if e.foreign {
-		return e.stored, nil
+	if e.wired != nil {
+		return nil, nil // the wire has them
 	}
 	properties := make([]datastore.Property, 0, len(e.columns)+len(e.others)+1)
 	properties = append(properties, datastore.Property{Name: revisionProperty, Value: string(e.revision), NoIndex: true})

@@ -20,21 +20,22 @@ const patience = 75 * time.Second
 
 // A snapshot is a transaction, and the context in which it is asked.
 type snapshot struct {
-	ctx context.Context        //nolint:containedctx // a transaction of the client has one, too
-	tx  *datastore.Transaction // nil of one that is asked once
+	ctx  context.Context        //nolint:containedctx // a transaction of the client has one, too
+	tx   *datastore.Transaction // nil of one that is asked once
+	wire *wire                  // nil of one that only reads
 }
 
 // read calls do with a snapshot, in which everything is as it was at one time. Nothing
 // has to end its transaction, which locks nothing.
 func (s *Store) read(ctx context.Context, op string, do func(snapshot) error) error {
 	if s.locks {
-		return s.write(ctx, op, do)
+		return s.transact(ctx, op, do)
 	}
 	within, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
 	tx, err := s.client.NewTransaction(within, datastore.ReadOnly)
 	if err == nil {
-		err = do(snapshot{within, tx})
+		err = do(snapshot{ctx: within, tx: tx})
 	}
 	return fail(ctx, op, err)
 }
@@ -48,8 +49,13 @@ func (s *Store) once(ctx context.Context, op string, do func(snapshot) error) er
 }
 
 // write calls do with a transaction that commits if do returns nil. If others come
-// between, do is called again in a new one.
+// between, do is called again in a new one. What keeps it from being sent is no defect
+// after which nobody knows what is stored.
 func (s *Store) write(ctx context.Context, op string, do func(snapshot) error) error {
+	return s.transact(ctx, op, func(v snapshot) error { return unsent(op, do(v)) })
+}
+
+func (s *Store) transact(ctx context.Context, op string, do func(snapshot) error) error {
 	began, pause := time.Now(), 5*time.Millisecond
 	for {
 		err := s.try(ctx, do)
@@ -72,13 +78,14 @@ const rollbackIn = time.Second
 func (s *Store) try(ctx context.Context, do func(snapshot) error) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
-	tied := &tether{Context: ctx}
+	over := newWire()
+	tied := &tether{Context: over.within(ctx)}
 	tied.to.Store(&ctx)
 	tx, err := s.client.NewTransaction(tied) //nolint:contextcheck // it ends with ctx
 	if err != nil {
 		return err
 	}
-	if err = do(snapshot{ctx, tx}); err == nil {
+	if err = do(snapshot{ctx, tx, over}); err == nil {
 		err = ctx.Err()
 	}
 	if err == nil {
