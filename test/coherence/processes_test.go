@@ -409,7 +409,7 @@ func TestProcesses(t *testing.T) {
 			if d.harmless && (failed > 0 || v.unknown > 0) {
 				t.Errorf("%d reads and %d writes failed", failed, v.unknown)
 			}
-			if v.histories != "Ok" || v.hits < leastHits || v.writes < 100 || times == 0 {
+			if v.histories != "Ok" || v.hits < leastSharedHits || v.writes < 100 || times == 0 {
 				t.Errorf("the run proves nothing")
 			}
 		})
