@@ -83,15 +83,24 @@ func (e *engine) doubts(ctx context.Context, err error) {
 	}
 }
 
+// begin returns the context for a call that writes, and what notes when it has returned
+// what it touched.
+func (w *writes) begin(ctx context.Context) (context.Context, func([]*schema.Collection)) {
+	var left doubt
+	return context.WithValue(ctx, doubtKey{}, &left), func(touched []*schema.Collection) {
+		w.note(touched, time.Now().Add(left.lasts))
+	}
+}
+
 // Apply notes what it touched, so that no replica that is behind it is asked. So it
 // does if it fails: the batch may be stored all the same.
 func (s *Store) Apply(ctx context.Context, batch []repository.Mutation) ([]repository.Outcome, error) {
 	if s.engine.replica == nil {
 		return s.Store.Apply(ctx, batch)
 	}
-	var left doubt
-	defer func() { s.engine.replica.writes.note(touched(nil, batch), time.Now().Add(left.lasts)) }()
-	return s.Store.Apply(context.WithValue(ctx, doubtKey{}, &left), batch)
+	ctx, note := s.engine.replica.writes.begin(ctx)
+	defer func() { note(touched(nil, batch)) }()
+	return s.Store.Apply(ctx, batch)
 }
 
 // Load notes what it touched, like Apply.
@@ -107,9 +116,9 @@ func (s *Store) Load(ctx context.Context, load repository.Load) (repository.Load
 			return batch
 		}
 	}
-	var left doubt
-	defer func() { s.engine.replica.writes.note(changed, time.Now().Add(left.lasts)) }()
-	return s.Store.Load(context.WithValue(ctx, doubtKey{}, &left), load)
+	ctx, note := s.engine.replica.writes.begin(ctx)
+	defer func() { note(changed) }()
+	return s.Store.Load(ctx, load)
 }
 
 // touched appends the collections that the batch changes.
