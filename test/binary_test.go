@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -128,15 +129,20 @@ func serveAs(t *testing.T, program, dir, config string, env ...string) string {
 	return ""
 }
 
-// freeAddress returns an address of this machine's that nobody listens on.
+// freeAddress returns an address of this machine's that nobody listens on. Its port
+// is none of those that the system gives to whoever asks for any, as each outgoing
+// connection does: one of them would be gone before a server listens there.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 16_000+rand.IntN(16_000)))
+		if err == nil {
+			defer listener.Close()
+			return listener.Addr().String()
+		}
 	}
-	defer listener.Close()
-	return listener.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 func write(t *testing.T, dir, name, content string) string {
