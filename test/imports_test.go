@@ -34,6 +34,8 @@ var rules = []rule{
 	{"ports/*", []string{"core/*", "ports/*"}, nil},
 	{"ports/*/*", []string{"core/...", "ports/*"}, nil},
 	{"adapters/internal/gormstore", []string{"core/*", "ports/*"}, []string{"gorm.io/gorm"}},
+	{"adapters/internal/bearer", []string{"core/*", "ports/*"}, []string{"github.com/golang-jwt/jwt/v5"}},
+	{"adapters/internal/bearer/bearertest", []string{"ports/*"}, []string{"github.com/golang-jwt/jwt/v5"}},
 	{"adapters/internal/memo", nil, nil},
 	{"adapters/internal/expiry", nil, nil},
 	{"adapters/memory", []string{"core/*", "ports/*", "adapters/internal/*"}, nil},
