@@ -50,7 +50,8 @@ type Config struct {
 // An Issuer is one whose tokens are accepted.
 type Issuer struct {
 	Name       string   // iss, exactly
-	Keys       string   // where its keys are; empty is where its discovery document says
+	Discovery  string   // what its discovery document is below (OpenID Connect Discovery §4); empty is Name
+	Keys       string   // where its keys are; empty is where the discovery document says
 	Audiences  []string // of which aud must have one, exactly
 	Algorithms []string // that it may sign with: the defaults are [Algorithms]
 	KeyIssuers []string // if a key says whose it is, one of these; empty is whatever it says

@@ -32,6 +32,12 @@ type source struct {
 }
 
 func newSource(op string, i Issuer) (*source, error) {
+	switch {
+	case i.Keys != "":
+		i.Discovery = i.Keys
+	case i.Discovery == "":
+		i.Discovery = i.Name
+	}
 	s := &source{op: op + ".Open", issuer: i, keys: i.Keys, client: &http.Client{
 		Timeout:       answerTime,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -40,11 +46,7 @@ func newSource(op string, i Issuer) (*source, error) {
 			DisableKeepAlives: true, // two documents an hour are not worth a connection
 		},
 	}}
-	from := i.Keys
-	if from == "" {
-		from = i.Name
-	}
-	address, err := url.Parse(from)
+	address, err := url.Parse(i.Discovery)
 	if err != nil {
 		return nil, s.wrong("issuer is no URL").Hinting("write it as the provider's discovery document does, as in https://login.example.com/")
 	}
@@ -74,7 +76,7 @@ func (s *source) unfit(address *url.URL) string {
 	switch {
 	case address.Host == "" || address.Opaque != "":
 		return "is no URL with a host"
-	case address.Scheme != "https" && !(s.lax && loopback(address) && address.Scheme == "http"):
+	case address.Scheme != "https" && (address.Scheme != "http" || !s.lax || !loopback(address)):
 		return "must begin with https:// (http:// is for an issuer on 127.0.0.1, ::1 or localhost)"
 	case address.User != nil:
 		return "must hold no user and no password"
@@ -112,7 +114,7 @@ func (s *source) fetch(ctx context.Context) ([]key, time.Duration, error) {
 
 // discover finds out where the keys are (OpenID Connect Discovery §4).
 func (s *source) discover(ctx context.Context) error {
-	text, _, err := s.get(ctx, strings.TrimSuffix(s.issuer.Name, "/")+"/.well-known/openid-configuration")
+	text, _, err := s.get(ctx, strings.TrimSuffix(s.issuer.Discovery, "/")+"/.well-known/openid-configuration")
 	if err != nil {
 		return err
 	}
