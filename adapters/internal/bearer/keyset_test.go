@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +16,7 @@ import (
 // A fakeIssuer gives keys without a network, so that the clock of a bubble can
 // stand for days.
 type fakeIssuer struct {
+	mu      sync.Mutex
 	keys    []string
 	fresh   time.Duration
 	err     error
@@ -23,12 +25,17 @@ type fakeIssuer struct {
 }
 
 func (f *fakeIssuer) fetch(ctx context.Context) ([]key, time.Duration, error) {
+	f.mu.Lock()
 	f.fetches++
+	takes := f.takes
+	f.mu.Unlock()
 	select {
-	case <-time.After(f.takes):
+	case <-time.After(takes):
 	case <-ctx.Done():
 		return nil, 0, ctx.Err()
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.err != nil {
 		return nil, 0, f.err
 	}
@@ -37,6 +44,20 @@ func (f *fakeIssuer) fetch(ctx context.Context) ([]key, time.Duration, error) {
 		keys = append(keys, key{id: id, algorithms: []string{"RS256"}, public: id})
 	}
 	return keys, f.fresh, nil
+}
+
+// count returns how often keys were asked for.
+func (f *fakeIssuer) count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.fetches
+}
+
+// now changes what the issuer does.
+func (f *fakeIssuer) now(change func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change()
 }
 
 var errDown = fault.New(fault.Unavailable, "test", "down")
@@ -84,18 +105,18 @@ func TestUnknownKids(t *testing.T) {
 	f := &fakeIssuer{keys: []string{"a"}, fresh: time.Hour, takes: time.Second}
 	in(t, f, DefaultStale, func(t *testing.T, s *keySet) {
 		const minutes = 10
-		start := f.fetches
+		start := f.count()
 		for minute := range minutes {
 			for n := range 10_000 / minutes {
 				want(t, s, fmt.Sprintf("unknown-%d-%d", minute, n), "unknown")
 			}
 			time.Sleep(time.Minute)
 		}
-		if got := f.fetches - start; got > minutes {
+		if got := f.count() - start; got > minutes {
 			t.Errorf("10,000 unknown keys in %d minutes made %d requests, want one a minute", minutes, got)
 		}
-		if f.fetches-start < minutes/2 {
-			t.Errorf("%d requests in %d minutes: an unknown key is not asked for at all", f.fetches-start, minutes)
+		if f.count()-start < minutes/2 {
+			t.Errorf("%d requests in %d minutes: an unknown key is not asked for at all", f.count()-start, minutes)
 		}
 		want(t, s, "a", "found")
 	})
@@ -106,7 +127,7 @@ func TestUnknownKidsAtOnce(t *testing.T) {
 	f := &fakeIssuer{keys: []string{"a"}, fresh: time.Hour, takes: time.Second}
 	in(t, f, DefaultStale, func(t *testing.T, s *keySet) {
 		time.Sleep(2 * time.Minute)
-		before := f.fetches
+		before := f.count()
 		done := make(chan string)
 		for n := range 1000 {
 			go func() { done <- has(t, s, fmt.Sprint("unknown", n)) }()
@@ -116,7 +137,7 @@ func TestUnknownKidsAtOnce(t *testing.T) {
 				t.Errorf("an unknown key is %s", got)
 			}
 		}
-		if got := f.fetches - before; got != 1 {
+		if got := f.count() - before; got != 1 {
 			t.Errorf("a thousand at once made %d requests, want 1", got)
 		}
 	})
@@ -128,9 +149,9 @@ func TestRotation(t *testing.T) {
 	f := &fakeIssuer{keys: []string{"a"}, fresh: 20 * time.Minute}
 	in(t, f, DefaultStale, func(t *testing.T, s *keySet) {
 		time.Sleep(2 * time.Minute)
-		f.keys = []string{"a", "b"}
+		f.now(func() { f.keys = []string{"a", "b"} })
 		want(t, s, "b", "found")
-		f.keys = []string{"b"}
+		f.now(func() { f.keys = []string{"b"} })
 		want(t, s, "a", "found")
 		time.Sleep(20 * time.Minute)
 		want(t, s, "a", "unknown")
@@ -156,10 +177,10 @@ func TestBackground(t *testing.T) {
 			f := &fakeIssuer{keys: []string{"a"}, fresh: tt.fresh}
 			in(t, f, DefaultStale, func(t *testing.T, s *keySet) {
 				time.Sleep(6 * time.Hour)
-				if f.fetches < tt.least || f.fetches > tt.most {
-					t.Errorf("%d requests in six hours, want %d to %d", f.fetches, tt.least, tt.most)
+				if f.count() < tt.least || f.count() > tt.most {
+					t.Errorf("%d requests in six hours, want %d to %d", f.count(), tt.least, tt.most)
 				}
-				f.takes = time.Second
+				f.now(func() { f.takes = time.Second })
 				before := time.Now()
 				want(t, s, "a", "found")
 				if time.Since(before) != 0 {
@@ -177,17 +198,17 @@ func TestOutage(t *testing.T) {
 	f := &fakeIssuer{keys: []string{"a"}, fresh: 10 * time.Minute}
 	in(t, f, 24*time.Hour, func(t *testing.T, s *keySet) {
 		time.Sleep(time.Minute)
-		f.err = errDown
-		before := f.fetches
+		f.now(func() { f.err = errDown })
+		before := f.count()
 		time.Sleep(23 * time.Hour)
 		want(t, s, "a", "found")
 		want(t, s, "b", "unavailable")
-		if got := f.fetches - before; got > 23*60+1 {
+		if got := f.count() - before; got > 23*60+1 {
 			t.Errorf("%d requests in 23 hours of outage, want one a minute at most", got)
 		}
 		time.Sleep(time.Hour)
 		want(t, s, "a", "unavailable")
-		f.err = nil
+		f.now(func() { f.err = nil })
 		time.Sleep(time.Minute + time.Second)
 		want(t, s, "a", "found")
 		want(t, s, "b", "unknown")
@@ -200,12 +221,12 @@ func TestUnknownKidsInAnOutage(t *testing.T) {
 	f := &fakeIssuer{keys: []string{"a"}, fresh: time.Hour}
 	in(t, f, DefaultStale, func(t *testing.T, s *keySet) {
 		time.Sleep(2 * time.Minute)
-		f.err = errDown
-		before := f.fetches
+		f.now(func() { f.err = errDown })
+		before := f.count()
 		for n := range 1000 {
 			want(t, s, fmt.Sprint("unknown", n), "unavailable")
 		}
-		if got := f.fetches - before; got != 1 {
+		if got := f.count() - before; got != 1 {
 			t.Errorf("%d requests, want 1", got)
 		}
 		want(t, s, "a", "found")
@@ -223,10 +244,10 @@ func TestSilentAtFirst(t *testing.T) {
 			t.Error("somebody waited for an issuer that was never heard of")
 		}
 		time.Sleep(10 * time.Minute)
-		if f.fetches < 10 || f.fetches > 20 {
-			t.Errorf("%d requests in ten minutes, want some in the first and one a minute then", f.fetches)
+		if f.count() < 10 || f.count() > 20 {
+			t.Errorf("%d requests in ten minutes, want some in the first and one a minute then", f.count())
 		}
-		f.err = nil
+		f.now(func() { f.err = nil })
 		time.Sleep(time.Minute + 10*time.Second)
 		want(t, s, "a", "found")
 	})
@@ -259,8 +280,8 @@ func TestClosing(t *testing.T) {
 			t.Error("close waited for the issuer")
 		}
 		_, _ = s.find(t.Context(), "a", "RS256")
-		if f.fetches != 1 {
-			t.Errorf("%d requests, want 1", f.fetches)
+		if f.count() != 1 {
+			t.Errorf("%d requests, want 1", f.count())
 		}
 	})
 }
@@ -270,7 +291,7 @@ func TestWaitingEnds(t *testing.T) {
 	f := &fakeIssuer{keys: []string{"a"}, fresh: time.Hour}
 	in(t, f, DefaultStale, func(t *testing.T, s *keySet) {
 		time.Sleep(2 * time.Minute)
-		f.takes = time.Hour
+		f.now(func() { f.takes = time.Hour })
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if _, err := s.find(ctx, "b", "RS256"); err != context.DeadlineExceeded { //nolint:errorlint // as it is, not wrapped
@@ -286,12 +307,12 @@ func TestNoName(t *testing.T) {
 	in(t, f, DefaultStale, func(t *testing.T, s *keySet) {
 		want(t, s, "", "found")
 		time.Sleep(2 * time.Minute)
-		f.keys = []string{"a", "b"}
+		f.now(func() { f.keys = []string{"a", "b"} })
 		want(t, s, "b", "found")
-		before := f.fetches
+		before := f.count()
 		time.Sleep(2 * time.Minute)
 		want(t, s, "", "unknown")
-		if f.fetches != before {
+		if f.count() != before {
 			t.Error("the issuer was asked for a key without a name")
 		}
 	})

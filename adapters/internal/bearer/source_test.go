@@ -1,9 +1,12 @@
 package bearer
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -173,5 +176,43 @@ func TestFreshness(t *testing.T) {
 		if got := freshness(header); got != tt.want {
 			t.Errorf("freshness(%q, %q) = %v, want %v", tt.control, tt.age, got, tt.want)
 		}
+	}
+}
+
+// TestPatience: an issuer that takes its time is one that does not answer.
+func TestPatience(t *testing.T) {
+	i := bearertest.New(t)
+	release := make(chan struct{})
+	i.Answer(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusOK)
+		w.(http.Flusher).Flush() // its head is there, its body never is
+		<-release
+	})
+	defer close(release)
+	from, err := newSource("test", Issuer{Name: i.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if from.client.Timeout != 5*time.Second {
+		t.Errorf("a document may take %v, want 5s", from.client.Timeout)
+	}
+	from.client.Timeout = 50 * time.Millisecond
+	if _, _, err := from.fetch(t.Context()); fault.KindOf(err) != fault.Unavailable {
+		t.Errorf("fetch = %v, want %s", err, fault.Unavailable)
+	}
+}
+
+// TestCertificates: who cannot prove to be the issuer is not asked.
+func TestCertificates(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was asked") }))
+	defer server.Close()
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of the handshake that fails
+	from, err := newSource("test", Issuer{Name: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var unknown *tls.CertificateVerificationError
+	if _, _, err := from.fetch(t.Context()); fault.KindOf(err) != fault.Unavailable || !errors.As(err, &unknown) {
+		t.Errorf("fetch = %v, want %s because of the certificate", err, fault.Unavailable)
 	}
 }
