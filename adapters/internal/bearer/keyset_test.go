@@ -2,8 +2,10 @@ package bearer
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -286,6 +288,20 @@ func TestClosing(t *testing.T) {
 	})
 }
 
+// TestClosed: the issuer is not asked any more, whatever comes.
+func TestClosed(t *testing.T) {
+	f := &fakeIssuer{keys: []string{"a"}, fresh: time.Hour}
+	in(t, f, DefaultStale, func(t *testing.T, s *keySet) {
+		s.close()
+		before := f.count()
+		time.Sleep(2 * time.Hour)
+		want(t, s, "b", "unknown")
+		if f.count() != before {
+			t.Errorf("the issuer was asked after the end")
+		}
+	})
+}
+
 // TestWaitingEnds: whoever waits for a key can give up.
 func TestWaitingEnds(t *testing.T) {
 	f := &fakeIssuer{keys: []string{"a"}, fresh: time.Hour}
@@ -316,6 +332,15 @@ func TestNoName(t *testing.T) {
 			t.Error("the issuer was asked for a key without a name")
 		}
 	})
+}
+
+// elsewhere returns a key on P-256 whose octets are those of the given one, with
+// one of x given to y.
+func elsewhere(t *testing.T, k map[string]any) map[string]any {
+	t.Helper()
+	x, y := jwk(k).octets("x"), jwk(k).octets("y")
+	encoding := base64.RawURLEncoding
+	return bearertest.Claims(k).With("x", encoding.EncodeToString(x[:31]), "y", encoding.EncodeToString(append(x[31:], y...)))
 }
 
 // TestReadKeys: of a set of keys only those are used that verify signatures with
@@ -355,6 +380,7 @@ func TestReadKeys(t *testing.T) {
 		{"EC", es256, 1},
 		{"EC off the curve", with(es256, "x", es256["y"]), 0},
 		{"EC with a short coordinate", with(es256, "x", "AQAB"), 0},
+		{"EC cut elsewhere", elsewhere(t, es256), 0},
 		{"EC under the name of another curve", with(es256, "crv", "P-384"), 0},
 		{"EC on a curve that is not known", with(es256, "crv", "secp256k1"), 0},
 		{"Ed25519", okp, 1},
@@ -380,4 +406,45 @@ func TestReadKeys(t *testing.T) {
 			t.Errorf("readKeys(%q) = %v, want an error", text, keys)
 		}
 	}
+}
+
+// TestWhatIsWorthAsking: the issuer is asked for a key that it might have, and for
+// none because of a token that would be refused with any.
+func TestWhatIsWorthAsking(t *testing.T) {
+	key := bearertest.NewKey(t, "a", "RS256")
+	claims := bearertest.Claims{"iss": "https://login.example", "aud": "api", "sub": "anna"}
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeIssuer{keys: []string{"a"}, fresh: time.Hour}
+		v, err := open(t.Context(), Config{
+			Op: "test", Issuers: []Issuer{{Name: "https://login.example", Audiences: []string{"api"}}},
+		}, func(Issuer) (fetcher, error) { return f.fetch, nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer v.Close()
+		time.Sleep(2 * time.Minute)
+		claims := claims.With("exp", time.Now().Add(time.Hour).Unix())
+		for _, tt := range []struct {
+			name   string
+			claims map[string]any
+			header []any
+			want   int // requests more
+		}{
+			{"a long kid", claims, []any{"kid", strings.Repeat("k", MaxKidBytes+1)}, 0},
+			{"a kid that is no text", claims, []any{"kid", 7}, 0},
+			{"an algorithm that may not be", claims, []any{"kid", "b", "alg", "RS384"}, 0},
+			{"a key that is not good for it", claims, []any{"alg", "ES256"}, 0},
+			{"crit", claims, []any{"kid", "b", "crit", []string{"exp"}}, 0},
+			{"another issuer", claims.With("iss", "https://other.example"), []any{"kid", "b"}, 0},
+			{"a kid as long as can be", claims, []any{"kid", strings.Repeat("k", MaxKidBytes)}, 1},
+		} {
+			before := f.count()
+			if _, err := v.Verify(t.Context(), bearertest.Bearer(key.Sign(t, tt.claims, tt.header...))); err == nil {
+				t.Errorf("%s: it was accepted", tt.name)
+			}
+			if got := f.count() - before; got != tt.want {
+				t.Errorf("%s: %d requests, want %d", tt.name, got, tt.want)
+			}
+		}
+	})
 }
