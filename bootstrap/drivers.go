@@ -3,10 +3,13 @@ package bootstrap
 import (
 	"github.com/portolan-io/portolan/adapters/bigcache"
 	"github.com/portolan-io/portolan/adapters/datastore"
+	"github.com/portolan-io/portolan/adapters/entra"
 	"github.com/portolan-io/portolan/adapters/env"
 	"github.com/portolan-io/portolan/adapters/file"
+	"github.com/portolan-io/portolan/adapters/firebase"
 	"github.com/portolan-io/portolan/adapters/local"
 	"github.com/portolan-io/portolan/adapters/memory"
+	"github.com/portolan-io/portolan/adapters/oidc"
 	"github.com/portolan-io/portolan/adapters/otel"
 	"github.com/portolan-io/portolan/adapters/postgres"
 	"github.com/portolan-io/portolan/adapters/prometheus"
@@ -29,6 +32,9 @@ func builtin() []Driver {
 		Secrets("env", env.Open),
 		Secrets("file", file.Open),
 		Auth("local", local.Open),
+		Auth("oidc", oidc.Open),
+		Auth("entra", entra.Open),
+		Auth("firebase", firebase.Open),
 		Telemetry("prometheus", prometheus.Open),
 		Telemetry("otlp", otel.Open),
 	}
