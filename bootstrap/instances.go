@@ -68,6 +68,8 @@ func modeLogger(log *slog.Logger) func(from, to cache.Mode, why string) {
 		switch {
 		case from.Epoch == to.Epoch && from.State == to.State:
 			log.Warn("the cache that instances share cannot be used", "why", why)
+		case to.State == cache.On && to.Server == "":
+			log.Warn("another server caches by itself, which is to end", "epoch", to.Epoch)
 		case to.State == cache.On:
 			log.Info("instances answer from the cache that they share", "epoch", to.Epoch, "collections", len(to.Collections))
 		case from.State == cache.On:
