@@ -9,6 +9,7 @@ import (
 
 	"github.com/portolan-io/portolan/core/derive"
 	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/gather"
 	"github.com/portolan-io/portolan/core/policy"
 	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/core/schema"
@@ -33,7 +34,7 @@ type API struct {
 	cursors     sealer
 	pepper      secrets.Value
 	flights     flights                // what is being read for the cache
-	queues      queues                 // what is being read because the cache cannot be used
+	together    gather.Turns[answer]   // what is being read because the cache cannot be used
 	writer      atomic.Pointer[writer] // while there is a hold; see Hold
 	running     running                // what writes with Once are being done
 	rereads     *Rereads               // nil: nothing is read again

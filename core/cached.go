@@ -96,7 +96,7 @@ func (a *API) through(ctx context.Context, c *collection, q *question) (answer, 
 		got, err := q.read(ctx)
 		return got, state, err
 	}
-	got, shared, err := a.queues.do(ctx, together, func() (answer, error) { return q.read(ctx) })
+	got, shared, err := a.together.Do(ctx, together, func() (answer, error) { return q.read(ctx) })
 	if shared && state != CacheUnkept {
 		state = CacheShared
 	}
@@ -154,7 +154,7 @@ func (a *API) fill(ctx context.Context, c *collection, q *question, key cache.Ke
 // now does not join a reading that began before, but shares one that begins later.
 func (a *API) refill(ctx context.Context, c *collection, q *question, key cache.Key, lease cache.Lease) (answer, Cached, error) {
 	state := CacheUnkept
-	got, _, err := a.queues.do(ctx, anewMark+named(key), func() (answer, error) {
+	got, _, err := a.together.Do(ctx, anewMark+named(key), func() (answer, error) {
 		began := a.now()
 		got, err := q.read(ctx)
 		if err == nil && a.keep(ctx, c, key, lease, got, began) {

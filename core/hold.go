@@ -3,7 +3,6 @@ package core
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/portolan-io/portolan/core/fault"
@@ -77,7 +76,7 @@ const maxWitness = 2
 // fence of the write witnesses is still so; else it returns errUnwitnessed.
 func (a *API) apply(ctx context.Context, batch, fence []repository.Mutation) ([]repository.Outcome, error) {
 	hold := a.witness()
-	outcomes, err := a.store.Apply(ctx, slices.Concat(batch, hold, fence))
+	outcomes, err := a.store.Apply(ctx, append(append(batch[:len(batch):len(batch)], hold...), fence...))
 	var failed *repository.BatchError
 	switch {
 	case err == nil:

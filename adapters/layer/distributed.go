@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/gather"
 	"github.com/portolan-io/portolan/ports/cache"
 )
 
@@ -60,8 +61,8 @@ type Distributed struct {
 	chores  chores
 	figures figures
 
-	looking  together[cache.Found] // by the names of keys
-	patience patience              // of looks
+	looking  gather.Turns[cache.Found] // by the names of keys
+	patience patience                  // of looks
 
 	polling sync.Mutex // held by who asks for the mode or changes it, and for these:
 	health  health
@@ -120,7 +121,7 @@ func NewDistributed(config DistributedConfig) *Distributed {
 	d := &Distributed{
 		server: config.Server, modes: config.Modes, near: config.Near, timing: config.Timing, told: config.Told,
 		schemes: schemesOf(config.Collections), everything: config.Everything, started: time.Now(),
-		patience: patience{within: config.Timing.Look},
+		patience: patience{within: config.Timing.Look}, looking: gather.Turns[cache.Found]{Longest: longestLook},
 	}
 	if d.told == nil {
 		d.told = func(cache.Mode, cache.Mode, string) {}
@@ -128,6 +129,9 @@ func NewDistributed(config DistributedConfig) *Distributed {
 	d.seen.Store(&sight{epoch: newEpoch(cache.Mode{State: cache.Down}, nil, nil)})
 	return d
 }
+
+// longestLook is how long a look holds up the next one for the same key.
+const longestLook = 100 * time.Millisecond
 
 // Look is of cache.Coherent.
 func (d *Distributed) Look(ctx context.Context, key cache.Key) cache.Found {
@@ -140,7 +144,7 @@ func (d *Distributed) Look(ctx context.Context, key cache.Key) cache.Found {
 		lease, _, state := d.lease(now, key, text) //nolint:contextcheck // of whom it is, see patience
 		return cache.Found{State: state, Lease: lease}
 	}
-	found, err := d.looking.do(ctx, text, func() (cache.Found, error) { return d.look(ctx, now, key, text), ctx.Err() })
+	found, _, err := d.looking.Do(ctx, text, func() (cache.Found, error) { return d.look(ctx, now, key, text), ctx.Err() })
 	if err != nil {
 		return cache.Found{State: cache.Off}
 	}
