@@ -69,21 +69,7 @@ func joinRedisNodes(nodes []*Server) error {
 
 // clusterPort returns a free port whose bus port is one too.
 func clusterPort() (int, error) {
-	for range 1000 {
-		port, err := freePort()
-		if err != nil {
-			return 0, err
-		}
-		var config net.ListenConfig
-		bus, err := config.Listen(context.Background(), "tcp", fmt.Sprintf("127.0.0.1:%d", port+clusterBus))
-		if err == nil && port+clusterBus <= 65_000 {
-			return port, bus.Close()
-		}
-		if err == nil {
-			_ = bus.Close() // another is looked for
-		}
-	}
-	return 0, errors.New("no port is free together with its bus port")
+	return freePort(context.Background(), func(port int) []int { return []int{port, port + clusterBus} })
 }
 
 // AwaitRedisCluster waits until all nodes know one another and serve all slots.

@@ -26,7 +26,7 @@ type forgetful struct {
 // startForgetful starts a server: the command of a free port of 127.0.0.1 and a
 // directory. Ready waits until it answers.
 func startForgetful(name string, command func(port, dir string) *exec.Cmd, ready func(at string) error) (*Server, error) {
-	port, err := freePort()
+	port, err := FreePort(context.Background())
 	if err != nil {
 		return nil, err
 	}

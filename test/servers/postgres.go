@@ -65,7 +65,7 @@ func StartPostgreSQL(settings ...string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	port, err := freePort()
+	port, err := FreePort(context.Background())
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ func Redis(t testing.TB) string {
 // StartRedis starts a server that keeps everything in memory, with further settings as its
 // command line takes them: "--maxmemory", "10mb".
 func StartRedis(settings ...string) (*Server, error) {
-	port, err := freePort()
+	port, err := FreePort(context.Background())
 	if err != nil {
 		return nil, err
 	}

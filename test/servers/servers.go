@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"sync"
@@ -80,12 +81,42 @@ func (r *running) end() error {
 	return r.server.Stop()
 }
 
-// freePort returns a port that nobody listens on.
-func freePort() (int, error) {
-	var config net.ListenConfig
-	listener, err := config.Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+// Ports of servers: below those that systems give to connections that go out and to
+// listeners that name none, either of which could take a port between the look and
+// the server's start, or while a server is restarted.
+const lowestPort, endOfPorts = 10_000, 32_768
+
+// FreePort returns a port of 127.0.0.1 that nobody listens on, and that no system
+// gives away by itself.
+func FreePort(ctx context.Context) (int, error) {
+	return freePort(ctx, func(port int) []int { return []int{port} })
+}
+
+// freePort returns a port where nobody listens on any that belongs to it.
+func freePort(ctx context.Context, belonging func(port int) []int) (port int, err error) {
+	for range 1000 {
+		port = lowestPort + rand.IntN(endOfPorts-lowestPort)
+		if err = free(ctx, belonging(port)); err == nil {
+			return port, nil
+		}
 	}
-	return listener.Addr().(*net.TCPAddr).Port, listener.Close()
+	return 0, fmt.Errorf("no port is free: %w", err)
+}
+
+// free returns an error where one of the ports cannot be listened on.
+func free(ctx context.Context, ports []int) error {
+	var config net.ListenConfig
+	for _, port := range ports {
+		if port >= endOfPorts {
+			return fmt.Errorf("port %d may be given away", port)
+		}
+		listener, err := config.Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			return err
+		}
+		if err := listener.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
 }

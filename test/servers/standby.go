@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"context"
 	"net/url"
 	"os"
 	"os/exec"
@@ -34,7 +35,7 @@ func StandbyOf(t testing.TB, database string) *Standby {
 		t.Fatal(err)
 	}
 	s := &Standby{t: t, program: server, settings: append([]string{"wal_retrieve_retry_interval=100ms"}, careless...)}
-	if s.port, err = freePort(); err != nil {
+	if s.port, err = FreePort(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	if s.home, err = newHome(); err != nil {

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	started "github.com/portolan-io/portolan/test/servers"
 )
 
 // A process is a server that runs as a child of this program.
@@ -136,10 +138,6 @@ func fetch(ctx context.Context, address, path string, to io.Writer) error {
 
 // freeAddress returns an address of this machine's that nobody listens on.
 func freeAddress(ctx context.Context) (string, error) {
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return listener.Addr().String(), listener.Close()
+	port, err := started.FreePort(ctx)
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), err
 }
