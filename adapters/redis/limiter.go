@@ -88,9 +88,6 @@ for i, key in ipairs(KEYS) do
 end
 return answer`
 
-// taking is what the server knows by its hash.
-var taking = goredis.NewScript(takeScript)
-
 // Take implements limit.Limiter.
 func (l *Limiter) Take(ctx context.Context, takes ...limit.Take) ([]limit.Verdict, error) {
 	const op = "redis.Take"
@@ -109,7 +106,7 @@ func (l *Limiter) Take(ctx context.Context, takes ...limit.Take) ([]limit.Verdic
 		keys[i] = l.prefix + take.Key
 		args = append(args, most, strconv.FormatFloat(interval, 'g', -1, 64), take.Amount, int64(float64(most)*interval/1000)+1)
 	}
-	answer, err := taking.Run(ctx, l.client, keys, args...).Slice()
+	answer, err := scripts.take.Run(ctx, l.client, keys, args...).Slice()
 	if err != nil {
 		if done := l.open(ctx, op); done != nil {
 			return nil, done
