@@ -46,9 +46,9 @@ type Rate struct {
 	Requests int `yaml:"requests" jsonschema:"required,minimum=1"`
 	// The time in which it may be asked, from 1ms to 744h. The default is 1m.
 	Per time.Duration `yaml:"per"`
-	// How much may be asked at once by who asked nothing for long. The default is that
-	// of requests.
-	Burst int `yaml:"burst" jsonschema:"minimum=1"`
+	// How much may be asked at once by who asked nothing for long. 0, which is the
+	// default, is as much as requests.
+	Burst int `yaml:"burst" jsonschema:"minimum=0"`
 }
 
 func (r *Rate) setDefaults() { r.Per = time.Minute }
