@@ -2,6 +2,7 @@ package layer
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -13,7 +14,9 @@ const (
 	// limitWait is how long a take waits for the limiter that instances share.
 	limitWait = 50 * time.Millisecond
 
-	// limitRest is how long it is left alone once it did not answer.
+	// limitRest is how long it is left alone once it did not answer, and how long a take
+	// that nobody waits for any more may last: making a connection takes longer than an
+	// answer, and the next take finds it made.
 	limitRest = time.Second
 )
 
@@ -43,7 +46,7 @@ func Share(shared, own limit.Limiter, instances int, told func(reachable bool, e
 	}
 	return &Sharing{
 		shared: shared, own: own, instances: max(instances, 1), began: time.Now(),
-		patience: patience{within: limitWait}, told: told,
+		patience: patience{within: limitRest}, told: told,
 	}
 }
 
@@ -53,7 +56,7 @@ func (s *Sharing) Take(ctx context.Context, takes ...limit.Take) ([]limit.Verdic
 		return nil, err
 	}
 	if ask, again := s.asks(); ask {
-		verdicts, err := s.shared.Take(s.patience.from(time.Now()), takes...) //nolint:contextcheck // a take that nobody waits for any more still counts
+		verdicts, err := s.ask(takes) //nolint:contextcheck // a take that nobody waits for any more goes on
 		if fault.KindOf(err) != fault.Unavailable {
 			if again {
 				s.rested.Store(0)
@@ -65,6 +68,30 @@ func (s *Sharing) Take(ctx context.Context, takes ...limit.Take) ([]limit.Verdic
 	}
 	s.fell.Add(1)
 	return s.own.Take(ctx, s.shares(takes)...)
+}
+
+// An outcome is what a take of the shared limiter came to.
+type outcome struct {
+	verdicts []limit.Verdict
+	err      error
+}
+
+// ask takes of the shared limiter, for a short time.
+func (s *Sharing) ask(takes []limit.Take) ([]limit.Verdict, error) {
+	ended := make(chan outcome, 1)
+	ctx, late := s.patience.from(time.Now()), time.NewTimer(limitWait)
+	defer late.Stop()
+	takes = slices.Clone(takes) // the caller's, and the call may outlive this one
+	go func() {
+		verdicts, err := s.shared.Take(ctx, takes...)
+		ended <- outcome{verdicts, err}
+	}()
+	select {
+	case o := <-ended:
+		return o.verdicts, o.err
+	case <-late.C:
+		return nil, fault.New(fault.Unavailable, "layer.Take", "the limiter did not answer within %s", limitWait).Coded("timeout")
+	}
 }
 
 // asks reports whether to ask the shared limiter now: while it answers, and by one take

@@ -185,6 +185,7 @@ func TestSharingHangs(t *testing.T) {
 				t.Errorf("%d of 50 waited to see whether it is back, want 1", n)
 			}
 		}
+		time.Sleep(2 * time.Second) // until the last that asked has given up
 	})
 }
 
@@ -198,4 +199,42 @@ func TestSharingPasses(t *testing.T) {
 	if _, err := s.Take(t.Context(), limit.Take{Key: "key", Amount: 1}); !errors.Is(err, fault.Invalid) {
 		t.Errorf("Take without a rate while it is down = %v", err)
 	}
+}
+
+// TestSharingIsPatient has a limiter to which each connection takes longer than anybody
+// waits: it is made all the same, and used from then on.
+func TestSharingIsPatient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		far := &distant{Limiter: counting(t)}
+		s := layer.Share(far, counting(t), 2, nil)
+		defer s.Close()
+		rate := limit.Rate{Amount: 1000, Period: time.Second}
+		for range 20 {
+			allowedOf(t, s, rate, 1, 1)
+			time.Sleep(100 * time.Millisecond)
+		}
+		fell := s.Fell()
+		allowedOf(t, s, rate, 10, 1)
+		if fell == 0 || s.Fell() != fell {
+			t.Errorf("%d takes did without at first, and %d of 10 later, want some and none", fell, s.Fell()-fell)
+		}
+	})
+}
+
+// A distant limiter takes 300 ms to connect, if it is let, and is quick from then on.
+type distant struct {
+	limit.Limiter
+	connected atomic.Bool
+}
+
+func (d *distant) Take(ctx context.Context, takes ...limit.Take) ([]limit.Verdict, error) {
+	if !d.connected.Load() {
+		select {
+		case <-time.After(300 * time.Millisecond):
+			d.connected.Store(true)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return d.Limiter.Take(ctx, takes...)
 }
