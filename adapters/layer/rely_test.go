@@ -190,3 +190,28 @@ func TestNearEnds(t *testing.T) {
 		near.wants(t, "after 10.5", cache.Miss, "")
 	})
 }
+
+// An answer of the server to a question of an epoch that has ended meanwhile is none,
+// though the mode is known and on again.
+func TestAnswersOfAnotherEpoch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		one, _, server := lateInstance(s)
+		one.keep(t, "kettle")
+		was := s.mode()
+		server.is(time.Hour)
+		states := make(chan cache.State)
+		go func() { states <- one.Look(t.Context(), kettle).State }()
+		synctest.Wait() // the server has answered, and nobody heard it
+		server.is(0)
+		s.shared.Restart()
+		for s.mode().Epoch == was.Epoch || s.mode().State != cache.On {
+			time.Sleep(100 * time.Millisecond)
+		}
+		time.Sleep(500 * time.Millisecond)
+		one.wants(t, "in the next epoch", cache.Miss, "")
+		if state := <-states; state != cache.Off {
+			t.Errorf("the look of the epoch before is a %s, want off", state)
+		}
+	})
+}
