@@ -18,6 +18,7 @@ const limiterPrefix = "portolan-limit"
 // A Limiter is a limit.Limiter over Redis, which counts by its own clock. A call is
 // one script, and takes as long as its context and the waits of [Config] let it.
 type Limiter struct {
+	cfg    Config
 	client goredis.UniversalClient
 	prefix string
 	closed atomic.Bool
@@ -40,7 +41,7 @@ func OpenLimiter(ctx context.Context, cfg Config) (*Limiter, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Limiter{client: link.client(nil, nil), prefix: "{" + cfg.Prefix + "}:"}
+	l := &Limiter{cfg: cfg, client: link.client(nil, nil), prefix: "{" + cfg.Prefix + "}:"}
 	if err := l.Ping(ctx); err != nil && (ctx.Err() != nil || fault.Of(err).Code != unreachable) {
 		_ = l.client.Close() // what it held is let go, whatever it says
 		return nil, err

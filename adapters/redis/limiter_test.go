@@ -180,3 +180,81 @@ func BenchmarkLimiterTake(b *testing.B) {
 		}
 	})
 }
+
+// TestLimiterScratch proves what portolan contract uses: a limiter that has counted
+// nothing, and leaves nothing.
+func TestLimiterScratch(t *testing.T) {
+	server := single(t)
+	of := openLimiter(t, patient(Config{Addrs: []string{server.Address}}))
+	one := limit.Take{Key: "key", Rate: limit.Rate{Amount: 1, Period: time.Hour}, Amount: 1}
+	if _, err := of.Take(t.Context(), one); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		made, err := of.Scratch(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if verdicts, err := made.Take(t.Context(), one); err != nil || !verdicts[0].Allowed {
+			t.Errorf("a new limiter has counted: %v, %v", verdicts, err)
+		}
+		for range 2 {
+			if err := made.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if n, err := direct(t, server.Address).DBSize(t.Context()).Result(); n != 1 || err != nil {
+		t.Errorf("the server has %d keys, %v, want the one that was there", n, err)
+	}
+}
+
+// TestLimiterSentinel counts at whatever a sentinel says is the primary: the suite, and
+// a take after the replica was promoted.
+func TestLimiterSentinel(t *testing.T) {
+	sentinel, _, replace := watched(t)
+	cfg := func() Config { return patient(Config{Sentinel: &Sentinel{Master: master, Addrs: []string{sentinel}}}) }
+	limittest.Run(t, func(t *testing.T) limit.Limiter { return openLimiter(t, cfg()) })
+	l := openLimiter(t, cfg())
+	one := limit.Take{Key: "key", Rate: limit.Rate{Amount: 1000, Period: time.Hour}, Amount: 1}
+	if _, err := l.Take(t.Context(), one); err != nil {
+		t.Fatal(err)
+	}
+	if err := replace(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "a take at the new primary", func() bool { _, err := l.Take(t.Context(), one); return err == nil })
+}
+
+// TestLimiterOverTime has three limiters take more than they may for some seconds: all
+// together are allowed what the rate gives in that time, to a twentieth.
+func TestLimiterOverTime(t *testing.T) {
+	cfg := patient(Config{Addrs: []string{servers.Redis(t)}})
+	rate := limit.Rate{Amount: 300, Period: time.Second, Burst: 900} // three seconds in which the machine may stand still
+	var allowed, refused atomic.Int64
+	var group sync.WaitGroup
+	began := time.Now()
+	for range 3 {
+		l := openLimiter(t, cfg)
+		group.Go(func() {
+			for time.Since(began) < 4*time.Second {
+				verdicts, err := l.Take(t.Context(), limit.Take{Key: "key", Rate: rate, Amount: 1})
+				switch {
+				case err != nil:
+					t.Error(err)
+					return
+				case verdicts[0].Allowed:
+					allowed.Add(1)
+				default:
+					refused.Add(1)
+					time.Sleep(time.Millisecond)
+				}
+			}
+		})
+	}
+	group.Wait()
+	want := float64(rate.Burst) + time.Since(began).Seconds()*float64(rate.Amount)
+	if n := float64(allowed.Load()); n > want+1 || n < 0.95*want || refused.Load() == 0 {
+		t.Errorf("%.0f takes were allowed and %d refused in %v, want %.0f allowed, to a twentieth", n, refused.Load(), time.Since(began), want)
+	}
+}
