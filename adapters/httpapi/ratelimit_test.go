@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -344,6 +345,39 @@ func TestWrongCredentialsAreBounded(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestGuessesAtOnce tries 200 keys at once, each of which is looked up for a while: those
+// that are under way together pass the bound of failures, and never that of the address.
+func TestGuessesAtOnce(t *testing.T) {
+	const most = 30
+	var looked atomic.Int64
+	hourly := func(n int) limit.Rate { return limit.Rate{Amount: n, Period: time.Hour} }
+	f := limited(t, core.LimitsConfig{Failures: hourly(5), Address: hourly(most)}, func(c *Config) {
+		c.Identify = func(ctx context.Context, credential auth.Credential) (policy.Principal, error) {
+			looked.Add(1)
+			time.Sleep(20 * time.Millisecond)
+			return identify(ctx, credential)
+		}
+	})
+	var group sync.WaitGroup
+	for i := range 200 {
+		group.Go(func() {
+			w := f.from(t, "192.0.2.1:99", http.MethodGet, "/v1/products", "X-API-Key", "guess"+strconv.Itoa(i))
+			if w.Code != http.StatusUnauthorized && w.Code != http.StatusTooManyRequests {
+				t.Errorf("got %d %s", w.Code, w.Body)
+			}
+		})
+	}
+	group.Wait()
+	if n := looked.Load(); n < 5 || n > most {
+		t.Errorf("%d of 200 keys at once were looked up, want 5 to %d", n, most)
+	}
+	before := looked.Load()
+	wantLimited(t, f.from(t, "192.0.2.1:99", http.MethodGet, "/v1/products", "X-API-Key", "ada"))
+	if looked.Load() != before {
+		t.Error("a key was looked up after too many were wrong")
 	}
 }
 
