@@ -23,7 +23,7 @@ import (
 
 const (
 	ann      = "ann@example.com"
-	password = "correct horse battery staple"
+	secret   = "correct horse battery staple"
 	right    = `{"email":"ann@example.com","password":"correct horse battery staple"}`
 	byCookie = `{"email":"ann@example.com","password":"correct horse battery staple","session":"cookie"}`
 )
@@ -75,7 +75,7 @@ func newAccounts(t testing.TB, change func(*Config)) (fixture, *core.Accounts) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := accounts.SetPassword(t.Context(), operator, code, password); err != nil {
+	if err := accounts.SetPassword(t.Context(), operator, code, secret); err != nil {
 		t.Fatal(err)
 	}
 	return f, accounts
@@ -147,7 +147,7 @@ func TestAccounts(t *testing.T) {
 	fourth := tokens(t, f.ask(t, "POST", "/v1/auth/login", strings.Replace(bob, "dark", "green", 1), asJSON...))
 	wantAnswer(t, "log out everywhere", f.ask(t, "POST", "/v1/auth/logout", `{"all":true}`, with("Authorization", "Bearer "+fourth.Access)...), 204, "")
 	wantAnswer(t, "logged out everywhere", f.ask(t, "GET", "/v1/auth/me", "", "Authorization", "Bearer "+fourth.Access), 401, "login-ended")
-	for _, each := range []string{password, "dark tea", "green tea", first.Access, first.Refresh, "bob@"} {
+	for _, each := range []string{secret, "dark tea", "green tea", first.Access, first.Refresh, "bob@"} {
 		if strings.Contains(f.log.String(), each) {
 			t.Errorf("the log holds %s", each)
 		}
@@ -341,7 +341,7 @@ func basic(email, password string) []string {
 func TestBasic(t *testing.T) {
 	f, _ := newAccounts(t, nil)
 	laptop, _ := newAccounts(t, func(c *Config) { c.Loopback = true })
-	ours := basic(ann, password)
+	ours := basic(ann, secret)
 	wantAnswer(t, "TLS", f.ask(t, "GET", "/v1/vault", "", ours...), 200, "")
 	wantAnswer(t, "plain http", f.ask(t, "GET", "/v1/vault", "", append(ours, "plain", "192.0.2.1:4")...), 403, "insecure-transport")
 	wantAnswer(t, "a stranger's word", f.ask(t, "GET", "/v1/vault", "", append(ours, "plain", "192.0.2.1:4", "X-Forwarded-Proto", "https")...), 403, "insecure-transport")
@@ -390,12 +390,12 @@ func TestBasicEnds(t *testing.T) {
 	} {
 		f, accounts := newAccounts(t, nil)
 		for range 30 {
-			wantAnswer(t, "before", f.ask(t, "GET", "/v1/vault", "", basic(ann, password)...), 200, "")
+			wantAnswer(t, "before", f.ask(t, "GET", "/v1/vault", "", basic(ann, secret)...), 200, "")
 		}
 		if err := end(accounts); err != nil {
 			t.Fatal(err)
 		}
-		if w := f.ask(t, "GET", "/v1/vault", "", basic(ann, password)...); w.Code != 401 && w.Code != 403 {
+		if w := f.ask(t, "GET", "/v1/vault", "", basic(ann, secret)...); w.Code != 401 && w.Code != 403 {
 			t.Errorf("%s: the answer is %d", name, w.Code)
 		}
 	}
@@ -444,8 +444,58 @@ func TestWithoutAccounts(t *testing.T) {
 		}
 	}
 	wantAnswer(t, "a cookie", f.ask(t, "GET", "/v1/categories", "", "Cookie", cookieName+"=x"), 200, "")
-	wantAnswer(t, "a password", f.ask(t, "GET", "/v1/categories", "", basic(ann, password)...), 401, "unknown-scheme")
+	wantAnswer(t, "a password", f.ask(t, "GET", "/v1/categories", "", basic(ann, secret)...), 401, "unknown-scheme")
 	if vary := f.ask(t, "GET", "/v1/categories", "").Header().Get("Vary"); strings.Contains(vary, "Cookie") {
 		t.Errorf("Vary is %s", vary)
+	}
+}
+
+// TestAccountsAreDocumented: the document has every operation, and its answers are as
+// it says.
+func TestAccountsAreDocumented(t *testing.T) {
+	f, _ := newAccounts(t, nil)
+	d := parse(t, f.ask(t, "GET", "/openapi.json", "").Body.Bytes())
+	access := tokens(t, f.ask(t, "POST", "/v1/auth/login", right, asJSON...))
+	bearing := []string{"Authorization", "Bearer " + access.Access}
+	exercised := map[string]bool{}
+	for _, tt := range []struct {
+		method, path, body string
+		header             []string
+		want               int
+	}{
+		{"POST", "signup", `{"email":"bob@example.com","password":"a cup of dark tea"}`, asJSON, 201},
+		{"POST", "signup", `{"email":"bob@example.com","password":"a cup of dark tea"}`, asJSON, 409},
+		{"POST", "signup", `{"email":"eve@example.com","password":"tea"}`, asJSON, 400},
+		{"POST", "login", right, asJSON, 200},
+		{"POST", "login", byCookie, asJSON, 200},
+		{"POST", "login", strings.Replace(right, "staple", "x", 1), asJSON, 401},
+		{"POST", "login", byCookie, with("plain", "192.0.2.1:4"), 403},
+		{"POST", "refresh", `{"refresh_token":"` + access.Refresh + `"}`, asJSON, 200},
+		{"POST", "refresh", `{"refresh_token":"x"}`, asJSON, 401},
+		{"POST", "password", `{"new_password":"a cup of dark tea","code":"x"}`, asJSON, 401},
+		{"GET", "me", "", bearing, 200},
+		{"GET", "me", "", nil, 401},
+		{"GET", "jwks", "", nil, 200},
+		{"POST", "logout", "", bearing, 204},
+	} {
+		w := f.ask(t, tt.method, "/v1/auth/"+tt.path, tt.body, tt.header...)
+		if w.Code != tt.want {
+			t.Errorf("%s %s answers %d, want %d: %s", tt.method, tt.path, w.Code, tt.want, w.Body)
+			continue
+		}
+		operation := pointer("paths", "/v1/auth/"+tt.path, strings.ToLower(tt.method))
+		d.compare(t, operation, w)
+		if w.Code < 300 && tt.body != "" {
+			d.validate(t, operation+pointer("requestBody", "content", typeJSON, "schema"), []byte(tt.body))
+		}
+		exercised[operation] = true
+	}
+	for _, op := range d.operations() {
+		if at := pointer("paths", op.Path, strings.ToLower(op.Method)); strings.HasPrefix(op.Path, "/v1/auth/") && !exercised[at] {
+			t.Errorf("no request exercises %s %s", op.Method, op.Path)
+		}
+	}
+	if len(exercised) != 7 {
+		t.Errorf("%d operations are exercised, want 7", len(exercised))
 	}
 }

@@ -45,6 +45,8 @@ var problems = map[int]*fault.Error{
 	http.StatusUnsupportedMediaType:  fault.New(fault.Invalid, "", "a body of this Content-Type is not read here").Coded(codeMediaType),
 	http.StatusUnprocessableEntity: fault.New(fault.Refused, "", "to count what matches would read more than 10000 records").
 		Coded("query-needs-index").Hinting("leave $count out, or filter by an indexed field"),
+	http.StatusTooManyRequests: fault.New(fault.Limited, "", "there were too many attempts").Coded("too-many-attempts").
+		Hinting("try again in 30 seconds"),
 	http.StatusInternalServerError: fault.New(fault.Internal, "", "something went wrong on the server"),
 	http.StatusServiceUnavailable:  fault.New(fault.Unavailable, "", "the store does not answer").Hinting("try again"),
 	http.StatusGatewayTimeout: fault.New(fault.Refused, "", "the answer is not kept, and only-if-cached forbids to read it").Coded(codeNotCached).
@@ -60,7 +62,7 @@ func (d *documenter) problemAnswer(status int) object {
 		switch status {
 		case http.StatusUnauthorized:
 			headers = append(headers, "WWW-Authenticate")
-		case http.StatusConflict, http.StatusServiceUnavailable:
+		case http.StatusConflict, http.StatusServiceUnavailable, http.StatusTooManyRequests:
 			headers = append(headers, "Retry-After")
 		}
 		return object{
