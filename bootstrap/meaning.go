@@ -156,6 +156,7 @@ func (s *settings) checkService(found *mistakes) {
 			"this is for service.instances: many with a cache that they share; without, name it under cache")
 	}
 	s.checkCORS(found)
+	s.checkLimits(found)
 	if s.Service.DrainDelay > maxDrainDelay {
 		note("drain_delay", "the most allowed is %s", maxDrainDelay)
 	}

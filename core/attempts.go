@@ -83,6 +83,3 @@ func RetryAfter(err error) time.Duration {
 	}
 	return time.Duration(seconds(d.after)) * time.Second
 }
-
-// seconds returns the duration in whole seconds, rounded up.
-func seconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }

@@ -5,19 +5,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/portolan-io/portolan/test/servers"
-	"time"
 )
 
 // built is the folder of the programs that the tests build once and run.
@@ -129,20 +129,14 @@ func serveAs(t *testing.T, program, dir, config string, env ...string) string {
 	return ""
 }
 
-// freeAddress returns an address of this machine's that nobody listens on. Its port
-// is none of those that the system gives to whoever asks for any, as each outgoing
-// connection does: one of them would be gone before a server listens there.
+// freeAddress returns an address of this machine's that nobody listens on.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	for range 100 {
-		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 16_000+rand.IntN(16_000)))
-		if err == nil {
-			defer listener.Close()
-			return listener.Addr().String()
-		}
+	port, err := servers.FreePort(t.Context())
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no port is free")
-	return ""
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }
 
 func write(t *testing.T, dir, name, content string) string {

@@ -34,6 +34,10 @@ type exchange struct {
 	scheme     auth.Scheme     // of the credential, empty if there is none
 	as         *representation // of records, in operations that answer with these
 
+	standing  core.Standing // with the limits; without a bound if there is nothing to tell
+	cost      int           // of the request, for the limits
+	uncounted bool          // a credential is shown, and it is not known yet whose requests it is one of
+
 	manners   *manners   // of the collection, or nil
 	accepted  acceptance // see takes
 	streaming coding     // of encoder
@@ -71,6 +75,7 @@ func (x *exchange) WriteHeader(status int) {
 	}
 	if status >= http.StatusOK {
 		x.status = status
+		x.tellStanding()
 		x.stream()
 	}
 	x.w.WriteHeader(status)

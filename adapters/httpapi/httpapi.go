@@ -49,6 +49,8 @@ type Config struct {
 	Stall   time.Duration                   // how long an import may pause while it arrives; 0 means 10 s
 	Timeout time.Duration                   // of an ordinary request; 0 means 30 s. What a client may take to send is http.Server.ReadTimeout
 
+	Limits *core.Limits // how much callers may ask; nil is as much as they like
+
 	CORS *CORS // which pages of other origins may read answers; nil is none
 
 	// TrustedProxies are the addresses whose X-Forwarded-For and

@@ -89,13 +89,7 @@ func (l *logins) confidential(r *http.Request) bool { return l.loopback || l.tru
 // session returns the credential of a session's cookie, if there is one. A request
 // that changes something must come from a page that may send it.
 func (l *logins) session(r *http.Request) (auth.Credential, bool, error) {
-	if len(r.Header["Cookie"]) == 0 {
-		return auth.Credential{}, false, nil
-	}
-	cookies := r.CookiesNamed(cookieName)
-	if l.loopback {
-		cookies = append(cookies, r.CookiesNamed(laptopCookieName)...)
-	}
+	cookies := l.cookies(r)
 	switch {
 	case len(cookies) == 0:
 		return auth.Credential{}, false, nil
@@ -108,6 +102,21 @@ func (l *logins) session(r *http.Request) (auth.Credential, bool, error) {
 	}
 	return auth.Credential{Scheme: auth.Session, Token: cookies[0].Value}, true, nil
 }
+
+// cookies returns the cookies of sessions that the request carries.
+func (l *logins) cookies(r *http.Request) []*http.Cookie {
+	if len(r.Header["Cookie"]) == 0 {
+		return nil
+	}
+	cookies := r.CookiesNamed(cookieName)
+	if l.loopback {
+		cookies = append(cookies, r.CookiesNamed(laptopCookieName)...)
+	}
+	return cookies
+}
+
+// carries reports whether the request carries the cookie of a session.
+func (l *logins) carries(r *http.Request) bool { return l != nil && len(l.cookies(r)) > 0 }
 
 // mayWrite returns an error if the request changes something, and a page of another
 // origin may have had the browser send it: because the browser does not say that it is

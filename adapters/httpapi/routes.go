@@ -8,6 +8,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/fault"
 )
 
@@ -21,6 +22,9 @@ type operation struct {
 	slow     bool                    // how long it takes is the client's matter: it has deadlines of its own
 	open     bool                    // it answers all alike: neither query nor credentials are read
 	nameless bool                    // whoever asks need not say who they are: credentials are not read, unless the operation asks for them
+	cost     string                  // what the limits count it as; empty is an ordinary request
+
+	unlimited bool // the limits do not count it
 }
 
 // A resource is a path with the operations on it.
@@ -84,10 +88,10 @@ func (s *server) resources() []*resource {
 	answers := []string{preferReturn, preferTx}
 	resources := []*resource{
 		{template: "/livez", methods: map[string]operation{
-			http.MethodGet: {serve: live, open: true},
+			http.MethodGet: {serve: live, open: true, unlimited: true},
 		}},
 		{template: readyPath, methods: map[string]operation{
-			http.MethodGet: {serve: readiness(s.ready), open: true},
+			http.MethodGet: {serve: readiness(s.ready), open: true, unlimited: true},
 		}},
 	}
 	resources = append(resources, s.authResources()...) // before records: no collection is called auth
@@ -97,16 +101,16 @@ func (s *server) resources() []*resource {
 			http.MethodPost: {serve: s.create, prefers: slices.Concat(answers, []string{preferContinue}), produces: producesJSON},
 		}},
 		{template: s.base + collection + "/$query", methods: map[string]operation{
-			http.MethodPost: {serve: s.listByBody, options: []string{"$after"}, produces: producesJSON, records: true},
+			http.MethodPost: {serve: s.listByBody, options: []string{"$after"}, produces: producesJSON, records: true, cost: core.CostQuery},
 		}},
 		{template: s.base + collection + "/$aggregate", methods: map[string]operation{
-			http.MethodGet: {serve: s.aggregate, options: []string{"$apply"}, produces: producesJSON, records: true},
+			http.MethodGet: {serve: s.aggregate, options: []string{"$apply"}, produces: producesJSON, records: true, cost: core.CostAggregate},
 		}},
 		{template: s.base + collection + "/$delete", methods: map[string]operation{
-			http.MethodPost: {serve: s.deleteMany, prefers: []string{preferMaxAffected, preferTx}, produces: producesJSON},
+			http.MethodPost: {serve: s.deleteMany, prefers: []string{preferMaxAffected, preferTx}, produces: producesJSON, cost: core.CostDelete},
 		}},
 		{template: s.base + collection + "/$import", methods: map[string]operation{
-			http.MethodPost: {serve: s.importAll, prefers: []string{preferAsync}, produces: producesJSON, slow: true},
+			http.MethodPost: {serve: s.importAll, prefers: []string{preferAsync}, produces: producesJSON, slow: true, cost: core.CostImport},
 		}},
 		{template: s.base + "/jobs" + id, methods: map[string]operation{ // before records: no collection is called jobs
 			http.MethodGet: {serve: s.job, produces: producesJSON},

@@ -39,6 +39,8 @@ type site struct {
 	observer    telemetry.Observer
 	log         accessLog
 	manners     map[string]*manners
+	limits      *core.Limits // nil: everybody asks as much as he likes
+	policies    map[*core.Bound][]string
 	cors        *crossOrigin // nil: pages of other origins read nothing
 	extract     func(context.Context, http.Header) context.Context
 }
@@ -49,7 +51,8 @@ func newSite(cfg Config, resources []*resource) (*site, error) {
 		router:    mux.NewRouter().SkipClean(true).UseEncodedPath(),
 		resources: make(map[string]*resource), names: names(resources), collections: make(map[string]bool), views: make(map[string]bool),
 		base: cfg.Base, below: cfg.Base + "/", identify: cfg.Identify, trusted: cfg.TrustedProxies, timeout: cfg.Timeout,
-		observer: cfg.Observer, extract: cfg.Extract, log: newAccessLog(cfg), logins: newLogins(cfg), vary: guards["Vary"],
+		observer: cfg.Observer, extract: cfg.Extract, log: newAccessLog(cfg), limits: cfg.Limits, policies: policiesOf(cfg.Limits),
+		logins: newLogins(cfg), vary: guards["Vary"],
 	}
 	if s.logins != nil {
 		s.vary = []string{varyWithCookies}
@@ -104,11 +107,10 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer limited.end()
 	ctx, end := s.observer.Start(limited, x.op())
 	x.r = x.r.WithContext(ctx)
-	switch preflight := x.crossOrigin(); {
-	case preflight:
+	if preflight := x.crossOrigin(); preflight {
 		err = nil // whatever is at the path, the request itself will be told
-	case err == nil:
-		err = x.serve()
+	} else {
+		err = x.serve(err)
 	}
 	if err != nil {
 		if wait := core.RetryAfter(err); wait > 0 {
@@ -134,8 +136,9 @@ func (x *exchange) timeout() time.Duration {
 	return x.site.timeout
 }
 
-// serve lets the operation answer, and turns a panic into an error.
-func (x *exchange) serve() (err error) {
+// serve asks the limits and lets the operation answer, if one was found, and turns a
+// panic into an error.
+func (x *exchange) serve(notFound error) (err error) {
 	defer func() {
 		switch p := recover(); p {
 		case nil:
@@ -148,7 +151,13 @@ func (x *exchange) serve() (err error) {
 				Coded("panic").Because(fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
 		}
 	}()
-	return x.perform()
+	if err := x.arrive(); err != nil {
+		return err
+	}
+	if notFound != nil {
+		return x.unadmitted(notFound)
+	}
+	return x.unadmitted(x.perform())
 }
 
 // perform finds the operation for the method, reads what all operations have in
@@ -173,9 +182,9 @@ func (x *exchange) perform() (err error) {
 	if x.prefer, err = parsePrefer(x.r.Header["Prefer"], op.prefers); err != nil {
 		return err
 	}
-	if op.records {
+	if op.records && x.as == nil {
 		x.as, err = represent(x.r.Header["Accept"])
-	} else {
+	} else if !op.records {
 		err = acceptable(x.r.Header["Accept"], op.produces)
 	}
 	if err != nil {
@@ -195,6 +204,9 @@ func (x *exchange) perform() (err error) {
 	}
 	if x.who.Known() && x.scheme != auth.Session { // by a header field, see guards
 		delete(x.Header(), "Cross-Origin-Resource-Policy")
+	}
+	if err := x.admit(); err != nil {
+		return err
 	}
 	return op.serve(x)
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/portolan-io/portolan/adapters/bigcache"
 	"github.com/portolan-io/portolan/adapters/layer"
-	"github.com/portolan-io/portolan/adapters/redis"
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/ports/cache"
 	"github.com/portolan-io/portolan/ports/cache/cachetest"
@@ -22,18 +21,10 @@ func TestMain(m *testing.M) { os.Exit(servers.Main(m)) }
 // server in this process, which is what the protocol costs by itself, and over Redis.
 func BenchmarkDistributedHit(b *testing.B) {
 	inProcess := func(testing.TB) cache.Server { return cachetest.NewShared().Line(nil) }
-	overNetwork := func(b testing.TB) cache.Server {
-		c, err := redis.Open(b.Context(), redis.Config{Addrs: []string{servers.Redis(b)}, Prefix: "bench", Timeout: 10 * time.Second})
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Cleanup(func() { _ = c.Close() })
-		return c
-	}
 	for _, server := range []struct {
 		name string
 		open func(testing.TB) cache.Server
-	}{{"shared", inProcess}, {"redis", overNetwork}} {
+	}{{"shared", inProcess}, {"redis", redisServer}} {
 		b.Run(server.name, func(b *testing.B) {
 			for _, near := range []bool{false, true} {
 				for _, size := range []int{400, 8 << 10} {

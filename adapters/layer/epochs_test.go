@@ -14,7 +14,6 @@ import (
 	"github.com/portolan-io/portolan/adapters/memory"
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/fault"
-	"github.com/portolan-io/portolan/core/policy"
 	"github.com/portolan-io/portolan/ports/cache"
 	"github.com/portolan-io/portolan/ports/cache/cachetest"
 	"github.com/portolan-io/portolan/ports/repository"
@@ -239,55 +238,6 @@ func TestNewCollection(t *testing.T) {
 	})
 }
 
-// A server that was to be the only one, and caches by itself, and instances that
-// share end each other's mode; neither relies on anything then.
-func TestBesideOneServer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newService(t)
-		below, err := memory.OpenCache(t.Context(), memory.CacheConfig{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		modal := core.NewModal(s.store, layer.Coherent(below), nil)
-		if err := modal.Enter(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		ctx, stop := context.WithCancel(t.Context())
-		var running sync.WaitGroup
-		running.Go(func() { modal.Run(ctx) })
-		if found := modal.Look(t.Context(), kettle); found.State != cache.Miss {
-			t.Fatalf("the server got %s, want a miss", found.State)
-		}
-		one := s.instance()
-		// The server answers by what it kept under the last lease; whoever writes must
-		// end that before he is told that he has written.
-		var longest time.Duration
-		for range 30 {
-			if found := modal.Look(t.Context(), kettle); found.State == cache.Miss {
-				modal.Fill(t.Context(), kettle, found.Lease, []byte("old"), time.Hour)
-			}
-			if a, b := modal.Look(t.Context(), kettle).State, one.Look(t.Context(), kettle).State; a != cache.Off && b != cache.Off {
-				t.Fatalf("the server got %s and an instance %s", a, b)
-			}
-			time.Sleep(700 * time.Millisecond)
-			longest = max(longest, one.write(t, s.store))
-			if found := modal.Look(t.Context(), kettle); found.State == cache.Hit {
-				t.Fatalf("after a write of the instance the server answers with what was there before")
-			}
-		}
-		if longest > 15*time.Second {
-			t.Errorf("a write took %s", longest)
-		}
-		stop()
-		running.Wait()
-		if err := modal.Close(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(6 * time.Minute)
-		one.wants(t, "when the server is gone", cache.Miss, "")
-	})
-}
-
 // An instance that cannot ask for the mode answers from the store, and does not
 // keep writes waiting for ever.
 func TestStoreGoes(t *testing.T) {
@@ -456,56 +406,6 @@ func TestOtherTags(t *testing.T) {
 			t.Errorf("when the new version is gone: %+v", mode)
 		}
 	})
-}
-
-// While another process holds the cache, instances write on without it, and ask no
-// more often than usual whether it may be used.
-func TestBesideHold(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newService(t)
-		api, err := core.New(core.Config{Store: lasting{s.store}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		release, err := api.Hold(t.Context(), policy.Principal{Local: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		tried := &countingModes{Modes: s.modes}
-		one := s.instance(func(c *layer.DistributedConfig) { c.Modes = tried })
-		time.Sleep(10 * time.Second)
-		one.wants(t, "while it is held", cache.Off, "")
-		if took := one.write(t, s.store); took > time.Second {
-			t.Errorf("a write took %s", took)
-		}
-		if tried.switches > 45 {
-			t.Errorf("the mode was to be switched %d times in 10 seconds", tried.switches)
-		}
-		if err := release(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Second)
-		one.wants(t, "after that", cache.Miss, "")
-	})
-}
-
-// A lasting store says that it outlives the process.
-type lasting struct{ repository.Store }
-
-func (l lasting) Capabilities() repository.Capabilities {
-	can := l.Store.Capabilities()
-	can.Durable = true
-	return can
-}
-
-type countingModes struct {
-	cache.Modes
-	switches int
-}
-
-func (c *countingModes) Switch(ctx context.Context, was, next cache.Mode) (bool, error) {
-	c.switches++
-	return c.Modes.Switch(ctx, was, next)
 }
 
 // An instance starts while the server is away, and says why that is not used.

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/portolan-io/portolan/ports/cache"
 )
 
 // A Lease that is sent again, because its answer was lost, gives no token that a
@@ -67,4 +69,29 @@ func TestFencesHaveNoEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	endless("with one of three lifted")
+}
+
+// A token ends after an hour, also if it is given again.
+func TestTokensEnd(t *testing.T) {
+	server := single(t)
+	hand := direct(t, server.Address)
+	session, _ := bound(t, openTest(t, patient(Config{Addrs: []string{server.Address}})))
+	most := cache.TokenTTL
+	for range 2 {
+		if _, _, err := session.Lease(t.Context(), "goods", []string{"mark"}, "name", "token", time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		keys, err := hand.Keys(t.Context(), "*tmark").Result()
+		if err != nil || len(keys) != 1 {
+			t.Fatalf("there are %d marks, %v", len(keys), err)
+		}
+		left := hand.PTTL(t.Context(), keys[0]).Val()
+		if left > most || left < most-time.Minute {
+			t.Errorf("the token ends in %v, want %v", left, most)
+		}
+		most -= 10 * time.Minute // time goes on
+		if err := hand.PExpire(t.Context(), keys[0], most).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

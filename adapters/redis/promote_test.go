@@ -179,3 +179,29 @@ func TestDemoted(t *testing.T) {
 		})
 	}
 }
+
+// TestOlderSelf has a server come back as it was before a write, from what it had
+// saved: it is another one, and nobody finds there what was kept before the write.
+func TestOlderSelf(t *testing.T) {
+	server := single(t)
+	cfg := patient(Config{Addrs: []string{server.Address}})
+	c := openTest(t, cfg)
+	session, identity := bound(t, c)
+	hand := direct(t, server.Address)
+	do(t, hand, "SAVE")
+	had := hand.DBSize(t.Context()).Val()
+	if err := session.Fence(t.Context(), "goods", []string{"tag"}, "of a write"); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	if has := hand.DBSize(t.Context()).Val(); has != had || had == 0 {
+		t.Fatalf("it came back with %d keys, and had %d", has, had)
+	}
+	if now, err := c.Identity(t.Context()); err != nil || now == identity {
+		t.Errorf("Identity = %q, %v, as before", now, err)
+	}
+	wantCode(t, "Read", read(t, session), fault.Conflict, cache.OtherServer)
+	wantCode(t, "Read by another session", read(t, openTest(t, cfg).Bind(identity, "epoch")), fault.Conflict, cache.OtherServer)
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"os"
 	"strings"
 	"testing"
 )
@@ -92,5 +93,32 @@ func TestChoose(t *testing.T) {
 	}
 	if _, err := choose(parts, "suite-*,nothing"); err == nil {
 		t.Error("a part that is not there is chosen")
+	}
+}
+
+// TestDetails puts the rows that tests print into the table of their part.
+func TestDetails(t *testing.T) {
+	p := part{name: "p", args: []string{"go"}, detail: "what | times"}
+	text := "before\n<!-- p: begin -->\nold\n<!-- p: end -->\nafter\n"
+	out := strings.ReplaceAll(events, "150 kills under 9 records", "detail: a fire | 3")
+	got, err := detailed(text, p, p.judge(testsOf(out), nil), "c1")
+	want := "before\n<!-- p: begin -->\nAt commit c1, reached:\n\n| what | times |\n|---|---|\n| a fire | 3 |\n<!-- p: end -->\nafter\n"
+	if err != nil || got != want {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if got, err := detailed(text, p, p.judge(testsOf(events), nil), "c1"); err != nil || got != text {
+		t.Errorf("without rows got %q, %v", got, err)
+	}
+	if _, err := detailed("", p, p.judge(testsOf(out), nil), "c1"); err == nil {
+		t.Error("a page without a place is written")
+	}
+	page, err := os.ReadFile("../../" + page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range parts {
+		if p.detail != "" && !strings.Contains(string(page), "<!-- "+p.name+": begin -->\n") {
+			t.Errorf("the page has no place for the table of %s", p.name)
+		}
 	}
 }

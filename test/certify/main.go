@@ -39,11 +39,12 @@ func certify(ctx context.Context, only string) error {
 	if err != nil {
 		return err
 	}
-	text, err := os.ReadFile(page)
+	read, err := os.ReadFile(page)
 	if err != nil {
 		return err
 	}
-	rows, err := rowsOf(string(text))
+	text := string(read)
+	rows, err := rowsOf(text)
 	if err != nil {
 		return err
 	}
@@ -60,7 +61,10 @@ func certify(ctx context.Context, only string) error {
 			missed = append(missed, p.name)
 			fmt.Println(o.tail)
 		}
-		if err := os.WriteFile(page, []byte(written(string(text), rows, commit)), 0o644); err != nil {
+		if text, err = detailed(text, p, o, commit); err != nil {
+			return err
+		}
+		if err := os.WriteFile(page, []byte(written(text, rows, commit)), 0o644); err != nil {
 			return err
 		}
 	}

@@ -96,3 +96,21 @@ func list(names []string) string {
 	}
 	return strings.Join(names, ", ")
 }
+
+// detailed returns the page with the part's own table, if it has one.
+func detailed(text string, p part, o outcome, commit string) (string, error) {
+	if p.detail == "" || len(o.details) == 0 {
+		return text, nil
+	}
+	begin, end := "<!-- "+p.name+": begin -->\n", "<!-- "+p.name+": end -->\n"
+	before, rest, found := strings.Cut(text, begin)
+	_, after, ended := strings.Cut(rest, end)
+	if !found || !ended {
+		return "", fmt.Errorf("%s has no place for the table of %s", page, p.name)
+	}
+	table := fmt.Sprintf("At commit %s, %s:\n\n| %s |\n|%s\n", commit, o.verdict, p.detail, strings.Repeat("---|", strings.Count(p.detail, "|")+1))
+	for _, row := range o.details {
+		table += "| " + row + " |\n"
+	}
+	return before + begin + table + end + after, nil
+}

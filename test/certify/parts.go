@@ -11,6 +11,7 @@ type part struct {
 	figures []figure
 	rare    string // what no script can install and this proves nothing without
 	partly  bool   // some tests may be skipped, for want of what no script can install
+	detail  string // the head of a table of its own, whose rows its tests print behind "detail: "
 }
 
 // A figure is one that tests print, and must reach.
@@ -20,6 +21,12 @@ type figure struct {
 	least   int
 	each    bool // by each test that prints it, else by all of them together
 }
+
+// The heads of tables.
+const (
+	happened = "what happens | times | operations | writes | longest | looks that hit | stale answers | histories | reads asked again | writes of unknown outcome"
+	died     = "what is left out or done wrong | dies in run | by"
+)
 
 // parts are all there are.
 var parts = []part{
@@ -45,14 +52,14 @@ var parts = []part{
 		env: servers("PORTOLAN_TEST_COHERENCE=90s"), args: goTest("./test/coherence", "^Test(ReadAfterWrite|Unsettled|LostAnswers)$"),
 		figures: []figure{{pattern: `: (\d+) operations`, what: "operations", least: 300_000}}},
 	{name: "mutants", promise: "the test of coherence still finds the defects", reach: "8 mutants, all die",
-		env: servers(), args: goTest("./test/coherence", "^Test(MutantsDie|TheRightOneLives)$"), cases: 8},
+		env: servers(), args: goTest("./test/coherence", "^Test(MutantsDie|TheRightOneLives)$"), cases: 8, detail: died},
 	{name: "instances", promise: "instances that share a cache are right, whatever becomes of it", reach: "300,000 operations under 8 kinds of faults, 0 violations",
-		env: []string{"PORTOLAN_TEST_COHERENCE=20s"}, args: goTest("./test/coherence", "^TestInstances$"),
+		env: []string{"PORTOLAN_TEST_COHERENCE=20s"}, args: goTest("./test/coherence", "^TestInstances$"), detail: happened,
 		figures: []figure{{pattern: `: (\d+) operations`, what: "operations", least: 300_000}}},
 	{name: "instance-mutants", promise: "the test of instances still finds the defects", reach: "8 mutants, all die",
-		args: goTest("./test/coherence", "^Test(SharedMutantsDie|TheRightInstancesLive)$"), cases: 8},
+		args: goTest("./test/coherence", "^Test(SharedMutantsDie|TheRightInstancesLive)$"), cases: 8, detail: died},
 	{name: "processes", promise: "three processes over PostgreSQL and Redis are right, whatever is lost", reach: "12 kinds of disasters, 0 violations; those of Redis fail no request",
-		env: servers("PORTOLAN_TEST_COHERENCE=40s"), args: goTest("./test/coherence", "^TestProcesses$"), cases: 12,
+		env: servers("PORTOLAN_TEST_COHERENCE=40s"), args: goTest("./test/coherence", "^TestProcesses$"), cases: 12, detail: happened,
 		figures: []figure{{pattern: `: (\d+) operations`, what: "operations", least: 100_000}}},
 	{name: "kills", promise: "a write is done once and kept, through kill -9", reach: "200 kills a store; 0 lost, 0 twice",
 		env: servers("PORTOLAN_TEST_KILLS=200"), args: goTest("./test", "^TestKilledServerWritesOnce$"),
@@ -78,6 +85,9 @@ var parts = []part{
 		args: []string{"go", "test", "-race", "-count=1", "-timeout=40m", "./core/...", "./ports/...", "./adapters/..."}, cases: 1000, partly: true},
 	{name: "fuzz", promise: "no parser crashes", reach: "30 s for each of 8 targets; 0 crashes",
 		args: []string{"make", "fuzz", "FUZZTIME=30s"}, figures: []figure{{pattern: `(?m)/\S+ Fuzz\w+$`, what: "targets", least: 8}}},
+	{name: "slow-clients", promise: "slow clients keep nobody out", reach: "400 clients of slowhttptest in 3 ways; every other request served",
+		env: []string{"PORTOLAN_TEST_SLOWHTTP=1"}, args: goTest("./test", "^Test(SlowHTTPTest|SlowClients|Wire)$"), cases: 30,
+		figures: []figure{{pattern: `(\d+) requests of others`, what: "requests of others", least: 50, each: true}}},
 	{name: "sqlmap", promise: "nothing is injectable", reach: "sqlmap, level 3, every parameter; 0 findings; it finds what is injectable",
 		env: servers("PORTOLAN_TEST_SQLMAP=1"), args: goTest("./test", "^TestSqlmap"),
 		figures: []figure{{pattern: `(\d+) parameters that`, what: "parameters", least: 26, each: true}}},

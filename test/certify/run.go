@@ -19,6 +19,7 @@ type outcome struct {
 	verdict string
 	missed  bool   // it was run, and did not reach what it should
 	tail    string // of what was printed, where it was missed
+	details []string
 }
 
 // command is what makes the figures again, as one types it.
@@ -134,13 +135,24 @@ func (p part) judge(results []result, err error) outcome {
 			wrong = append(wrong, fmt.Sprintf("fewer than %d %s", f.least, f.what))
 		}
 	}
-	o := outcome{seen: strings.Join(seen, "; "), verdict: "reached"}
+	o := outcome{seen: strings.Join(seen, "; "), verdict: "reached", details: detailsOf(all.String())}
 	if len(wrong) > 0 {
 		o.missed, o.verdict = true, "NOT REACHED: "+strings.Join(wrong, ", ")
 		o.tail = all.String()
 		o.tail = o.tail[max(0, len(o.tail)-6000):]
 	}
 	return o
+}
+
+// detail is a row of a part's own table, as a test prints it.
+var detail = regexp.MustCompile(`(?m)\bdetail: (.+)$`)
+
+func detailsOf(out string) []string {
+	var rows []string
+	for _, match := range detail.FindAllStringSubmatch(out, -1) {
+		rows = append(rows, match[1])
+	}
+	return rows
 }
 
 // in returns the figure as the tests printed it, and whether it is reached.

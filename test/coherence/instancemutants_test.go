@@ -57,7 +57,7 @@ func TestSharedMutantsDie(t *testing.T) {
 					t.Fatalf("%d answers that no server may give: %q", v.wrong, v.samples)
 				}
 				if by := v.killed(); strings.Contains(by, m.dies) {
-					t.Logf("dies in run %d: %s", try+1, by)
+					t.Logf("detail: %s | %d | %s", m.name, try+1, by)
 					return
 				}
 			}

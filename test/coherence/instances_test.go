@@ -23,6 +23,7 @@ type service struct {
 	shared  *cachetest.Shared
 	lines   []*cachetest.Line
 	ends    atomic.Int64 // how often On has ended
+	times   atomic.Int64 // how often the misfortune happened
 	members []*layer.Distributed
 
 	store    repository.Store                        // as it is for all
@@ -174,6 +175,8 @@ func TestInstances(t *testing.T) {
 		}
 	}
 	for _, m := range misfortunes {
+		var all *verdict
+		times := 0
 		round := func(t *testing.T) {
 			s := &service{stops: stopping, near: nearSome}
 			v := s.run(t, m, sharing, dying)
@@ -185,9 +188,14 @@ func TestInstances(t *testing.T) {
 				t.Errorf("the run proves nothing")
 			}
 			t.Logf("the mode ended %d times", s.ends.Load())
+			all = all.and(v)
+			times += int(s.times.Load())
 		}
 		t.Run(m.name, func(t *testing.T) {
 			for begun := time.Now(); t.Run("round", round) && time.Since(begun) < atLeast; {
+			}
+			if all != nil {
+				t.Log(all.detail(m.name, times, 0))
 			}
 		})
 	}
@@ -227,6 +235,7 @@ func (s *service) run(t *testing.T, m misfortune, w workload, broken func(cache.
 				return
 			case <-time.After(m.pause/2 + rand.N(m.pause)):
 				m.happen(s)
+				s.times.Add(1)
 			}
 		}
 	})

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -98,7 +97,11 @@ func startCluster(t *testing.T, settings ...string) *cluster {
 		}
 		p.database, p.redis = servers.FaultsTo(t, at.Host), servers.FaultsTo(t, redis.Address)
 		at.Host = p.database.Address
-		listen := freeAddress(t)
+		port, err := servers.FreePort(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		listen := fmt.Sprintf("127.0.0.1:%d", port)
 		near := ""
 		if i > 0 {
 			near = "near_cache: {driver: bigcache, bigcache: {max_mb: 8}}"
@@ -139,21 +142,6 @@ func createKeys(t *testing.T, database string) map[string]string {
 		keys[subject] = secret
 	}
 	return keys
-}
-
-// freeAddress returns an address that nobody listens on, and that the system gives to
-// nobody who asks for any.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 16_000+rand.IntN(16_000)))
-		if err == nil {
-			defer func() { _ = listener.Close() }()
-			return listener.Addr().String()
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
 }
 
 // start starts the process, and waits until it is ready.
@@ -408,6 +396,7 @@ func TestProcesses(t *testing.T) {
 			var failed int64
 			c.each(func(p *process) { failed += p.failed.Load() })
 			t.Logf("%s; happened %d times, %d reads had no answer at first", v, times, failed)
+			t.Log(v.detail(d.name, times, failed))
 			if by := v.killed(); by != "" || v.wrong > 0 {
 				t.Fatalf("%s; %d wrong answers: %q", by, v.wrong, v.samples)
 			}

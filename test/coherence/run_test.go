@@ -2,6 +2,7 @@ package coherence_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -76,6 +77,43 @@ func (v *verdict) String() string {
 	}
 	return fmt.Sprintf("seed %d: %d operations, %d writes stored in %s at most, %d refused, %d unknown, %.0f %% of Looks hit, %d read again, stale %v, histories %s, in %s and %s",
 		v.seed, total, v.writes, v.longest.Round(time.Millisecond), v.refused, v.unknown, 100*v.hits, v.reread, v.stale, v.histories, (v.took - v.checked).Round(time.Millisecond), v.checked.Round(time.Millisecond))
+}
+
+// detail returns the row of a run in docs/certification.md: what happened how often, what
+// was done meanwhile, and what came of it.
+func (v *verdict) detail(what string, times int, again int64) string {
+	total, stale := 0, 0
+	for _, n := range v.done {
+		total += n
+	}
+	for _, n := range v.stale {
+		stale += n
+	}
+	return fmt.Sprintf("detail: %s | %d | %d | %d | %s | %.0f %% | %d | %s | %d | %d",
+		what, times, total, v.writes, v.longest.Round(10*time.Millisecond), 100*v.hits, stale, v.histories, again, v.unknown)
+}
+
+// and adds the run of another verdict to this one's.
+func (v *verdict) and(other *verdict) *verdict {
+	if v == nil {
+		return other
+	}
+	sum := *other
+	sum.done, sum.stale = maps.Clone(v.done), maps.Clone(v.stale)
+	for what, n := range other.done {
+		sum.done[what] += n
+	}
+	for what, n := range other.stale {
+		sum.stale[what] += n
+	}
+	sum.writes += v.writes
+	sum.unknown += v.unknown
+	sum.longest = max(v.longest, other.longest)
+	sum.hits = min(v.hits, other.hits)
+	if v.histories != porcupine.Ok {
+		sum.histories = v.histories
+	}
+	return &sum
 }
 
 // A run proves something with so many writes, with so many operations of each kind

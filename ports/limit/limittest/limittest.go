@@ -29,6 +29,14 @@ type Breakable interface {
 	Break(t contract.T)
 }
 
+// A Scratching limiter can be proved where it is used, by portolan contract: it makes
+// limiters for the suite apart from what it counts. One in this process needs none.
+type Scratching interface {
+	// Scratch opens a new limiter on the same server, with the same settings, that has
+	// counted nothing. Closing it removes all that was counted in it.
+	Scratch(ctx context.Context) (limit.Limiter, error)
+}
+
 // Cases are the cases of the suite.
 var Cases = []contract.Case[limit.Limiter]{
 	{Name: "Taken", Clause: "Take takes the amount of each take from what its rate leaves of its key, if there is enough for all of them, and reports of each, in their order, whether there was.", Run: taken},

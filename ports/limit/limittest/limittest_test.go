@@ -218,7 +218,10 @@ var brokenLimiters = []struct {
 	{"trims keys", "Keys", each(func(take limit.Take) limit.Take { take.Key = strings.TrimSpace(take.Key); return take })},
 	{"cuts keys", "Keys", each(func(take limit.Take) limit.Take { take.Key = take.Key[:min(len(take.Key), 100)]; return take })},
 	{"the first rate of a key", "OtherRate", remembersRate},
-	{"a key for each rate", "OtherRate", each(func(take limit.Take) limit.Take { take.Key += take.Rate.Period.String() + string(rune(take.Rate.Amount)); return take })},
+	{"a key for each rate", "OtherRate", each(func(take limit.Take) limit.Take {
+		take.Key += take.Rate.Period.String() + string(rune(take.Rate.Amount))
+		return take
+	})},
 	{"keeps owing what was owed", "OtherRate", judged(func(take limit.Take, v *limit.Verdict) { v.Allowed = v.Allowed && take.Amount < 10 })},
 	{"looks before it counts", "AtOnce", racing},
 	{"one key for all", "Concurrent", each(func(take limit.Take) limit.Take { take.Key = "one"; return take })},

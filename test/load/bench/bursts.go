@@ -23,7 +23,7 @@ type burst struct {
 	what  string
 	reads []int // of the database, each time
 	last  []time.Duration
-	most  int // reads, by the goal
+	most  int // reads, by the goal; 0 is none
 
 	first func(id string) error // what comes before, each time
 }
@@ -69,7 +69,7 @@ func (w *workshop) bursts(ctx context.Context, s settings, h *hall) (_ []burst, 
 	all := []burst{
 		{what: "which nobody has read", most: 1, first: nothing},
 		{what: "which was kept, and then written", most: 1, first: kept},
-		{what: "with Redis gone", most: burstInstances, first: gone},
+		{what: "with Redis gone", first: gone}, // as many as follow each other until all have come
 	}
 	for i := range all {
 		for _, id := range fresh[i*burstTimes:][:times] {
