@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/portolan-io/portolan/adapters/local"
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/policy"
@@ -179,7 +178,7 @@ func (s *settings) issue(ctx context.Context, authenticators []auth.Authenticato
 		if !ok {
 			continue
 		}
-		if config, ok := s.auth[i].settings.Interface().(local.Config); ok && config.Key == nil {
+		if s.auth[i].keyless() {
 			return "", fault.New(fault.Refused, "bootstrap.issue", "the driver %s has no key to sign with but one that ends with each process", s.auth[i].name).
 				Hinting("give it one with key: secret://signing-key; openssl genpkey -algorithm ed25519 makes it")
 		}
