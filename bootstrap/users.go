@@ -61,9 +61,10 @@ func (p *program) usersCreateCommand() *cobra.Command {
 
 func (p *program) usersCodeCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "code EMAIL",
-		Short: "Show another code with which the password of an account is set",
-		Args:  exactly("EMAIL"),
+		Use:     "code EMAIL",
+		Short:   "Show another code with which the password of an account is set",
+		Example: "  portolan users code ann@example.com",
+		Args:    exactly("EMAIL"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return p.withAccounts(c.Context(), func(ctx context.Context, s *served) error {
 				code, err := s.accounts.IssueCode(ctx, operator(), args[0])
@@ -93,9 +94,10 @@ func (p *program) showCode(s *served, email, code string) error {
 
 func (p *program) usersListCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "list",
-		Short: "List the accounts",
-		Args:  exactly(),
+		Use:     "list",
+		Short:   "List the accounts",
+		Example: "  portolan users list --json",
+		Args:    exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return p.withAccounts(c.Context(), func(ctx context.Context, s *served) error {
 				all, err := s.accounts.Users(ctx, operator())
@@ -133,6 +135,7 @@ func (p *program) usersRolesCommand() *cobra.Command {
 		return "has the roles: " + strings.Join(roles, ", "), err
 	})
 	command.Use = "roles EMAIL --role R"
+	command.Example = "  portolan users roles ann@example.com --role clerk --role seller\n  portolan users roles ann@example.com --role \"\""
 	command.Flags().StringSliceVar(&roles, "role", nil, "a role it has; may be given more than once, and \"\" is none")
 	return require(command, "role")
 }
@@ -140,9 +143,10 @@ func (p *program) usersRolesCommand() *cobra.Command {
 // userCommand returns a command that changes one account, and says what it is then.
 func (p *program) userCommand(name, short string, change func(ctx context.Context, a *core.Accounts, email string) (string, error)) *cobra.Command {
 	return &cobra.Command{
-		Use:   name + " EMAIL",
-		Short: short,
-		Args:  exactly("EMAIL"),
+		Use:     name + " EMAIL",
+		Short:   short,
+		Example: "  portolan users " + name + " ann@example.com",
+		Args:    exactly("EMAIL"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return p.withAccounts(c.Context(), func(ctx context.Context, s *served) error {
 				return s.alone(ctx, func() error {

@@ -43,7 +43,7 @@ const (
 
 // varyWithCookies is what of a request any answer may depend on where there are
 // sessions.
-var varyWithCookies = strings.Replace(vary, "Authorization, ", "Authorization, Cookie, ", 1)
+const varyWithCookies = "Accept, Accept-Encoding, Authorization, Cookie, X-API-Key"
 
 // credentialOf returns the credential that a request carries, and whether there is
 // one. What a client sends on purpose goes before a cookie, which is sent anyway.
@@ -144,7 +144,7 @@ func (l *logins) mayWrite(r *http.Request) error {
 
 // typesWithSession are the types of bodies that no page can have sent to another
 // origin without asking there first.
-var typesWithSession = append([]string{typePatch}, typesCreated...)
+var typesWithSession = []string{typePatch, typeJSON, typeCSV, typeNDJSON, "application/ndjson", "application/jsonl"}
 
 // fromOurPage reports whether the browser says that the request is from a page that
 // may write here.
