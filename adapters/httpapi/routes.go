@@ -128,19 +128,6 @@ func (s *server) resources() []*resource {
 	return resources
 }
 
-// mounted returns the resource of a handler that answers for a whole path, and
-// for what is below it if the path ends in a slash.
-func mounted(path string, handler http.Handler, methods ...string) *resource {
-	res := &resource{template: path, below: strings.HasSuffix(path, "/"), methods: make(map[string]operation)}
-	for _, method := range methods {
-		res.methods[method] = operation{open: true, serve: func(x *exchange) error {
-			handler.ServeHTTP(x, x.r)
-			return nil
-		}}
-	}
-	return res
-}
-
 // find makes the path of the request canonical, and finds its resource.
 func (x *exchange) find() error {
 	if x.resource = x.direct(); x.resource != nil {
