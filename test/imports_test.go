@@ -47,7 +47,7 @@ var rules = []rule{
 	{"adapters/redis", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"github.com/redis/go-redis/v9"}},
 	{"adapters/env", []string{"core/*", "ports/*"}, nil},
 	{"adapters/file", []string{"core/*", "ports/*"}, nil},
-	{"adapters/local", []string{"core/*", "ports/*"}, []string{"github.com/golang-jwt/jwt/v5"}},
+	{"adapters/local", []string{"core/*", "ports/*"}, []string{"github.com/golang-jwt/jwt/v5", "golang.org/x/crypto/argon2", "golang.org/x/text/unicode/norm"}},
 	{"adapters/oidc", []string{"core/*", "ports/*", "adapters/internal/*"}, nil},
 	{"adapters/entra", []string{"core/*", "ports/*", "adapters/internal/*"}, nil},
 	{"adapters/firebase", []string{"core/*", "ports/*", "adapters/internal/*"}, nil},

@@ -6,12 +6,14 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/gorilla/mux"
 
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/ports/auth"
 	"github.com/portolan-io/portolan/ports/telemetry"
 )
 
@@ -30,6 +32,8 @@ type site struct {
 	listed      *resource // of the path of a collection
 	single      *resource // of the path of a record
 	identify    identifier
+	logins      *logins  // nil: there are no accounts
+	vary        []string // of every answer
 	trusted     proxies
 	timeout     time.Duration
 	observer    telemetry.Observer
@@ -48,6 +52,10 @@ func newSite(cfg Config, resources []*resource) (*site, error) {
 		resources: make(map[string]*resource), names: names(resources), collections: make(map[string]bool), views: make(map[string]bool),
 		base: cfg.Base, below: cfg.Base + "/", identify: cfg.Identify, trusted: cfg.TrustedProxies, timeout: cfg.Timeout,
 		observer: cfg.Observer, extract: cfg.Extract, log: newAccessLog(cfg), limits: cfg.Limits, policies: policiesOf(cfg.Limits),
+		logins: newLogins(cfg), vary: guards["Vary"],
+	}
+	if s.logins != nil {
+		s.vary = []string{varyWithCookies}
 	}
 	if s.identify == nil {
 		s.identify = nobody
@@ -69,7 +77,7 @@ func newSite(cfg Config, resources []*resource) (*site, error) {
 		s.manners = mannersOf(cfg.API.Served())
 	}
 	var err error
-	if s.cors, err = newCrossOrigin(cfg.CORS); err != nil {
+	if s.cors, err = newCrossOrigin(cfg.CORS, s.vary[0]); err != nil {
 		return nil, err
 	}
 	for _, res := range resources {
@@ -105,6 +113,9 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = x.serve(err)
 	}
 	if err != nil {
+		if wait := core.RetryAfter(err); wait > 0 {
+			x.Header().Set("Retry-After", strconv.FormatInt(int64(wait/time.Second), 10))
+		}
 		err = x.fail(r.Context(), err)
 	}
 	x.finish()
@@ -184,10 +195,14 @@ func (x *exchange) perform() (err error) {
 			return err
 		}
 	}
-	if x.who, err = principalOf(x.r.Context(), x.r, x.site.identify, x.site.trusted); err != nil {
+	if op.nameless {
+		x.who.Address = x.site.trusted.client(x.r)
+		return op.serve(x)
+	}
+	if err = x.authenticate(); err != nil {
 		return err
 	}
-	if x.who.Known() { // by a header field, see guards: no cookie says who asks
+	if x.who.Known() && x.scheme != auth.Session { // by a header field, see guards
 		delete(x.Header(), "Cross-Origin-Resource-Policy")
 	}
 	if err := x.admit(); err != nil {
