@@ -62,6 +62,7 @@ type world struct {
 	uploads *core.Uploads
 	handler http.Handler
 	jobs    map[string]string // by caller: a job that it began
+	wrong   int               // cells
 }
 
 // operator is who looks at the store and puts it right.
