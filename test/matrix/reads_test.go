@@ -22,6 +22,7 @@ type operation struct {
 	on     []string
 	rows   []string                 // nil: it names none
 	fields func(on string) []string // nil: it is about none
+	reads  bool                     // it stores nothing, whatever becomes of it
 	ask    func(w *world, c cell) answer
 	want   func(m *model, c cell) (answer, bool) // false: nobody decided
 }
@@ -63,21 +64,21 @@ func one(m *model, c cell, read right, show func(row) answer) answer {
 // reads are the operations that read.
 var reads = []operation{
 	{
-		name: "get", core: "Get", route: "get /v1/{collection}/{id}", on: everywhere, rows: rowNames,
+		reads: true, name: "get", core: "Get", route: "get /v1/{collection}/{id}", on: everywhere, rows: rowNames,
 		ask: func(w *world, c cell) answer { return w.get(c.who, c.at()+"/"+c.row) },
 		want: reading(func(m *model, c cell, read right) answer {
 			return one(m, c, read, func(r row) answer { return answer{status: 200, body: c.seen(r, read)} })
 		}),
 	},
 	{
-		name: "get a field", core: "Get", route: "get /v1/{collection}/{id}", on: everywhere, rows: rowNames, fields: anyField,
+		reads: true, name: "get a field", core: "Get", route: "get /v1/{collection}/{id}", on: everywhere, rows: rowNames, fields: anyField,
 		ask: func(w *world, c cell) answer { return w.get(c.who, c.at()+"/"+c.row+"?$select="+c.field) },
 		want: reading(func(m *model, c cell, read right) answer {
 			return one(m, c, read, func(r row) answer { return answer{status: 200, body: c.seen(r, read, c.field)} })
 		}),
 	},
 	{
-		name: "get with its kind", core: "Get", route: "get /v1/{collection}/{id}", on: stored, rows: rowNames,
+		reads: true, name: "get with its kind", core: "Get", route: "get /v1/{collection}/{id}", on: stored, rows: rowNames,
 		ask: func(w *world, c cell) answer { return w.get(c.who, c.at()+"/"+c.row+"?$expand=kind") },
 		want: reading(func(m *model, c cell, read right) answer {
 			if _, ok := m.related(c, read, row{}); !ok {
@@ -91,12 +92,12 @@ var reads = []operation{
 		}),
 	},
 	{
-		name: "list", core: "List", route: "get /v1/{collection}", on: everywhere,
+		reads: true, name: "list", core: "List", route: "get /v1/{collection}", on: everywhere,
 		ask:  func(w *world, c cell) answer { return w.get(c.who, c.at()) },
 		want: reading(func(m *model, c cell, read right) answer { return c.list(m.readable(c, read, nil), read) }),
 	},
 	{
-		name: "list with kinds", core: "List", route: "get /v1/{collection}", on: stored,
+		reads: true, name: "list with kinds", core: "List", route: "get /v1/{collection}", on: stored,
 		ask: func(w *world, c cell) answer { return w.get(c.who, c.at()+"?$expand=kind") },
 		want: reading(func(m *model, c cell, read right) answer {
 			if _, ok := m.related(c, read, row{}); !ok {
@@ -112,14 +113,14 @@ var reads = []operation{
 		}),
 	},
 	{
-		name: "filter", core: "List", route: "get /v1/{collection}", on: everywhere, fields: anyField,
+		reads: true, name: "filter", core: "List", route: "get /v1/{collection}", on: everywhere, fields: anyField,
 		ask: func(w *world, c cell) answer { return w.get(c.who, c.at()+"?$filter="+c.field+" ne null") },
 		want: reading(func(m *model, c cell, read right) answer {
 			return c.list(m.readable(c, read, given(c.field)), read)
 		}),
 	},
 	{
-		name: "sort", core: "List", route: "get /v1/{collection}", on: everywhere, fields: anyField,
+		reads: true, name: "sort", core: "List", route: "get /v1/{collection}", on: everywhere, fields: anyField,
 		ask: func(w *world, c cell) answer {
 			got := w.get(c.who, c.at()+"?$orderby="+c.field+" desc")
 			sortByID(got.body)
@@ -128,14 +129,14 @@ var reads = []operation{
 		want: reading(func(m *model, c cell, read right) answer { return c.list(m.readable(c, read, nil), read) }),
 	},
 	{
-		name: "select", core: "List", route: "get /v1/{collection}", on: everywhere, fields: anyField,
+		reads: true, name: "select", core: "List", route: "get /v1/{collection}", on: everywhere, fields: anyField,
 		ask: func(w *world, c cell) answer { return w.get(c.who, c.at()+"?$select="+c.field) },
 		want: reading(func(m *model, c cell, read right) answer {
 			return c.list(m.readable(c, read, nil), read, c.field)
 		}),
 	},
 	{
-		name: "count", core: "List", route: "get /v1/{collection}", on: everywhere, fields: anyField,
+		reads: true, name: "count", core: "List", route: "get /v1/{collection}", on: everywhere, fields: anyField,
 		ask: func(w *world, c cell) answer {
 			return w.get(c.who, c.at()+"?$first=1&$select=id&$count=true&$filter="+c.field+" ne null").only("count")
 		},
@@ -144,14 +145,14 @@ var reads = []operation{
 		}),
 	},
 	{
-		name: "list as NDJSON", core: "List", route: "get /v1/{collection}", on: everywhere,
+		reads: true, name: "list as NDJSON", core: "List", route: "get /v1/{collection}", on: everywhere,
 		ask: func(w *world, c cell) answer {
 			return w.get(c.who, c.at(), "Accept", "application/x-ndjson").fromLines()
 		},
 		want: reading(func(m *model, c cell, read right) answer { return c.list(m.readable(c, read, nil), read) }),
 	},
 	{
-		name: "list as CSV", core: "List", route: "get /v1/{collection}", on: everywhere, fields: anyField,
+		reads: true, name: "list as CSV", core: "List", route: "get /v1/{collection}", on: everywhere, fields: anyField,
 		ask: func(w *world, c cell) answer {
 			return w.get(c.who, c.at()+"?$orderby=id&$select=id,"+c.field, "Accept", "text/csv").fromCSV()
 		},
@@ -164,7 +165,7 @@ var reads = []operation{
 		}),
 	},
 	{
-		name: "query", core: "List", route: "post /v1/{collection}/$query", on: everywhere, rows: rowNames, fields: anyField,
+		reads: true, name: "query", core: "List", route: "post /v1/{collection}/$query", on: everywhere, rows: rowNames, fields: anyField,
 		ask: func(w *world, c cell) answer {
 			return w.json(c.who, http.MethodPost, c.at()+"/$query", map[string]any{"ids": []string{c.row}, "filter": c.field + " ne null", "count": true})
 		},
@@ -176,7 +177,7 @@ var reads = []operation{
 		}),
 	},
 	{
-		name: "groups", core: "Aggregate", route: "get /v1/{collection}/$aggregate", on: everywhere, fields: anyField,
+		reads: true, name: "groups", core: "Aggregate", route: "get /v1/{collection}/$aggregate", on: everywhere, fields: anyField,
 		ask: func(w *world, c cell) answer {
 			return w.get(c.who, c.at()+"/$aggregate?$apply=groupby(("+c.field+"),aggregate($count as n))").grouped(c.field)
 		},
@@ -191,7 +192,7 @@ var reads = []operation{
 		}),
 	},
 	{
-		name: "measure", core: "Aggregate", route: "get /v1/{collection}/$aggregate", on: everywhere, fields: anyField,
+		reads: true, name: "measure", core: "Aggregate", route: "get /v1/{collection}/$aggregate", on: everywhere, fields: anyField,
 		ask: func(w *world, c cell) answer {
 			return w.get(c.who, c.at()+"/$aggregate?$apply=aggregate("+c.field+" with max as m)").first("m")
 		},
@@ -206,7 +207,7 @@ var reads = []operation{
 		}),
 	},
 	{
-		name: "count by aggregate", core: "Aggregate", route: "get /v1/{collection}/$aggregate", on: everywhere, fields: anyField,
+		reads: true, name: "count by aggregate", core: "Aggregate", route: "get /v1/{collection}/$aggregate", on: everywhere, fields: anyField,
 		ask: func(w *world, c cell) answer {
 			return w.get(c.who, c.at()+"/$aggregate?$apply=filter("+c.field+" ne null)/aggregate($count as n)").first("n")
 		},
@@ -215,7 +216,7 @@ var reads = []operation{
 		}),
 	},
 	{
-		name: "export", core: "Export", on: everywhere, fields: anyField,
+		reads: true, name: "export", core: "Export", on: everywhere, fields: anyField,
 		ask: func(w *world, c cell) answer {
 			var out bytes.Buffer
 			_, err := w.api.Export(w.t.Context(), c.who.principal(), core.ExportRequest{

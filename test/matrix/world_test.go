@@ -19,8 +19,6 @@ import (
 	"testing"
 
 	"github.com/portolan-io/portolan/adapters/httpapi"
-	"github.com/portolan-io/portolan/adapters/layer"
-	"github.com/portolan-io/portolan/adapters/memory"
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/ingest"
@@ -57,19 +55,20 @@ var rowNames = []string{"own", "other", "crew", "free", "absent"}
 
 // A world is the product with the seed in its store.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	api     *core.API
 	uploads *core.Uploads
 	handler http.Handler
 	jobs    map[string]string // by caller: a job that it began
 	wrong   int               // cells
+	key     string            // that every caller's rights rest on; empty: none
 }
 
 // operator is who looks at the store and puts it right.
 var operator = policy.Principal{Issuer: "test", Subject: "operator", Local: true}
 
 // newWorld returns a world over the store, which is empty.
-func newWorld(t *testing.T, store repository.Store, cached cache.Coherent) *world {
+func newWorld(t testing.TB, store repository.Store, cached cache.Coherent) *world {
 	t.Helper()
 	api, err := core.New(core.Config{
 		Store: store, Cache: cached, Collections: served(t), CursorKey: []byte("a key for the matrix alone"), Pepper: secrets.Fixed("pepper"),
@@ -94,7 +93,7 @@ func newWorld(t *testing.T, store repository.Store, cached cache.Coherent) *worl
 func (w *world) serve() {
 	w.t.Helper()
 	handler, err := httpapi.New(httpapi.Config{
-		API: w.api, Uploads: w.uploads, Identify: identify, Base: "/v1", Docs: httpapi.DocsPublic, Log: slog.New(slog.DiscardHandler),
+		API: w.api, Uploads: w.uploads, Identify: w.identify, Base: "/v1", Docs: httpapi.DocsPublic, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -103,7 +102,7 @@ func (w *world) serve() {
 }
 
 // served are the collections with the grants of the matrix.
-func served(t *testing.T) []core.Collection {
+func served(t testing.TB) []core.Collection {
 	t.Helper()
 	with := func(c *schema.Collection, err error, grants []grant) core.Collection {
 		if err != nil {
@@ -129,11 +128,23 @@ func served(t *testing.T) []core.Collection {
 	return []core.Collection{kindsCollection, thingsCollection, postsCollection, with(v, err, names)}
 }
 
+// withKey has the callers show a key, which every write then requires.
+func (w *world) withKey() *world {
+	key, _, err := w.api.CreateKey(w.t.Context(), operator, core.Key{Subject: "everybody"})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.key = key.ID
+	return w
+}
+
 // identify knows the callers by their names.
-func identify(_ context.Context, c auth.Credential) (policy.Principal, error) {
+func (w *world) identify(_ context.Context, c auth.Credential) (policy.Principal, error) {
 	for _, who := range callers {
 		if who.sub != "" && strings.ReplaceAll(who.name, " ", "-") == c.Token {
-			return who.principal(), nil
+			known := who.principal()
+			known.Key = w.key
+			return known, nil
 		}
 	}
 	return policy.Principal{}, fault.New(fault.Unauthenticated, "test.identify", "the credential is not valid")
@@ -282,26 +293,4 @@ func (w *world) become(is, should state) {
 			}
 		}
 	}
-}
-
-// openMemory opens a store in this process.
-func openMemory(t *testing.T) repository.Store {
-	t.Helper()
-	store, err := memory.Open(t.Context(), memory.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
-	return store
-}
-
-// openCache opens a cache in this process.
-func openCache(t *testing.T) cache.Coherent {
-	t.Helper()
-	below, err := memory.OpenCache(t.Context(), memory.CacheConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { below.Close() })
-	return layer.Coherent(below)
 }
