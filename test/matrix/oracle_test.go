@@ -20,8 +20,8 @@ type cell struct {
 // A model is the product as its documentation has it.
 type model struct{ state state }
 
-// nothing is the field that no collection has.
-const nothing = "nothing"
+// nothing is the field that no collection has, and nearly that which some hide.
+const nothing = "secrets"
 
 // unknown is how a field that there is not is refused, and with it one that is hidden.
 var unknown = answer{status: 400, code: "unknown-field"}

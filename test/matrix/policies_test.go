@@ -79,6 +79,8 @@ var things = []grant{
 	{role: "dropper", remove: mine},
 	{role: "closer", read: open, create: any_, update: any_, remove: any_},
 	{role: "near", read: any_, create: any_, update: any_, remove: any_, from: "10.", allowFrom: "10.0.0.0/8"},
+	grant{role: "dim", read: any_}.without("state"),
+	{role: "fixer", update: any_, readOnly: []string{"state"}},
 	does("admin", any_),
 }
 
@@ -142,6 +144,8 @@ var callers = []caller{
 	{name: "hidden and faceless", sub: "ann", roles: []string{"hidden", "faceless"}},
 	{name: "frozen and editor", sub: "ann", roles: []string{"frozen", "editor"}},
 	{name: "hidden and blindeditor", sub: "ann", roles: []string{"hidden", "blindeditor"}},
+	{name: "fixer", sub: "ann", roles: []string{"fixer"}},
+	{name: "dim and fixer", sub: "ann", roles: []string{"dim", "fixer"}},
 	{name: "remover and owncreator", sub: "ann", roles: []string{"remover", "owncreator"}},
 }
 

@@ -61,7 +61,8 @@ type world struct {
 	handler http.Handler
 	jobs    map[string]string // by caller: a job that it began
 	wrong   int               // cells
-	key     string            // that every caller's rights rest on; empty: none
+	last    *httptest.ResponseRecorder
+	key     string // that every caller's rights rest on; empty: none
 }
 
 // operator is who looks at the store and puts it right.
@@ -188,6 +189,7 @@ func (w *world) send(who caller, method, target, mediaType, body string, header 
 	}
 	recorder := httptest.NewRecorder()
 	w.handler.ServeHTTP(recorder, r)
+	w.last = recorder
 	got := answer{status: recorder.Code}
 	text := recorder.Body.Bytes()
 	switch kind := recorder.Header().Get("Content-Type"); {

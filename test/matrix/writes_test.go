@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/portolan-io/portolan/core"
@@ -308,8 +309,8 @@ func (got answer) anyBody() answer {
 // asCSV is the record as a file of one row.
 func asCSV(r row) string {
 	var header, line []string
-	for name, value := range r {
-		text, _ := json.Marshal(value)
+	for _, name := range slices.Sorted(maps.Keys(r)) {
+		text, _ := json.Marshal(r[name])
 		header = append(header, name)
 		line = append(line, strings.ReplaceAll(strings.Trim(string(text), `"`), "null", ""))
 	}
