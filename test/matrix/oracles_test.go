@@ -209,8 +209,8 @@ func TestHiddenFieldsAreNeverNamed(t *testing.T) {
 	for _, who := range callers {
 		for _, op := range overHTTP() {
 			for _, c := range op.cells(who) {
-				named := slices.ContainsFunc(policy.Actions[:], func(a policy.Action) bool { return c.right(a).ok && c.has(c.right(a), "secret") })
-				if text, _ := json.Marshal(values[c.field]); named || word.MatchString(c.field+string(text)) || op.core == "Collections" && c.row == "" && c.collection != "things" {
+				shown := slices.ContainsFunc(policy.Actions[:], func(a policy.Action) bool { return c.right(a).ok && c.has(c.right(a), "secret") })
+				if text, _ := json.Marshal(values[c.field]); shown || word.MatchString(c.field+string(text)) || op.core == "Collections" && c.row == "" && c.collection != "things" {
 					continue
 				}
 				op.ask(w, c)
@@ -231,9 +231,6 @@ func TestHiddenFieldsAreNeverNamed(t *testing.T) {
 // rights, though the request is the same.
 func TestCursorsAreNobodyElses(t *testing.T) {
 	w := newWorld(t, openMemory(t), nil)
-	by := func(name string) caller {
-		return callers[slices.IndexFunc(callers, func(who caller) bool { return who.name == name })]
-	}
 	for _, tt := range []struct {
 		giver string
 		taker string
@@ -248,11 +245,11 @@ func TestCursorsAreNobodyElses(t *testing.T) {
 		{"closer", "admin", false},
 		{"hidden", "faceless", false},
 	} {
-		next, _ := w.get(by(tt.giver), "/v1/things?$first=1").body.(map[string]any)["nextLink"].(string)
+		next, _ := w.get(named(tt.giver), "/v1/things?$first=1").body.(map[string]any)["nextLink"].(string)
 		if next == "" {
 			t.Fatalf("%s got no second page", tt.giver)
 		}
-		got := w.get(by(tt.taker), next)
+		got := w.get(named(tt.taker), next)
 		if (got.status == http.StatusOK) != tt.good || !tt.good && got.code != "bad-cursor" {
 			t.Errorf("the cursor of %s taken by %s: %d %s, want it good: %t", tt.giver, tt.taker, got.status, got.code, tt.good)
 		}
@@ -263,11 +260,8 @@ func TestCursorsAreNobodyElses(t *testing.T) {
 // subject with fewer rights.
 func TestReplaysAreNobodyElses(t *testing.T) {
 	w := newWorld(t, openMemory(t), nil)
-	by := func(name string) caller {
-		return callers[slices.IndexFunc(callers, func(who caller) bool { return who.name == name })]
-	}
 	body := row{"id": "once", "title": "Once"}
-	first := w.json(by("admin"), http.MethodPost, "/v1/things", body, "Idempotency-Key", `"k"`)
+	first := w.json(named("admin"), http.MethodPost, "/v1/things", body, "Idempotency-Key", `"k"`)
 	if first.status != http.StatusCreated {
 		t.Fatalf("%+v", first)
 	}
@@ -277,17 +271,17 @@ func TestReplaysAreNobodyElses(t *testing.T) {
 		"reader":  {status: 403, code: "forbidden"},
 		"nobody":  {status: 401, code: "unauthenticated"},
 	} {
-		if got := w.json(by(name), http.MethodPost, "/v1/things", body, "Idempotency-Key", `"k"`); !cmp.Equal(got, want, cmp.AllowUnexported(answer{})) {
+		if got := w.json(named(name), http.MethodPost, "/v1/things", body, "Idempotency-Key", `"k"`); !cmp.Equal(got, want, cmp.AllowUnexported(answer{})) {
 			t.Errorf("%s is answered %+v, want %+v", name, got, want)
 		}
 	}
 	again := row{"id": "twice", "title": "Twice"}
-	if got := w.json(by("frozen"), http.MethodPost, "/v1/things", again, "Idempotency-Key", `"j"`); got.status != http.StatusCreated {
+	if got := w.json(named("frozen"), http.MethodPost, "/v1/things", again, "Idempotency-Key", `"j"`); got.status != http.StatusCreated {
 		t.Fatalf("%+v", got)
 	}
 	for _, fewer := range []string{"creator", "hidden", "closer"} { // the same subject
 		want := answer{status: 422, code: "idempotency-key-reused"}
-		if got := w.json(by(fewer), http.MethodPost, "/v1/things", again, "Idempotency-Key", `"j"`); !cmp.Equal(got, want, cmp.AllowUnexported(answer{})) {
+		if got := w.json(named(fewer), http.MethodPost, "/v1/things", again, "Idempotency-Key", `"j"`); !cmp.Equal(got, want, cmp.AllowUnexported(answer{})) {
 			t.Errorf("%s is answered %+v, want %+v", fewer, got, want)
 		}
 	}
