@@ -286,3 +286,35 @@ func TestReplaysAreNobodyElses(t *testing.T) {
 		}
 	}
 }
+
+// TestNobodyGetsNowhere asks for every operation of the document without a credential,
+// where no grant is to anybody.
+func TestNobodyGetsNowhere(t *testing.T) {
+	w := newWorld(t, openMemory(t), nil)
+	asked := 0
+	for path, item := range w.get(boss, "/openapi.json").body.(map[string]any)["paths"].(map[string]any) {
+		if !strings.HasPrefix(path, "/v1/things") {
+			continue
+		}
+		for method := range item.(map[string]any) {
+			if method == "parameters" {
+				continue
+			}
+			asked++
+			mediaType := "application/json"
+			if strings.HasSuffix(path, "/$import") {
+				mediaType = "text/csv"
+			}
+			got, recorded := w.send(named("nobody"), strings.ToUpper(method), strings.Replace(path, "{id}", "own", 1), mediaType, "{}")
+			if challenge := recorded.Header().Get("WWW-Authenticate"); got.status != http.StatusUnauthorized || challenge == "" {
+				t.Errorf("%s %s: %d with the challenge %q, want 401 with one", method, path, got.status, challenge)
+			}
+		}
+	}
+	if asked < 10 {
+		t.Errorf("only %d operations were asked for", asked)
+	}
+	if diff := cmp.Diff(seeded(), w.now()); diff != "" {
+		t.Errorf("what is stored (-want +got):\n%s", diff)
+	}
+}
