@@ -30,6 +30,7 @@ type exchange struct {
 	query      options
 	prefer     preferences
 	who        policy.Principal
+	judged     bool            // who asks was found out, and from there on what it may do is decided
 	as         *representation // of records, in operations that answer with these
 
 	manners   *manners   // of the collection, or nil

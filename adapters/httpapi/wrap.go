@@ -33,6 +33,7 @@ type site struct {
 	timeout     time.Duration
 	observer    telemetry.Observer
 	log         accessLog
+	audit       *auditor
 	manners     map[string]*manners
 	cors        *crossOrigin // nil: pages of other origins read nothing
 	extract     func(context.Context, http.Header) context.Context
@@ -46,6 +47,7 @@ func newSite(cfg Config, resources []*resource) (*site, error) {
 		base: cfg.Base, below: cfg.Base + "/", identify: cfg.Identify, trusted: cfg.TrustedProxies, timeout: cfg.Timeout,
 		observer: cfg.Observer, extract: cfg.Extract, log: newAccessLog(cfg),
 	}
+	s.audit = newAuditor(cfg, s.log)
 	if s.identify == nil {
 		s.identify = nobody
 	}
@@ -103,6 +105,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = x.serve()
 	}
 	if err != nil {
+		s.audit.refused(x, err)
 		err = x.fail(r.Context(), err)
 	}
 	x.finish()
@@ -175,7 +178,15 @@ func (x *exchange) perform() (err error) {
 			return err
 		}
 	}
-	if x.who, err = principalOf(x.r.Context(), x.r, x.site.identify, x.site.trusted); err != nil {
+	x.who, err = principalOf(x.r.Context(), x.r, x.site.identify, x.site.trusted)
+	if unnoted := x.site.audit.identified(x, err); err == nil {
+		err = unnoted
+	}
+	if err != nil {
+		return err
+	}
+	x.judged = true
+	if err := x.site.audit.allowed(x); err != nil {
 		return err
 	}
 	if x.who.Known() { // by a header field, see guards: no cookie says who asks
