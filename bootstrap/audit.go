@@ -52,10 +52,17 @@ func (s *settings) checkAudit(found *mistakes) {
 	}
 }
 
-// openAudit opens the file that the settings name, and returns nil without one.
-func openAudit(s *settings, log *slog.Logger, opened *closers) (httpapi.AuditLog, error) {
-	if s.Audit.File == "" {
-		return nil, nil
+// auditing is where decisions are noted, and what pseudonyms are keyed with.
+type auditing struct {
+	to  httpapi.AuditLog // nil: the log
+	key []byte           // nil: one that lives as long as the process
+}
+
+// openAudit opens the file that the settings name, if they do.
+func openAudit(ctx context.Context, s *settings, log *slog.Logger, opened *closers) (*auditing, error) {
+	key, err := keyOf(ctx, "audit.pseudonym_key", s.Audit.PseudonymKey)
+	if err != nil || s.Audit.File == "" {
+		return &auditing{key: key}, err
 	}
 	to, err := audit.Open(audit.Config{File: s.Audit.File, Lost: func(lines int, err error) {
 		log.Error("lines of the audit log were lost", "lines", lines, "error", err)
@@ -64,10 +71,10 @@ func openAudit(s *settings, log *slog.Logger, opened *closers) (httpapi.AuditLog
 		return nil, err
 	}
 	opened.addClose(to.Close)
-	return func(ctx context.Context, line []byte, wait bool) error {
+	return &auditing{key: key, to: func(ctx context.Context, line []byte, wait bool) error {
 		if wait {
 			return to.Keep(ctx, line)
 		}
 		return to.Offer(line)
-	}, nil
+	}}, nil
 }

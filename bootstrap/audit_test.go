@@ -14,8 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// auditing is a configuration that requires to be told of a.
-const auditing = `service: {listen: "127.0.0.1:0", admin: "off", drain_delay: 0s}
+// withAudit is a configuration that requires to be told of a.
+const withAudit = `service: {listen: "127.0.0.1:0", admin: "off", drain_delay: 0s}
 repository: {driver: memory}
 development: {admin_key: true}
 audit: {file: FILE, authentication: "on", pseudonym_key: "0123456789abcdef0123456789abcdef"}
@@ -50,7 +50,7 @@ func audited(t *testing.T, config string, ask func(r *running, api, key string))
 // second process adds names the same callers by the same pseudonyms.
 func TestAuditFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "audit.log")
-	config := strings.ReplaceAll(auditing, "FILE", file)
+	config := strings.ReplaceAll(withAudit, "FILE", file)
 	var first []byte
 	for range 2 {
 		audited(t, config, func(r *running, api, key string) {
@@ -115,7 +115,7 @@ func TestAuditFileThatIsGone(t *testing.T) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	audited(t, strings.ReplaceAll(auditing, "FILE", filepath.Join(dir, "audit.log")), func(r *running, api, key string) {
+	audited(t, strings.ReplaceAll(withAudit, "FILE", filepath.Join(dir, "audit.log")), func(r *running, api, key string) {
 		if err := os.RemoveAll(dir); err != nil {
 			t.Fatal(err)
 		}

@@ -42,14 +42,11 @@ type endpoint struct {
 	listener net.Listener
 }
 
-func newServer(ctx context.Context, s *served, uploads *core.Uploads, audit httpapi.AuditLog, w *watching, log *slog.Logger) (*server, error) {
+func newServer(s *served, uploads *core.Uploads, noted *auditing, w *watching, log *slog.Logger) (*server, error) {
 	srv := &server{settings: s.settings, log: log, failed: make(chan error, 2)}
 	config := s.httpConfig(w, log)
-	var err error
-	if config.LogKey, err = keyOf(ctx, "audit.pseudonym_key", s.settings.Audit.PseudonymKey); err != nil {
-		return nil, err
-	}
-	config.Audit, config.AuditAuthentication = audit, auditOf(s.settings.Audit.Authentication)
+	config.Audit, config.LogKey = noted.to, noted.key
+	config.AuditAuthentication = auditOf(s.settings.Audit.Authentication)
 	config.Uploads, config.Stall = uploads, s.settings.Service.ReadTimeout
 	config.Ready = func(ctx context.Context) error {
 		if err := srv.accepting(ctx); err != nil {

@@ -268,7 +268,7 @@ func (m *model) changed(c cell, action policy.Action, body row, condition string
 		return *wrong
 	}
 	kept := is != nil && is["kind_id"] == next["kind_id"] && read.ok && c.has(read, "kind_id")
-	if m.dangles(c, next) && !(kept && m.kind(next["kind_id"]) != nil) {
+	if m.dangles(c, next) && (!kept || m.kind(next["kind_id"]) == nil) {
 		return answer{status: 409, code: "reference-missing"}
 	}
 	m.state[c.collection][c.row] = next

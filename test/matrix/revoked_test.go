@@ -76,12 +76,16 @@ func TestNothingIsStoredBehindARevocation(t *testing.T) {
 	}
 }
 
+// mostWrites is how many records a writer creates at most: more than it does before the
+// revocation, and few enough to end where that is without effect.
+const mostWrites = 500
+
 // writeUntilRefused creates one record after the other until the key is not valid any
 // more, and says when there is a first.
 func writeUntilRefused(t *testing.T, api *core.API, store repository.Store, secret string, n int, first chan<- struct{}) {
 	identity := core.NewIdentity(core.Config{Store: store, Pepper: secrets.Fixed("pepper")}, nil)
 	who, err := identity.Identify(t.Context(), auth.Credential{Scheme: auth.APIKey, Token: secret})
-	for i := 0; err == nil; i++ {
+	for i := 0; err == nil && i < mostWrites; i++ {
 		body := fmt.Appendf(nil, `{"id":"w%d-%d","title":"Written"}`, n, i)
 		if _, err = api.Create(t.Context(), who, "things", [][]byte{body}, core.How{}); fault.KindOf(err) == fault.Unavailable {
 			err = nil // the store has too much to do, and may be asked again
