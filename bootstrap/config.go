@@ -22,6 +22,11 @@ type Config struct {
 	// the cache that they share: what has not changed is then not sent again, and
 	// answers that may be old are given without asking.
 	NearCache Choice `yaml:"near_cache" port:"cache"`
+	// Where it is counted what callers ask, which limits bound. Without it each process
+	// counts for itself.
+	Limit Choice `yaml:"limit" port:"limit"`
+	// How much callers may ask. Without it they may ask as much as they like.
+	Limits *Limits `yaml:"limits"`
 	// Where secrets are kept. It is opened first, so that every other section may
 	// refer to a secret as secret://name.
 	Secrets Choice `yaml:"secrets" port:"secrets"`
@@ -42,7 +47,7 @@ type Config struct {
 }
 
 func (*Config) announced() []string {
-	return []string{"events", "limit", "keys", "files", "mail", "gateway"}
+	return []string{"events", "keys", "files", "mail", "gateway"}
 }
 
 // A Service is how the server listens, and what it allows.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -12,6 +13,8 @@ import (
 	"github.com/portolan-io/portolan/ports/cache"
 	"github.com/portolan-io/portolan/ports/cache/cachetest"
 	"github.com/portolan-io/portolan/ports/contract"
+	"github.com/portolan-io/portolan/ports/limit"
+	"github.com/portolan-io/portolan/ports/limit/limittest"
 	"github.com/portolan-io/portolan/ports/repository"
 	"github.com/portolan-io/portolan/ports/repository/repositorytest"
 )
@@ -21,7 +24,7 @@ func (p *program) contractCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "contract",
 		Short: "Prove the adapters that a configuration names",
-		Long: `Run the suites of the ports over the repository and the cache that a
+		Long: `Run the suites of the ports over the repository, the cache and the limiter that a
 configuration names, as they are configured: over the same server, with the same
 user and settings. Each case has a place of its own there, apart from all records,
 which is removed in the end: a schema in PostgreSQL, a file beside that of SQLite.
@@ -81,22 +84,13 @@ func (p *program) prove(ctx context.Context, s *settings) ([]contract.Report, er
 	reports := []contract.Report{contract.Prove(ctx, "repository", s.repository.name, repositorytest.Cases(), place.open, p.tell("repository"))}
 	if s.Cache.given() {
 		reports = append(reports, contract.Prove(ctx, "cache", s.cache.name, cachetest.Cases(), func(t contract.T) cache.Cache {
-			c, err := open[cache.Cache](t.Context(), s.cache)
-			if err != nil {
-				t.Fatalf("%v", err)
-			}
-			t.Cleanup(func() { _ = c.Close() })
-			shared, ok := c.(cachetest.Scratching)
-			if !ok {
-				return c
-			}
-			made, err := shared.Scratch(t.Context())
-			if err != nil {
-				t.Fatalf("%v", err)
-			}
-			t.Cleanup(func() { _ = made.Close() })
-			return made
+			return openForSuite(t, s.cache, cachetest.Scratching.Scratch)
 		}, p.tell("cache")))
+	}
+	if s.Limit.given() {
+		reports = append(reports, contract.Prove(ctx, "limit", s.limit.name, limittest.Cases, func(t contract.T) limit.Limiter {
+			return openForSuite(t, s.limit, limittest.Scratching.Scratch)
+		}, p.tell("limit")))
 	}
 	for _, report := range reports {
 		if !p.json {
@@ -104,6 +98,26 @@ func (p *program) prove(ctx context.Context, s *settings) ([]contract.Report, er
 		}
 	}
 	return reports, nil
+}
+
+// openForSuite opens the adapter for a case, in a place of its own if it can make one
+// (S) on the server that it is on. It is closed with the case.
+func openForSuite[P io.Closer, S any](t contract.T, driver Driver, scratch func(S, context.Context) (P, error)) P {
+	adapter, err := open[P](t.Context(), driver)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	t.Cleanup(func() { _ = adapter.Close() })
+	shared, ok := any(adapter).(S)
+	if !ok {
+		return adapter
+	}
+	made, err := scratch(shared, t.Context())
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	t.Cleanup(func() { _ = made.Close() })
+	return made
 }
 
 // tell returns what prints the cases that failed, as they end.

@@ -42,9 +42,9 @@ func TestContractCommand(t *testing.T) {
 	c := newProgram(t, append(builtin(), Repository("forgetful", openForgetful), Repository("eternal", openEternal))...)
 	with := func(repository string) string { return strings.Replace(right, "{driver: memory}", repository, 1) }
 
-	write(t, "portolan.yaml", with("{driver: sqlite, sqlite: {path: a.db}}")+"\ncache: {driver: memory}\n")
+	write(t, "portolan.yaml", with("{driver: sqlite, sqlite: {path: a.db}}")+"\ncache: {driver: memory}\nlimit: {driver: memory}\nlimits: {}\n")
 	out := c.must(t, "contract", "--report", "report.json")
-	if !strings.Contains(out, "repository sqlite ") || !strings.Contains(out, "cache      memory ") || strings.Count(out, ", 0 failed") != 2 {
+	if !strings.Contains(out, "repository sqlite ") || !strings.Contains(out, "cache      memory ") || !strings.Contains(out, "limit      memory ") || strings.Count(out, ", 0 failed") != 3 {
 		t.Errorf("SQLite and memory: %s", out)
 	}
 	if left, err := os.ReadDir("."); err != nil || len(left) != 3 { // the configuration, the report, and a.db
@@ -55,7 +55,7 @@ func TestContractCommand(t *testing.T) {
 	if err == nil {
 		err = json.Unmarshal(text, &reports)
 	}
-	if err != nil || len(reports) != 2 || reports[0].Passed != len(reports[0].Cases) || reports[0].Passed < 80 || reports[1].Passed < 20 {
+	if err != nil || len(reports) != 3 || reports[0].Passed != len(reports[0].Cases) || reports[0].Passed < 80 || reports[1].Passed < 20 || reports[2].Passed != len(reports[2].Cases) || reports[2].Passed < 15 {
 		t.Errorf("the report is %.300s, %v", text, err)
 	}
 

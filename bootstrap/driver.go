@@ -11,6 +11,7 @@ import (
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/ports/auth"
 	"github.com/portolan-io/portolan/ports/cache"
+	"github.com/portolan-io/portolan/ports/limit"
 	"github.com/portolan-io/portolan/ports/repository"
 	"github.com/portolan-io/portolan/ports/secrets"
 	"github.com/portolan-io/portolan/ports/telemetry"
@@ -18,7 +19,7 @@ import (
 
 // A Driver is an adapter that is not opened yet: a name by which configurations
 // choose it for a port, the type of its settings, and how it is opened. Make one
-// with [Repository], [Cache], [Secrets], [Auth] or [Telemetry].
+// with [Repository], [Cache], [Limit], [Secrets], [Auth] or [Telemetry].
 //
 // The settings are a struct whose yaml tags are the keys. A field of type
 // secrets.Value is a secret that may rotate; a string may refer to a secret too
@@ -46,6 +47,13 @@ func Cache[C any, A cache.Cache](name string, open func(context.Context, C) (A, 
 	d := newDriver("cache", name, open)
 	d.shared = reflect.TypeFor[A]().Implements(reflect.TypeFor[cache.Server]())
 	return d
+}
+
+// Limit returns the driver of something that counts what callers ask. If L has a method
+// Ping(context.Context) error it counts elsewhere, for as many instances as there are: while
+// it cannot be reached each of them allows its share.
+func Limit[C any, L limit.Limiter](name string, open func(context.Context, C) (L, error)) Driver {
+	return newDriver("limit", name, open)
 }
 
 // Secrets returns the driver of a place to keep secrets.

@@ -29,6 +29,8 @@ func builtin() []Driver {
 		Cache("bigcache", bigcache.Open),
 		Cache("memory", memory.OpenCache),
 		Cache("redis", redis.Open),
+		Limit("memory", memory.OpenLimiter),
+		Limit("redis", redis.OpenLimiter),
 		Secrets("env", env.Open),
 		Secrets("file", file.Open),
 		Auth("local", local.Open),

@@ -41,6 +41,7 @@ type settings struct {
 	repository Driver
 	cache      Driver
 	nearCache  Driver
+	limit      Driver
 	secrets    Driver
 	auth       []Driver
 	telemetry  []Driver
@@ -205,6 +206,9 @@ func (s *settings) choose(drivers []Driver, d *decoder) {
 	}
 	if s.NearCache.given() || s.NearCache.sections != nil {
 		s.nearCache, _ = s.NearCache.pick(drivers, "cache", d)
+	}
+	if s.Limit.given() || s.Limit.sections != nil {
+		s.limit, _ = s.Limit.pick(drivers, "limit", d)
 	}
 	if s.Secrets.given() || s.Secrets.sections != nil {
 		// A secret cannot be kept by what is not open yet.

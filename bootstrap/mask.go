@@ -67,6 +67,7 @@ func (s *settings) effective() *yaml.Node {
 		{"repository", []Choice{s.Repository}, []Driver{s.repository}},
 		{"cache", []Choice{s.Cache}, []Driver{s.cache}},
 		{"near_cache", []Choice{s.NearCache}, []Driver{s.nearCache}},
+		{"limit", []Choice{s.Limit}, []Driver{s.limit}},
 		{"secrets", []Choice{s.Secrets}, []Driver{s.secrets}},
 		{"auth", s.Auth, s.auth},
 		{"telemetry", s.Telemetry, s.telemetry},

@@ -158,6 +158,7 @@ func (s *settings) checkService(found *mistakes) {
 	}
 	s.checkCORS(found)
 	s.checkAudit(found)
+	s.checkLimits(found)
 	if s.Service.DrainDelay > maxDrainDelay {
 		note("drain_delay", "the most allowed is %s", maxDrainDelay)
 	}

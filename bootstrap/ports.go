@@ -29,7 +29,7 @@ const minSecretBytes = 32
 func graph(ctx context.Context, doc *document, drivers []Driver, env environment, opened *closers) fx.Option {
 	options := []fx.Option{
 		fx.Supply(doc, env, opened, fx.Annotate(ctx, fx.As(new(context.Context)))),
-		fx.Provide(openSettings, openTelemetry, openRepository, openCache, openAuth, newCore, newLog, openUploads, openAudit, newServer),
+		fx.Provide(openSettings, openTelemetry, openRepository, openCache, openAuth, openLimits, newCore, newLog, openUploads, openAudit, newServer),
 	}
 	for _, driver := range drivers {
 		options = append(options, fx.Supply(fx.Annotate(driver, fx.ResultTags(`group:"drivers"`))))
@@ -86,6 +86,7 @@ type watching struct {
 	caches   []cacheCounter
 	rereads  []rereadCounter
 	many     []instanceCounter
+	limits   []limitCounter
 }
 
 // A poolCounter is an observer that takes the figures of connection pools.
@@ -148,6 +149,9 @@ func openTelemetry(ctx context.Context, s *settings, log *slog.Logger, opened *c
 		}
 		if counting, ok := observer.(instanceCounter); ok {
 			w.many = append(w.many, counting)
+		}
+		if counting, ok := observer.(limitCounter); ok {
+			w.limits = append(w.limits, counting)
 		}
 	}
 	w.Observer = layer.Observers(observers...)

@@ -33,8 +33,9 @@ func (p *program) serve(ctx context.Context) (err error) {
 		server *server
 		log    *slog.Logger
 	}
-	app, err := p.wire(ctx, doc, opened, func(lc fx.Lifecycle, s *served, srv *server, uploads *core.Uploads, log *slog.Logger) {
+	app, err := p.wire(ctx, doc, opened, func(lc fx.Lifecycle, s *served, srv *server, l limiting, uploads *core.Uploads, log *slog.Logger) {
 		running.served, running.server, running.log = s, srv, log
+		s.settings.warnOfLimits(l, log)
 		lc.Append(fx.StartStopHook(srv.start, srv.stop))
 		imports := importer(uploads, log)
 		lc.Append(fx.StartStopHook(imports.start, imports.stop)) // stops first: it has the longest way to its end

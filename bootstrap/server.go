@@ -42,12 +42,12 @@ type endpoint struct {
 	listener net.Listener
 }
 
-func newServer(s *served, uploads *core.Uploads, noted *auditing, w *watching, log *slog.Logger) (*server, error) {
+func newServer(s *served, uploads *core.Uploads, l limiting, noted *auditing, w *watching, log *slog.Logger) (*server, error) {
 	srv := &server{settings: s.settings, log: log, failed: make(chan error, 2)}
 	config := s.httpConfig(w, log)
 	config.Audit, config.LogKey = noted.to, noted.key
 	config.AuditAuthentication = auditOf(s.settings.Audit.Authentication)
-	config.Uploads, config.Stall = uploads, s.settings.Service.ReadTimeout
+	config.Uploads, config.Stall, config.Limits = uploads, s.settings.Service.ReadTimeout, l.limits
 	config.Ready = func(ctx context.Context) error {
 		if err := srv.accepting(ctx); err != nil {
 			return err
@@ -64,7 +64,7 @@ func newServer(s *served, uploads *core.Uploads, noted *auditing, w *watching, l
 	}
 	admin, err := httpapi.NewAdmin(httpapi.AdminConfig{
 		Ports:    []httpapi.Port{{Name: "repository", Driver: s.settings.Repository.Driver, Ping: s.store.Ping}},
-		Optional: s.optional(),
+		Optional: s.optional(l),
 		Ready:    srv.accepting,
 		Log:      log,
 		Site:     config,
@@ -79,11 +79,15 @@ func newServer(s *served, uploads *core.Uploads, noted *auditing, w *watching, l
 }
 
 // optional returns the ports without which requests are answered all the same.
-func (s *served) optional() []httpapi.Port {
-	if s.cache.ping == nil {
-		return nil
+func (s *served) optional(l limiting) []httpapi.Port {
+	var ports []httpapi.Port
+	if s.cache.ping != nil {
+		ports = append(ports, httpapi.Port{Name: "cache", Driver: s.settings.Cache.Driver, Ping: s.cache.ping})
 	}
-	return []httpapi.Port{{Name: "cache", Driver: s.settings.Cache.Driver, Ping: s.cache.ping}}
+	if l.ping != nil {
+		ports = append(ports, httpapi.Port{Name: "limit", Driver: s.settings.Limit.Driver, Ping: l.ping})
+	}
+	return ports
 }
 
 // httpConfig returns the configuration of the public handler.

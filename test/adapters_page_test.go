@@ -68,7 +68,7 @@ const generated = "<!-- generated: what follows is written by make docs -->\n"
 func adapters(t *testing.T, schema section, page string) string {
 	t.Helper()
 	var out strings.Builder
-	for _, port := range []string{"repository", "cache", "secrets", "auth", "telemetry"} {
+	for _, port := range []string{"repository", "cache", "limit", "secrets", "auth", "telemetry"} {
 		fmt.Fprintf(&out, "\n## %s\n", port)
 		at := schema.Properties[port].whole()
 		if items := schema.Properties[port].Items; items != nil {

@@ -56,7 +56,7 @@ var rules = []rule{
 	{"adapters/prometheus", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"github.com/prometheus/client_golang"}},
 	{"adapters/layer", []string{"core/*", "ports/*"}, nil},
 	{"adapters/httpapi", []string{"core", "core/*", "ports/*"}, []string{"github.com/gorilla/mux", "github.com/swaggo/files/v2", "github.com/klauspost/compress", "github.com/rs/cors"}},
-	{"bootstrap", []string{"core", "core/*", "ports/*", "ports/repository/repositorytest", "ports/cache/cachetest", "adapters/*", "configs"}, []string{
+	{"bootstrap", []string{"core", "core/*", "ports/*", "ports/repository/repositorytest", "ports/cache/cachetest", "ports/limit/limittest", "adapters/*", "configs"}, []string{
 		"go.uber.org/fx", "go.uber.org/dig", "go.yaml.in/yaml/v3", "github.com/invopop/jsonschema",
 		"github.com/spf13/cobra", "github.com/schollz/progressbar/v3", "golang.org/x/term",
 	}},

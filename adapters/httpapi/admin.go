@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -75,6 +76,19 @@ func NewAdmin(cfg AdminConfig) (http.Handler, error) {
 
 // adminTimeout leaves room for a profile of five minutes.
 const adminTimeout = 6 * time.Minute
+
+// mounted returns the resource of a handler that answers for a whole path, and
+// for what is below it if the path ends in a slash.
+func mounted(path string, handler http.Handler, methods ...string) *resource {
+	res := &resource{template: path, below: strings.HasSuffix(path, "/"), methods: make(map[string]operation)}
+	for _, method := range methods {
+		res.methods[method] = operation{open: true, serve: func(x *exchange) error {
+			handler.ServeHTTP(x, x.r)
+			return nil
+		}}
+	}
+	return res
+}
 
 // live answers that the process runs.
 func live(x *exchange) error {

@@ -79,7 +79,7 @@ var (
 	}
 	corsAnswer = []string{
 		"Accept", "Accept-Encoding", "Accept-Patch", "Allow", "Cache-Status", "Content-Encoding", "Deprecation", "ETag", headerReplayed, "Link",
-		"Location", "Preference-Applied", "Retry-After", "Sunset", "Vary", "WWW-Authenticate", "X-Request-Id",
+		"Location", "Preference-Applied", "RateLimit", "RateLimit-Policy", "Retry-After", "Sunset", "Vary", "WWW-Authenticate", "X-Request-Id",
 	}
 )
 

@@ -33,6 +33,10 @@ type exchange struct {
 	judged     bool            // who asks was found out, and from there on what it may do is decided
 	as         *representation // of records, in operations that answer with these
 
+	standing  core.Standing // with the limits; without a bound if there is nothing to tell
+	cost      int           // of the request, for the limits
+	uncounted bool          // a credential is shown, and it is not known yet whose requests it is one of
+
 	manners   *manners   // of the collection, or nil
 	accepted  acceptance // see takes
 	streaming coding     // of encoder
@@ -70,6 +74,7 @@ func (x *exchange) WriteHeader(status int) {
 	}
 	if status >= http.StatusOK {
 		x.status = status
+		x.tellStanding()
 		x.stream()
 	}
 	x.w.WriteHeader(status)

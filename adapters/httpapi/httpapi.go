@@ -45,6 +45,8 @@ type Config struct {
 	// of those that are not it is in any case.
 	AuditAuthentication core.Audit
 
+	Limits *core.Limits // how much callers may ask; nil is as much as they like
+
 	CORS *CORS // which pages of other origins may read answers; nil is none
 
 	// TrustedProxies are the addresses whose X-Forwarded-For and

@@ -165,7 +165,7 @@ func (d *parsedDocument) compare(t *testing.T, operation string, w *httptest.Res
 	}
 	headers, _ := answer["headers"].(map[string]any)
 	for _, name := range []string{
-		"ETag", "Location", "Link", "Preference-Applied", "Retry-After", "WWW-Authenticate", "X-Request-Id", "Cache-Control", "Vary",
+		"ETag", "Location", "Link", "Preference-Applied", "RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate", "X-Request-Id", "Cache-Control", "Vary",
 	} {
 		if _, documented := headers[name]; w.Header().Get(name) != "" && !documented {
 			t.Errorf("the answer has %s, which the document does not tell", name)

@@ -16,7 +16,7 @@ var bodyStatuses = []int{http.StatusNotAcceptable, http.StatusRequestEntityTooLa
 // everyStatus are the errors that any operation may answer with.
 var everyStatus = []int{
 	http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound,
-	http.StatusInternalServerError, http.StatusServiceUnavailable,
+	http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable,
 }
 
 // answers returns the responses of an operation: the given ones, those that any
@@ -45,6 +45,8 @@ var problems = map[int]*fault.Error{
 	http.StatusUnsupportedMediaType:  fault.New(fault.Invalid, "", "a body of this Content-Type is not read here").Coded(codeMediaType),
 	http.StatusUnprocessableEntity: fault.New(fault.Refused, "", "to count what matches would read more than 10000 records").
 		Coded("query-needs-index").Hinting("leave $count out, or filter by an indexed field"),
+	http.StatusTooManyRequests: fault.New(fault.Limited, "", "you have sent too many requests").
+		Hinting("wait for as many seconds as Retry-After says"),
 	http.StatusInternalServerError: fault.New(fault.Internal, "", "something went wrong on the server"),
 	http.StatusServiceUnavailable:  fault.New(fault.Unavailable, "", "the store does not answer").Hinting("try again"),
 	http.StatusGatewayTimeout: fault.New(fault.Refused, "", "the answer is not kept, and only-if-cached forbids to read it").Coded(codeNotCached).
@@ -60,7 +62,7 @@ func (d *documenter) problemAnswer(status int) object {
 		switch status {
 		case http.StatusUnauthorized:
 			headers = append(headers, "WWW-Authenticate")
-		case http.StatusConflict, http.StatusServiceUnavailable:
+		case http.StatusConflict, http.StatusTooManyRequests, http.StatusServiceUnavailable:
 			headers = append(headers, "Retry-After")
 		}
 		return object{
@@ -212,7 +214,7 @@ func (c *documented) headersOf(names ...string) object {
 // headersOf returns the given response headers, and those that every answer has.
 func (d *documenter) headersOf(names ...string) object {
 	headers := object{}
-	for _, name := range append([]string{"X-Request-Id", "Cache-Control", "Vary"}, names...) {
+	for _, name := range append([]string{"X-Request-Id", "Cache-Control", "Vary", "RateLimit", "RateLimit-Policy"}, names...) {
 		headers = headers.with(name, d.header(name))
 	}
 	return headers
@@ -241,8 +243,11 @@ var responseHeaders = map[string]object{
 	"Preference-Applied": responseHeader("The preferences that were followed (RFC 7240), if any.", "return=minimal"),
 	"Cache-Status": responseHeader("What the cache of the server had to do with the answer (RFC 9211): whether it was a hit, and if not, why. "+
 		"The detail is how old answers of the collection may be.", "Portolan; hit; detail=strict"),
-	"Deprecation":      responseHeader("Since when the collection is deprecated, or from when on (RFC 9745): @ and seconds since 1970.", "@1769817600"),
-	"Sunset":           responseHeader("When the collection may be gone (RFC 8594).", "Tue, 30 Jun 2026 10:00:00 GMT"),
+	"Deprecation": responseHeader("Since when the collection is deprecated, or from when on (RFC 9745): @ and seconds since 1970.", "@1769817600"),
+	"Sunset":      responseHeader("When the collection may be gone (RFC 8594).", "Tue, 30 Jun 2026 10:00:00 GMT"),
+	"RateLimit": responseHeader("How much may be asked at once now, and in how many seconds all may be asked again that may be at once, "+
+		"if requests are limited (draft-ietf-httpapi-ratelimit-headers).", `"default";r=87;t=8`),
+	"RateLimit-Policy": responseHeader("How much may be asked in how many seconds, if requests are limited (draft-ietf-httpapi-ratelimit-headers).", `"default";q=100;w=60`),
 	"Retry-After":      responseHeader("After how many seconds to try again, if that may help.", "1"),
 	"WWW-Authenticate": responseHeader("How to say who asks.", `Bearer realm="portolan"`),
 }

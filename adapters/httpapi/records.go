@@ -60,6 +60,11 @@ func (s *server) create(x *exchange) error {
 		x.prefer.each = false
 		x.prefer.unapplied(preferContinue)
 	}
+	if len(given.records) > 1 {
+		if err := x.costs(core.CostBulk); err != nil {
+			return err
+		}
+	}
 	once, err := x.once(mediaType, body)
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/fault"
 )
 
@@ -21,6 +22,9 @@ type operation struct {
 	slow     bool                    // how long it takes is the client's matter: it has deadlines of its own
 	acts     string                  // what it does with records, for the audit log; empty is nothing
 	open     bool                    // it answers all alike: neither query nor credentials are read
+	cost     string                  // what the limits count it as; empty is an ordinary request
+
+	unlimited bool // the limits do not count it
 }
 
 // A resource is a path with the operations on it.
@@ -84,26 +88,26 @@ func (s *server) resources() []*resource {
 	answers := []string{preferReturn, preferTx}
 	resources := []*resource{
 		{template: "/livez", methods: map[string]operation{
-			http.MethodGet: {serve: live, open: true},
+			http.MethodGet: {serve: live, open: true, unlimited: true},
 		}},
 		{template: readyPath, methods: map[string]operation{
-			http.MethodGet: {serve: readiness(s.ready), open: true},
+			http.MethodGet: {serve: readiness(s.ready), open: true, unlimited: true},
 		}},
 		{template: s.base + collection, methods: map[string]operation{
 			http.MethodGet:  {serve: s.list, acts: actsRead, options: listOptions, produces: producesJSON, records: true},
 			http.MethodPost: {serve: s.create, acts: actsCreate, prefers: slices.Concat(answers, []string{preferContinue}), produces: producesJSON},
 		}},
 		{template: s.base + collection + "/$query", methods: map[string]operation{
-			http.MethodPost: {serve: s.listByBody, acts: actsRead, options: []string{"$after"}, produces: producesJSON, records: true},
+			http.MethodPost: {serve: s.listByBody, acts: actsRead, options: []string{"$after"}, produces: producesJSON, records: true, cost: core.CostQuery},
 		}},
 		{template: s.base + collection + "/$aggregate", methods: map[string]operation{
-			http.MethodGet: {serve: s.aggregate, acts: actsRead, options: []string{"$apply"}, produces: producesJSON, records: true},
+			http.MethodGet: {serve: s.aggregate, acts: actsRead, options: []string{"$apply"}, produces: producesJSON, records: true, cost: core.CostAggregate},
 		}},
 		{template: s.base + collection + "/$delete", methods: map[string]operation{
-			http.MethodPost: {serve: s.deleteMany, acts: actsDelete, prefers: []string{preferMaxAffected, preferTx}, produces: producesJSON},
+			http.MethodPost: {serve: s.deleteMany, acts: actsDelete, prefers: []string{preferMaxAffected, preferTx}, produces: producesJSON, cost: core.CostDelete},
 		}},
 		{template: s.base + collection + "/$import", methods: map[string]operation{
-			http.MethodPost: {serve: s.importAll, acts: actsImport, prefers: []string{preferAsync}, produces: producesJSON, slow: true},
+			http.MethodPost: {serve: s.importAll, acts: actsImport, prefers: []string{preferAsync}, produces: producesJSON, slow: true, cost: core.CostImport},
 		}},
 		{template: s.base + "/jobs" + id, methods: map[string]operation{ // before records: no collection is called jobs
 			http.MethodGet: {serve: s.job, produces: producesJSON},
@@ -119,19 +123,6 @@ func (s *server) resources() []*resource {
 		resources = slices.Concat(s.docResources(), resources) // first: a base may be empty
 	}
 	return resources
-}
-
-// mounted returns the resource of a handler that answers for a whole path, and
-// for what is below it if the path ends in a slash.
-func mounted(path string, handler http.Handler, methods ...string) *resource {
-	res := &resource{template: path, below: strings.HasSuffix(path, "/"), methods: make(map[string]operation)}
-	for _, method := range methods {
-		res.methods[method] = operation{open: true, serve: func(x *exchange) error {
-			handler.ServeHTTP(x, x.r)
-			return nil
-		}}
-	}
-	return res
 }
 
 // find makes the path of the request canonical, and finds its resource.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/ports/telemetry"
 )
@@ -35,6 +36,8 @@ type site struct {
 	log         accessLog
 	audit       *auditor
 	manners     map[string]*manners
+	limits      *core.Limits // nil: everybody asks as much as he likes
+	policies    map[*core.Bound][]string
 	cors        *crossOrigin // nil: pages of other origins read nothing
 	extract     func(context.Context, http.Header) context.Context
 }
@@ -45,7 +48,7 @@ func newSite(cfg Config, resources []*resource) (*site, error) {
 		router:    mux.NewRouter().SkipClean(true).UseEncodedPath(),
 		resources: make(map[string]*resource), names: names(resources), collections: make(map[string]bool), views: make(map[string]bool),
 		base: cfg.Base, below: cfg.Base + "/", identify: cfg.Identify, trusted: cfg.TrustedProxies, timeout: cfg.Timeout,
-		observer: cfg.Observer, extract: cfg.Extract, log: newAccessLog(cfg),
+		observer: cfg.Observer, extract: cfg.Extract, log: newAccessLog(cfg), limits: cfg.Limits, policies: policiesOf(cfg.Limits),
 	}
 	s.audit = newAuditor(cfg, s.log)
 	if s.identify == nil {
@@ -98,11 +101,10 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer limited.end()
 	ctx, end := s.observer.Start(limited, x.op())
 	x.r = x.r.WithContext(ctx)
-	switch preflight := x.crossOrigin(); {
-	case preflight:
+	if preflight := x.crossOrigin(); preflight {
 		err = nil // whatever is at the path, the request itself will be told
-	case err == nil:
-		err = x.serve()
+	} else {
+		err = x.serve(err)
 	}
 	if err != nil {
 		s.audit.refused(x, err)
@@ -126,8 +128,9 @@ func (x *exchange) timeout() time.Duration {
 	return x.site.timeout
 }
 
-// serve lets the operation answer, and turns a panic into an error.
-func (x *exchange) serve() (err error) {
+// serve asks the limits and lets the operation answer, if one was found, and turns a
+// panic into an error.
+func (x *exchange) serve(notFound error) (err error) {
 	defer func() {
 		switch p := recover(); p {
 		case nil:
@@ -140,7 +143,13 @@ func (x *exchange) serve() (err error) {
 				Coded("panic").Because(fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
 		}
 	}()
-	return x.perform()
+	if err := x.arrive(); err != nil {
+		return err
+	}
+	if notFound != nil {
+		return x.unadmitted(notFound)
+	}
+	return x.unadmitted(x.perform())
 }
 
 // perform finds the operation for the method, reads what all operations have in
@@ -165,9 +174,9 @@ func (x *exchange) perform() (err error) {
 	if x.prefer, err = parsePrefer(x.r.Header["Prefer"], op.prefers); err != nil {
 		return err
 	}
-	if op.records {
+	if op.records && x.as == nil {
 		x.as, err = represent(x.r.Header["Accept"])
-	} else {
+	} else if !op.records {
 		err = acceptable(x.r.Header["Accept"], op.produces)
 	}
 	if err != nil {
@@ -186,11 +195,14 @@ func (x *exchange) perform() (err error) {
 		return err
 	}
 	x.judged = true
-	if err := x.site.audit.allowed(x); err != nil {
-		return err
-	}
 	if x.who.Known() { // by a header field, see guards: no cookie says who asks
 		delete(x.Header(), "Cross-Origin-Resource-Policy")
+	}
+	if err := x.admit(); err != nil {
+		return err
+	}
+	if err := x.site.audit.allowed(x); err != nil { // behind the limits: a line may cost an fsync
+		return err
 	}
 	return op.serve(x)
 }

@@ -202,6 +202,22 @@ func TestRereads(t *testing.T) {
 	}
 }
 
+func TestLimits(t *testing.T) {
+	o := open(t)
+	refused := func(yield func(bound string, n uint64) bool) { _ = yield("address", 3) && yield("global", 0) }
+	if err := o.Limits(refused, func() uint64 { return 9 }); err != nil {
+		t.Fatal(err)
+	}
+	wantSamples(t, o, map[string]float64{
+		`portolan_limit_refused_total{bound="address"}`: 3,
+		`portolan_limit_refused_total{bound="global"}`:  0,
+		`portolan_limit_fallbacks_total`:                9,
+	})
+	if err := o.Limits(refused, func() uint64 { return 9 }); !errors.Is(err, fault.Invalid) {
+		t.Errorf("twice = %v, want a %s", err, fault.Invalid)
+	}
+}
+
 func TestInstance(t *testing.T) {
 	o := open(t)
 	figures := func() (string, uint64, uint64, int) { return "down", 5, 1, 12 }

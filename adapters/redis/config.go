@@ -50,7 +50,7 @@ type Config struct {
 	Sentinel *Sentinel `yaml:"sentinel"`
 
 	// Prefix is what all keys begin with, so that others may use the same server; empty
-	// is portolan. It has none of {}*?[]\.
+	// is portolan, of a limiter portolan-limit. It has none of {}*?[]\.
 	Prefix string `yaml:"prefix"`
 
 	// MaxConns is how many connections there are to each node at most; 0 means 32.

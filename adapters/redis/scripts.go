@@ -91,8 +91,8 @@ end
 return answer`
 
 // scripts are what the server knows by its hash.
-var scripts = struct{ fence, lift, lease *goredis.Script }{
-	goredis.NewScript(fenceScript), goredis.NewScript(liftScript), goredis.NewScript(leaseScript),
+var scripts = struct{ fence, lift, lease, take *goredis.Script }{
+	goredis.NewScript(fenceScript), goredis.NewScript(liftScript), goredis.NewScript(leaseScript), goredis.NewScript(takeScript),
 }
 
 // Fence implements cache.Session.

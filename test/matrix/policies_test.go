@@ -83,6 +83,7 @@ var things = []grant{
 	does("kindless", any_).without("kind_id"),
 	{role: "part", read: mine, update: mine, readOnly: []string{"state"}},
 	{role: "adder", read: any_, create: any_, update: mine},
+	{role: "reviser", read: any_, create: mine, update: any_},
 	{role: "fixer", update: any_, readOnly: []string{"state"}},
 	does("admin", any_),
 }
@@ -153,6 +154,7 @@ var callers = []caller{
 	{name: "part and team", sub: "ann", roles: []string{"part", "team"}, teams: []any{"ann", "crew"}},
 	{name: "frozen and blindwriter", sub: "ann", roles: []string{"frozen", "blindwriter"}},
 	{name: "adder", sub: "ann", roles: []string{"adder"}},
+	{name: "reviser", sub: "ann", roles: []string{"reviser"}},
 	{name: "fixer", sub: "ann", roles: []string{"fixer"}},
 	{name: "dim and fixer", sub: "ann", roles: []string{"dim", "fixer"}},
 	{name: "remover and owncreator", sub: "ann", roles: []string{"remover", "owncreator"}},

@@ -21,6 +21,8 @@ type servers struct {
 	unfenced, fenced                 *process              // likewise without the log, and without or with bigcache
 	others                           map[*process]*process // by server: the same one of the other binary, if there is one
 	token                            string
+	tokens                           []string // of shoppers
+	key                              string   // of a shopper
 	all                              []*process
 }
 
@@ -32,7 +34,7 @@ func (w *workshop) startServers(ctx context.Context, settings settings) (_ *serv
 			s.stop()
 		}
 	}()
-	if s.token, err = w.token(ctx); err != nil {
+	if err = w.callers(ctx, s); err != nil {
 		return nil, err
 	}
 	for server, db := range map[**process]string{&s.limit: "limit.db", &s.limitWritten: "limit-written.db"} {
@@ -145,6 +147,7 @@ func (w *workshop) contests(s *servers) []contest {
 			{"limit", sqliteAlone, s.limitWritten, counter.posts("/sqlite", ""), 0, 0},
 			{"logged", accessLogged, s.made, counter.posts("/v1/products", s.token), 0, 0},
 		}, nil},
+		w.asked(s),
 		s.fencing("replace", "SQLite, replace a record", func() func([]byte) []byte { return puts(w.ids, "/v1/products/", s.token) }),
 		s.fencing("half", "SQLite, as many gets of 1,000 records as replacements of them", func() func([]byte) []byte {
 			return alternating(gets(s.token, one("/v1/products/", hot)), puts(hot, "/v1/products/", s.token))

@@ -1,0 +1,44 @@
+package prometheus
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/portolan-io/portolan/core/fault"
+)
+
+// Limits adds how many requests each bound has refused, and how often the limiter that
+// instances share was done without. It can be added once.
+func (o *Observer) Limits(refused func(yield func(bound string, n uint64) bool), fell func() uint64) error {
+	if err := o.registry.Register(limitFigures{refused, fell}); err != nil {
+		return fault.New(fault.Invalid, "prometheus.Limits", "there are limits already").Because(err)
+	}
+	return nil
+}
+
+// limitFigures collect the figures of limits, read anew each time.
+type limitFigures struct {
+	refused func(yield func(bound string, n uint64) bool)
+	fell    func() uint64
+}
+
+var (
+	limitRefused = prometheus.NewDesc("portolan_limit_refused_total",
+		"Requests that were one too many, by the bound that refused them.", []string{"bound"}, nil)
+	limitFell = prometheus.NewDesc("portolan_limit_fallbacks_total",
+		"How often this instance counted by itself, at its share of the rates, because the limiter that it shares did not answer.", nil, nil)
+)
+
+// Describe tells which figures there are.
+func (limitFigures) Describe(descs chan<- *prometheus.Desc) {
+	descs <- limitRefused
+	descs <- limitFell
+}
+
+// Collect reads the figures.
+func (f limitFigures) Collect(metrics chan<- prometheus.Metric) {
+	f.refused(func(bound string, n uint64) bool {
+		metrics <- prometheus.MustNewConstMetric(limitRefused, prometheus.CounterValue, float64(n), label(bound))
+		return true
+	})
+	metrics <- prometheus.MustNewConstMetric(limitFell, prometheus.CounterValue, float64(f.fell()))
+}
