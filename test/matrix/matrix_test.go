@@ -77,8 +77,8 @@ func (op operation) try(t *testing.T, w *world, c cell, last bool) {
 	w.become(is, seeded())
 }
 
-// TestMatrix asserts every cell, over a store in this process, without a cache, and with
-// one that callers share who show API keys.
+// TestMatrix asserts every cell, over a store in this process, without a cache; and
+// every read and some of the writes with one that callers share who show API keys.
 func TestMatrix(t *testing.T) {
 	for _, kept := range []bool{false, true} {
 		t.Run(map[bool]string{false: "uncached", true: "cached"}[kept], func(t *testing.T) {
@@ -92,9 +92,12 @@ func TestMatrix(t *testing.T) {
 					w.t = t
 					all := op.cells(who)
 					for i, c := range all {
+						if kept && !op.reads && i%4 != 0 {
+							continue // what a write does is the same beside a cache
+						}
 						op.try(t, w, c, i == len(all)-1)
+						asserted++
 					}
-					asserted += len(all)
 				}
 			}
 			t.Logf("%d cells", asserted)

@@ -36,8 +36,15 @@ func BenchmarkWrite(b *testing.B) {
 	}
 }
 
-// writers write at once; each has asked whom its key stands for, and asks no more.
-const writers = 100
+// writers write at once; each has asked whom its key stands for, and asks no more. The
+// emulator of Datastore lets a revocation wait for as long as any of many writers holds
+// the key, and they never pause.
+func writers(store string) int {
+	if store == "datastore" {
+		return 10
+	}
+	return 100
+}
 
 // TestNothingIsStoredBehindARevocation revokes an API key while it writes, on two
 // instances: what is stored when the revocation is acknowledged is all there ever is,
@@ -56,7 +63,7 @@ func TestNothingIsStoredBehindARevocation(t *testing.T) {
 				t.Fatal(err)
 			}
 			under, enough := sync.WaitGroup{}, make(chan struct{}, 1)
-			for n := range writers {
+			for n := range writers(name) {
 				api := []*core.API{w.api, second}[n%2]
 				under.Go(func() { writeUntilRefused(t, api, store, secret, n, enough) })
 			}
