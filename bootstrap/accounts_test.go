@@ -27,6 +27,11 @@ func TestBrokenAccounts(t *testing.T) {
 			"c.yaml:3: accounts.session.idle: it is 1s, but must be between 10s and 720h0m0s"},
 		{"idle for longer than it lasts", pepper, "auth: [{driver: local}]\naccounts: {session: {idle: 48h, absolute: 24h}, token: {refresh: 1h}}",
 			"c.yaml:3: accounts.session.idle: it is 48h0m0s, but must be between 10s and 24h0m0s"},
+		{"nobody to mail", pepper, "auth: [{driver: local}]\naccounts: {verify: true}",
+			"c.yaml:3: accounts.verify: nobody sends the codes; write mail: {driver: smtp, …}, or log on a laptop"},
+		{"nothing to mail", pepper, "mail: {driver: log}", "c.yaml:2: mail: there is nothing to send; write accounts, or leave this out"},
+		{"no page", pepper, "auth: [{driver: local}]\naccounts: {page: app.example.com}",
+			"c.yaml:3: accounts.page: \"app.example.com\" is no address of a page; write one like https://app.example.com/code, without a #"},
 		{"long access", pepper, "auth: [{driver: local}]\naccounts: {token: {access: 25h}}",
 			"c.yaml:3: accounts.token.access: it is 25h0m0s, but must be between 10s and 24h0m0s"},
 	} {
@@ -40,7 +45,7 @@ func TestBrokenAccounts(t *testing.T) {
 			}
 		})
 	}
-	sound := strings.Replace(right, "repository:", "limit: {driver: memory}\nauth: [{driver: local}]\naccounts: {}\nrepository:", 1)
+	sound := strings.Replace(right, "repository:", "limit: {driver: memory}\nmail: {driver: log}\nauth: [{driver: local}]\naccounts: {verify: true, page: \"https://app.example.com/code\"}\nrepository:", 1)
 	if err := check(t, strings.Replace(sound, "service: {listen", pepper, 1)); err != nil {
 		t.Errorf("accounts that are right, and a limiter for them: %v", err)
 	}

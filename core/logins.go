@@ -148,6 +148,9 @@ func (a *Accounts) checked(ctx context.Context, who policy.Principal, email, sec
 	case known.Disabled:
 		return nil, fault.New(fault.Forbidden, "core.LogIn", "the account is disabled").Coded("account-disabled").
 			Hinting("ask whoever runs this server")
+	case a.verify && !known.Verified:
+		return nil, fault.New(fault.Forbidden, "core.LogIn", "the e-mail address was not verified yet").Coded("unverified").
+			Hinting("use the code that was sent to it, or ask for another one")
 	case stale:
 		a.hashAgain(ctx, known, secret)
 	}
