@@ -1,14 +1,16 @@
 package bootstrap
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/portolan-io/portolan/ports/mail"
 )
 
 // TestBrokenAccounts shows what is refused of accounts, and where.
@@ -152,4 +154,47 @@ func TestUsersWithoutAccounts(t *testing.T) {
 			t.Errorf("%v: exit code %d\n%s, want %s", tt.args, code, errs, tt.want)
 		}
 	}
+}
+
+// A box is a driver of mail that keeps what it is given.
+type box chan mail.Message
+
+func (b box) Send(_ context.Context, message mail.Message) error { b <- message; return nil }
+
+func (b box) Close() error { return nil }
+
+// TestMailOfAccounts: the driver that a configuration names is given the codes, with a
+// link to the page.
+func TestMailOfAccounts(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	t.Chdir(t.TempDir())
+	t.Setenv("PEPPER", strings.Repeat("p", 32))
+	t.Run("serve", func(t *testing.T) {
+		sent := make(box, 1)
+		config := strings.Replace(accountsConfig(), "accounts: {signup: open}",
+			"accounts: {signup: open, verify: true, page: \"https://app.example.com/code\"}\nmail: {driver: box}", 1)
+		r, api, _ := serveFor(t, config, Mail("box", func(context.Context, struct{}) (box, error) { return sent, nil }))
+		post := func(path, body string) int {
+			status, _ := r.do(http.MethodPost, api+"/auth/"+path, body, http.Header{"Content-Type": {"application/json"}})
+			return status
+		}
+		const ann = `{"email":"ann@example.com","password":"a cup of dark tea"}`
+		if status := post("signup", ann); status != http.StatusAccepted {
+			t.Fatalf("the sign-up is answered with %d", status)
+		}
+		_, code, linked := strings.Cut((<-sent).Text, "https://app.example.com/code#code=")
+		code, _, _ = strings.Cut(code, "\n")
+		if !linked {
+			t.Error("the mail has no link")
+		}
+		if status := post("login", ann); status != http.StatusForbidden {
+			t.Errorf("an address that is not verified logs in with %d", status)
+		}
+		if status := post("verify", `{"code":"`+code+`","password":"a cup of dark tea"}`); status != http.StatusNoContent {
+			t.Errorf("the code is answered with %d", status)
+		}
+		if status := post("login", ann); status != http.StatusOK {
+			t.Errorf("a verified address logs in with %d", status)
+		}
+	})
 }
