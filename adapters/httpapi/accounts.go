@@ -244,6 +244,9 @@ type tokenBody struct {
 
 // sendLogin answers with what a new login is shown by.
 func (x *exchange) sendLogin(login core.Login) error {
+	from := x.who.Address
+	x.who = login.Who // so that the log tells who logged in
+	x.who.Address = from
 	if login.Kind == core.LoginCookie {
 		x.setSession(login.Cookie, login.Lasts)
 		return x.sendJSON(http.StatusOK, bodyOf(login.Account))

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -154,6 +155,9 @@ func TestAccounts(t *testing.T) {
 	fourth := tokens(t, f.ask(t, "POST", "/v1/auth/login", strings.Replace(bob, "dark", "green", 1), asJSON...))
 	wantAnswer(t, "log out everywhere", f.ask(t, "POST", "/v1/auth/logout", `{"all":true}`, with("Authorization", "Bearer "+fourth.Access)...), 204, "")
 	wantAnswer(t, "logged out everywhere", f.ask(t, "GET", "/v1/auth/me", "", "Authorization", "Bearer "+fourth.Access), 401, "login-ended")
+	if !regexp.MustCompile(`"route":"/v1/auth/login","status":200[^\n]*"principal":"[0-9a-f]{16}"`).MatchString(f.log.String()) {
+		t.Errorf("the log does not tell who logged in:\n%s", f.log)
+	}
 	for _, each := range []string{secret, "dark tea", "green tea", first.Access, first.Refresh, "bob@"} {
 		if strings.Contains(f.log.String(), each) {
 			t.Errorf("the log holds %s", each)
