@@ -134,6 +134,21 @@ func TestUsersBesideAServer(t *testing.T) {
 	})
 }
 
+// TestAccountsInTheDocument: portolan openapi knows of accounts where there are some.
+func TestAccountsInTheDocument(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("PEPPER", strings.Repeat("p", 32))
+	for config, want := range map[string]bool{accountsConfig(): true, cachedConfig("repository: {driver: memory}"): false} {
+		write(t, "portolan.yaml", config)
+		document := newProgram(t).must(t, "openapi")
+		for _, path := range []string{`"/v1/auth/login"`, `"/v1/auth/jwks"`, `"__Host-portolan"`} {
+			if strings.Contains(document, path) != want {
+				t.Errorf("the document has %s: %t, want %t", path, !want, want)
+			}
+		}
+	}
+}
+
 // TestUsersWithoutAccounts says what is missing.
 func TestUsersWithoutAccounts(t *testing.T) {
 	t.Chdir(t.TempDir())
