@@ -5,7 +5,7 @@
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
 FUZZTIME := 30s
 PROFILES := $(CURDIR)/dist/profiles
-TOOLS := $(CURDIR)/test/testdata/openapi/node_modules
+TOOLS := $(CURDIR)/test/testdata/node/node_modules
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ test: $(TOOLS) ## what CI runs: formatting, vet, every test over real servers wi
 	CGO_ENABLED=0 go build -trimpath -o /dev/null .
 
 # The tools that check the OpenAPI document, as the lock file pins them.
-$(TOOLS): test/testdata/openapi/package-lock.json
+$(TOOLS): test/testdata/node/package-lock.json
 	cd $(dir $<) && npm ci --no-audit --no-fund --ignore-scripts
 	touch $@
 

@@ -39,6 +39,8 @@ type Config struct {
 	Mail Choice `yaml:"mail" port:"mail"`
 	// Who is told what happens: metrics and traces.
 	Telemetry []Choice `yaml:"telemetry" port:"telemetry"`
+	// Where it is noted who came in and what they were allowed.
+	Audit Audit `yaml:"audit"`
 	// Further files with collections, as patterns relative to this file, such as
 	// collections/*.yaml.
 	Include []string `yaml:"include"`

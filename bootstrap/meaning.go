@@ -54,7 +54,8 @@ func (s *settings) collections() ([]core.Collection, error) {
 			addFault(&found, entry.file, entry.node, path, err)
 		}
 		served = append(served, core.Collection{
-			Schema: c, Access: compileAccess(entry, c, &found), Cache: caching(entry, c, &found), Deprecated: deprecation(entry, &found),
+			Schema: c, Access: compileAccess(entry, c, &found), Cache: caching(entry, c, &found), Audit: auditOf(entry.Value.Audit),
+			Deprecated: deprecation(entry, &found),
 		})
 	}
 	served = s.views(served, compiled, &found)
@@ -157,6 +158,7 @@ func (s *settings) checkService(found *mistakes) {
 			"this is for service.instances: many with a cache that they share; without, name it under cache")
 	}
 	s.checkCORS(found)
+	s.checkAudit(found)
 	s.checkLimits(found)
 	if s.Service.DrainDelay > maxDrainDelay {
 		note("drain_delay", "the most allowed is %s", maxDrainDelay)

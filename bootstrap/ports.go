@@ -29,7 +29,7 @@ const minSecretBytes = 32
 func graph(ctx context.Context, doc *document, drivers []Driver, env environment, opened *closers) fx.Option {
 	options := []fx.Option{
 		fx.Supply(doc, env, opened, fx.Annotate(ctx, fx.As(new(context.Context)))),
-		fx.Provide(openSettings, openTelemetry, openRepository, openCache, openAuth, openLimits, newCore, newLog, openUploads, newServer),
+		fx.Provide(openSettings, openTelemetry, openRepository, openCache, openAuth, openLimits, newCore, newLog, openUploads, openAudit, newServer),
 	}
 	for _, driver := range drivers {
 		options = append(options, fx.Supply(fx.Annotate(driver, fx.ResultTags(`group:"drivers"`))))

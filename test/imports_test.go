@@ -45,6 +45,7 @@ var rules = []rule{
 	{"adapters/sqlserver", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"gorm.io/gorm", "gorm.io/driver/sqlserver", "github.com/microsoft/go-mssqldb", "github.com/Azure/azure-sdk-for-go/sdk/azidentity"}},
 	{"adapters/bigcache", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"github.com/allegro/bigcache/v3"}},
 	{"adapters/redis", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"github.com/redis/go-redis/v9"}},
+	{"adapters/audit", []string{"core/*"}, nil},
 	{"adapters/env", []string{"core/*", "ports/*"}, nil},
 	{"adapters/file", []string{"core/*", "ports/*"}, nil},
 	{"adapters/local", []string{"core/*", "ports/*"}, []string{"github.com/golang-jwt/jwt/v5", "golang.org/x/crypto/argon2", "golang.org/x/text/unicode/norm"}},

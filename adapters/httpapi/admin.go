@@ -74,6 +74,9 @@ func NewAdmin(cfg AdminConfig) (http.Handler, error) {
 	return s, nil
 }
 
+// adminTimeout leaves room for a profile of five minutes.
+const adminTimeout = 6 * time.Minute
+
 // mounted returns the resource of a handler that answers for a whole path, and
 // for what is below it if the path ends in a slash.
 func mounted(path string, handler http.Handler, methods ...string) *resource {
@@ -86,9 +89,6 @@ func mounted(path string, handler http.Handler, methods ...string) *resource {
 	}
 	return res
 }
-
-// adminTimeout leaves room for a profile of five minutes.
-const adminTimeout = 6 * time.Minute
 
 // live answers that the process runs.
 func live(x *exchange) error {

@@ -43,6 +43,7 @@ type Config struct {
 
 	Observer telemetry.Observer // nil observes nothing
 	Log      *slog.Logger       // nil is slog.Default
+	Audit    AuditLog           // nil is Log, whatever its level
 	LogKey   []byte             // keys the pseudonyms of principals in the log; empty is a key that lives as long as the process
 	Base     string             // path before the collections, "/v1"
 	Docs     string             // where /docs and /openapi.json are: public, admin or off; empty is off
@@ -52,6 +53,10 @@ type Config struct {
 	Uploads *core.Uploads                   // imports that clients send; nil takes none
 	Stall   time.Duration                   // how long an import may pause while it arrives; 0 means 10 s
 	Timeout time.Duration                   // of an ordinary request; 0 means 30 s. What a client may take to send is http.Server.ReadTimeout
+
+	// AuditAuthentication says of which credentials that are good a line is noted;
+	// of those that are not it is in any case.
+	AuditAuthentication core.Audit
 
 	Limits *core.Limits // how much callers may ask; nil is as much as they like
 

@@ -30,7 +30,7 @@ func (*scripted) Fence(context.Context, string, []string) (cache.Fence, error) {
 }
 
 // mannered returns a handler of the collections as change leaves them.
-func mannered(t *testing.T, c cache.Coherent, change func(served map[string]*core.Collection)) fixture {
+func mannered(t *testing.T, c cache.Coherent, change func(served map[string]*core.Collection), configure ...func(*Config)) fixture {
 	t.Helper()
 	served := collections(t)
 	byName := make(map[string]*core.Collection)
@@ -49,7 +49,11 @@ func mannered(t *testing.T, c cache.Coherent, change func(served map[string]*cor
 	if err := store.Ensure(t.Context(), api.Schemas()); err != nil {
 		t.Fatal(err)
 	}
-	handler, err := New(Config{API: api, Identify: identify, Base: "/v1", Docs: DocsPublic, Log: slog.New(slog.DiscardHandler)})
+	cfg := Config{API: api, Identify: identify, Base: "/v1", Docs: DocsPublic, Log: slog.New(slog.DiscardHandler)}
+	for _, set := range configure {
+		set(&cfg)
+	}
+	handler, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

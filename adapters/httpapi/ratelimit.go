@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/fault"
@@ -97,13 +98,14 @@ func (x *exchange) stand(now core.Standing, err error) error {
 	return err
 }
 
-// tellStanding sets the fields of the answer that tell how the caller stands.
+// tellStanding sets the fields of the answer that tell how the caller stands. What others
+// may keep and hand on tells nothing of who asked for it.
 func (x *exchange) tellStanding() {
-	b := x.standing.Bound
-	if b == nil {
+	b, h := x.standing.Bound, x.Header()
+	if b == nil || len(h["Cache-Control"]) == 1 && strings.HasPrefix(h["Cache-Control"][0], "public") {
 		return
 	}
-	x.Header()[headerRateLimitPolicy] = x.site.policies[b]
+	h[headerRateLimitPolicy] = x.site.policies[b]
 	var room [64]byte
 	field := append(append(append(room[:0], '"'), b.Name...), `";r=`...)
 	field = strconv.AppendInt(field, int64(x.standing.Verdict.Remaining), 10)

@@ -30,6 +30,17 @@ func perMinute(n int) limit.Rate { return limit.Rate{Amount: n, Period: time.Min
 // limited returns a fixture with limits.
 func limited(t testing.TB, config core.LimitsConfig, changes ...func(*Config)) fixture {
 	t.Helper()
+	return newFixture(t, func(c *Config) {
+		limitedBy(t, config)(c)
+		for _, change := range changes {
+			change(c)
+		}
+	})
+}
+
+// limitedBy returns what gives a handler limits.
+func limitedBy(t testing.TB, config core.LimitsConfig) func(*Config) {
+	t.Helper()
 	limiter, err := memory.OpenLimiter(t.Context(), memory.LimiterConfig{})
 	if err != nil {
 		t.Fatal(err)
@@ -39,12 +50,7 @@ func limited(t testing.TB, config core.LimitsConfig, changes ...func(*Config)) f
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newFixture(t, func(c *Config) {
-		c.Limits = limits
-		for _, change := range changes {
-			change(c)
-		}
-	})
+	return func(c *Config) { c.Limits = limits }
 }
 
 // from sends a request from an address, whose header is given in pairs.
@@ -486,6 +492,19 @@ func TestBulkIsRefusedBeforeItIsWritten(t *testing.T) {
 	if w := get(); w.Code != http.StatusNotFound {
 		t.Errorf("what was refused was written: %d %s", w.Code, w.Body)
 	}
+}
+
+// TestWhatOthersKeepTellsNothing shows that an answer that is handed on to others does not
+// tell them how somebody else stands.
+func TestWhatOthersKeepTellsNothing(t *testing.T) {
+	f := mannered(t, nil, func(served map[string]*core.Collection) { served["categories"].Cache.MaxAge = time.Minute },
+		limitedBy(t, core.LimitsConfig{Address: limit.Rate{Amount: 4, Period: time.Hour}}))
+	for path, want := range map[string]bool{"/v1/categories/1": false, "/v1/categories": false, "/v1/categories/99": true, "/v1/products": true} {
+		if _, tells := toldBy(t, f.do(t, http.MethodGet, path, "")); tells != want {
+			t.Errorf("%s tells of limits: %t", path, tells)
+		}
+	}
+	wantLimited(t, f.do(t, http.MethodGet, "/v1/categories/1", ""))
 }
 
 // TestOneCallerTakesNothingFromOthers has one ask for much more than he may: what is

@@ -20,26 +20,26 @@ type class struct {
 const (
 	later       = "repeat the request later"
 	unreachable = "unreachable"
-	grants      = "grant the user +@read +@write +@scripting +@connection +info, of a cluster also +cluster, and the keys prefix:* and {prefix:*"
+	grants      = "grant the user +@read +@write +@scripting +@connection +info, of a cluster also +cluster, for a limiter +time, and the keys prefix:* and {prefix:*"
 )
 
 // classes are the codes of Redis: the first word of what it answers. Each is
 // fault.Unavailable, for whoever asked can do nothing but go on without the cache.
 var classes = map[string]class{
-	"OOM":         {"out-of-memory", "the cache has no room", "give it more memory, or a maxmemory-policy of volatile-lru"},
-	"READONLY":    {"read-only", "the cache is a replica, and takes no writes", later},
-	"LOADING":     {"starting", "the cache is loading its data", later},
-	"BUSY":        {"busy", "the cache is busy with a script", later},
-	"MASTERDOWN":  {"primary-lost", "the cache has lost its primary", later},
+	"OOM":         {"out-of-memory", "Redis has no room", "give it more memory, or a maxmemory-policy of volatile-lru"},
+	"READONLY":    {"read-only", "Redis is a replica, and takes no writes", later},
+	"LOADING":     {"starting", "Redis is loading its data", later},
+	"BUSY":        {"busy", "Redis is busy with a script", later},
+	"MASTERDOWN":  {"primary-lost", "Redis has lost its primary", later},
 	"CLUSTERDOWN": {"cluster-down", "the cluster does not serve all keys", later},
 	"MOVED":       {"moved", "the cluster has moved the keys", later},
 	"ASK":         {"moved", "the cluster is moving the keys", later},
 	"TRYAGAIN":    {"moved", "the cluster is moving the keys", later},
-	"MISCONF":     {"read-only", "the cache cannot save its data, and takes no writes", "look at its log, or turn saving off"},
-	"NOREPLICAS":  {"read-only", "the cache has too few replicas, and takes no writes", later},
-	"NOAUTH":      {"login-refused", "the cache asks for a password", "write the password into url or password"},
-	"WRONGPASS":   {"login-refused", "the cache refuses the user or the password", "look at username and password, or those in url"},
-	"NOPERM":      {"not-allowed", "the user of the cache may not do that", grants},
+	"MISCONF":     {"read-only", "Redis cannot save its data, and takes no writes", "look at its log, or turn saving off"},
+	"NOREPLICAS":  {"read-only", "Redis has too few replicas, and takes no writes", later},
+	"NOAUTH":      {"login-refused", "Redis asks for a password", "write the password into url or password"},
+	"WRONGPASS":   {"login-refused", "Redis refuses the user or the password", "look at username and password, or those in url"},
+	"NOPERM":      {"not-allowed", "the user may not do that", grants},
 }
 
 // scriptError is how Redis before 7 hands on what a command in a script answered.
@@ -75,21 +75,21 @@ func classify(op string, err error) *fault.Error {
 	case errors.Is(err, goredis.ErrClosed):
 		return closed(op)
 	case errors.Is(err, goredis.ErrPoolTimeout), errors.Is(err, goredis.ErrPoolExhausted):
-		return failed(class{"connections-exhausted", "all connections to the cache are at work", later})
+		return failed(class{"connections-exhausted", "all connections to Redis are at work", later})
 	case goredis.IsMaxClientsError(err):
-		return failed(class{"connections-exhausted", "the cache takes no more connections", "lower max_conns, or let the server take more"})
+		return failed(class{"connections-exhausted", "Redis takes no more connections", "lower max_conns, or let the server take more"})
 	case code != "":
-		return failed(class{"refused", "the cache refused a command", "it must be Redis 6 or later, and no proxy that lacks commands"})
+		return failed(class{"refused", "Redis refused a command", "it must be Redis 6 or later, and no proxy that lacks commands"})
 	}
-	return failed(class{unreachable, "the cache cannot be reached", later})
+	return failed(class{unreachable, "Redis cannot be reached", later})
 }
 
 func closed(op string) *fault.Error {
-	return fault.New(fault.Unavailable, op, "the cache is closed").Coded("closed")
+	return fault.New(fault.Unavailable, op, "the connections to Redis are closed").Coded("closed")
 }
 
 func otherServer(op string) *fault.Error {
-	return fault.New(fault.Conflict, op, "the cache is another one now").Coded(cache.OtherServer)
+	return fault.New(fault.Conflict, op, "the server is another one now").Coded(cache.OtherServer)
 }
 
 func epochLost(op, collection string) *fault.Error {

@@ -34,13 +34,7 @@ func (w *workshop) startServers(ctx context.Context, settings settings) (_ *serv
 			s.stop()
 		}
 	}()
-	if s.token, err = w.token(ctx); err != nil {
-		return nil, err
-	}
-	if s.tokens, err = w.shoppers(ctx); err != nil {
-		return nil, err
-	}
-	if s.key, err = w.keyOf(ctx, "portolan.db"); err != nil {
+	if err = w.callers(ctx, s); err != nil {
 		return nil, err
 	}
 	for server, db := range map[**process]string{&s.limit: "limit.db", &s.limitWritten: "limit-written.db"} {

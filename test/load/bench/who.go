@@ -46,6 +46,18 @@ func getsOf(headers []string, of path) func(dst []byte) []byte {
 	}
 }
 
+// callers makes what callers show, before the databases are copied.
+func (w *workshop) callers(ctx context.Context, s *servers) (err error) {
+	if s.token, err = w.token(ctx); err != nil {
+		return err
+	}
+	if s.tokens, err = w.shoppers(ctx); err != nil {
+		return err
+	}
+	s.key, err = w.keyOf(ctx, "portolan.db")
+	return err
+}
+
 // strangers is how many tokens there are: more than a server remembers, so that each
 // has been forgotten when its turn comes again.
 const strangers = 16_384
