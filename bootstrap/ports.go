@@ -201,7 +201,7 @@ type served struct {
 	issuer   issuing        // nil if none of the authenticators makes tokens
 }
 
-func newCore(ctx context.Context, s *settings, store repository.Store, tables inspector, kept caches, authenticators []auth.Authenticator, l limiting, w *watching, log *slog.Logger) (*served, error) {
+func newCore(ctx context.Context, s *settings, store repository.Store, tables inspector, kept caches, authenticators []auth.Authenticator, l limiting, w *watching, opened *closers, log *slog.Logger) (*served, error) {
 	collections, err := s.collections()
 	if err != nil {
 		return nil, err
@@ -225,7 +225,7 @@ func newCore(ctx context.Context, s *settings, store repository.Store, tables in
 		authenticators[i] = layer.Remember(layer.TraceAuth(authenticator, w), nil) // so that metrics count what is verified
 	}
 	identity := core.NewIdentity(config, authenticators)
-	accounts, err := newAccounts(ctx, s, api, identity, issuer, l.limiter, log)
+	accounts, err := newAccounts(ctx, s, api, identity, issuer, l.limiter, opened, log)
 	if err != nil {
 		return nil, err
 	}

@@ -49,6 +49,8 @@ var rules = []rule{
 	{"adapters/env", []string{"core/*", "ports/*"}, nil},
 	{"adapters/file", []string{"core/*", "ports/*"}, nil},
 	{"adapters/local", []string{"core/*", "ports/*"}, []string{"github.com/golang-jwt/jwt/v5", "golang.org/x/crypto/argon2", "golang.org/x/text/unicode/norm"}},
+	{"adapters/maillog", []string{"core/*", "ports/*"}, nil},
+	{"adapters/smtp", []string{"core/*", "ports/*"}, []string{"github.com/wneessen/go-mail"}},
 	{"adapters/oidc", []string{"core/*", "ports/*", "adapters/internal/*"}, nil},
 	{"adapters/entra", []string{"core/*", "ports/*", "adapters/internal/*"}, nil},
 	{"adapters/firebase", []string{"core/*", "ports/*", "adapters/internal/*"}, nil},

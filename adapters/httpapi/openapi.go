@@ -18,7 +18,9 @@ func (s *server) openapi(x *exchange) error {
 			allowed[i].Imports = false
 		}
 	}
-	body, err := Document(allowed, public, s.base, Auth{KeySet: s.keySet != nil, Accounts: s.accounts != nil})
+	body, err := Document(allowed, public, s.base, Auth{
+		KeySet: s.keySet != nil || s.documented.KeySet, Accounts: s.accounts != nil || s.documented.Accounts,
+	})
 	if err != nil {
 		return err
 	}
