@@ -46,7 +46,7 @@ with rejected rows.`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return wrongUsage(c, err.Error()) })
 	root.AddCommand(
 		p.serveCommand(), p.initCommand(), p.validateCommand(), p.importCommand(), p.exportCommand(),
-		p.openapiCommand(), p.configCommand(), p.permissionsCommand(), p.keysCommand(),
+		p.openapiCommand(), p.configCommand(), p.permissionsCommand(), p.keysCommand(), p.usersCommand(),
 		p.contractCommand(), p.healthcheckCommand(), p.versionCommand(),
 	)
 	return root

@@ -33,6 +33,8 @@ type Config struct {
 	// Who turns credentials into principals, asked in this order. API keys need
 	// none of these, only service.key_pepper.
 	Auth []Choice `yaml:"auth" port:"auth"`
+	// People who log in with a password. Without it there are none.
+	Accounts *Accounts `yaml:"accounts"`
 	// Who is told what happens: metrics and traces.
 	Telemetry []Choice `yaml:"telemetry" port:"telemetry"`
 	// Where it is noted who came in and what they were allowed.

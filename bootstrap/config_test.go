@@ -64,7 +64,7 @@ func TestBrokenConfigs(t *testing.T) {
 		want     string
 	}{
 		{"unknown key", "service: {", "servis: {}\nservice: {",
-			`c.yaml:1: there is no key servis here; did you mean service? The keys are service, repository, cache, near_cache, limit, limits, secrets, auth, telemetry, audit, include, collections and development`},
+			`c.yaml:1: there is no key servis here; did you mean service? The keys are service, repository, cache, near_cache, limit, limits, secrets, auth, accounts, telemetry, audit, include, collections and development`},
 		{"unknown key of service", "{listen:", "{lisen:",
 			`c.yaml:1: service: there is no key lisen here; did you mean listen? The keys are listen, admin, base, docs, log, log_level, drain_delay, header_timeout, read_timeout, request_timeout, idle_timeout, max_header, max_body, max_import, spool, max_connections, trusted_proxies, key_pepper, cursor_key, instances, rereads and cors`},
 		{"unknown key of field", "max: 10", "lenght: 10",

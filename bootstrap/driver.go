@@ -30,6 +30,7 @@ type Driver struct {
 	config   reflect.Type
 	open     func(ctx context.Context, settings reflect.Value) (any, error)
 	settings reflect.Value // once the driver is picked
+	issues   bool          // of auth: it makes tokens and keeps passwords
 	shared   bool          // of a cache: many instances can share it
 }
 
@@ -62,8 +63,12 @@ func Secrets[C any, S secrets.Source](name string, open func(context.Context, C)
 }
 
 // Auth returns the driver of something that turns credentials into principals.
+//
+// If A is also an auth.Issuer and an auth.Hasher there may be accounts.
 func Auth[C any, A auth.Authenticator](name string, open func(context.Context, C) (A, error)) Driver {
-	return newDriver("auth", name, open)
+	d := newDriver("auth", name, open)
+	d.issues = issues(reflect.TypeFor[A]())
+	return d
 }
 
 // Telemetry returns the driver of an observer.

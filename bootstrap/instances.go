@@ -19,7 +19,10 @@ func openInstance(ctx context.Context, s *settings, store unwatched, server cach
 	}
 	config := layer.DistributedConfig{
 		Server: server, Modes: core.NewMembers(store, nil), Timing: layer.UsualTiming, Told: modeLogger(log),
-		Collections: map[string]string{core.KeysCollection: core.KeysTagScheme}, Everything: core.EveryTag,
+		Collections: map[string]string{
+			core.KeysCollection: core.KeysTagScheme, core.AccountsCollection: core.KeysTagScheme, core.SessionsCollection: core.KeysTagScheme,
+		},
+		Everything: core.EveryTag,
 	}
 	served, err := s.collections()
 	if err != nil {

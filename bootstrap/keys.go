@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/portolan-io/portolan/adapters/local"
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/policy"
@@ -144,11 +143,6 @@ func (p *program) keysTokenCommand() *cobra.Command {
 	return require(command, "subject")
 }
 
-// An issuer is an authenticator that also makes the credentials it knows.
-type issuer interface {
-	Issue(who policy.Principal, ttl time.Duration) (string, error)
-}
-
 func (p *program) issueToken(ctx context.Context, h holder) error {
 	doc, err := p.document()
 	if err != nil {
@@ -157,7 +151,7 @@ func (p *program) issueToken(ctx context.Context, h holder) error {
 	opened := &closers{}
 	var token string
 	_, err = p.wire(ctx, doc, opened, func(s *settings, authenticators []auth.Authenticator) (err error) {
-		token, err = s.issue(authenticators, h)
+		token, err = s.issue(ctx, authenticators, h)
 		if err == nil {
 			p.warnOfHolder(s, "the token", h)
 		}
@@ -178,17 +172,17 @@ func (p *program) issueToken(ctx context.Context, h holder) error {
 }
 
 // issue lets the first authenticator that can issue a token.
-func (s *settings) issue(authenticators []auth.Authenticator, h holder) (string, error) {
+func (s *settings) issue(ctx context.Context, authenticators []auth.Authenticator, h holder) (string, error) {
 	for i, authenticator := range authenticators {
-		issuing, ok := authenticator.(issuer)
+		issuing, ok := authenticator.(auth.Issuer)
 		if !ok {
 			continue
 		}
-		if config, ok := s.auth[i].settings.Interface().(local.Config); ok && config.Key == nil {
+		if s.auth[i].keyless() {
 			return "", fault.New(fault.Refused, "bootstrap.issue", "the driver %s has no key to sign with but one that ends with each process", s.auth[i].name).
 				Hinting("give it one with key: secret://signing-key; openssl genpkey -algorithm ed25519 makes it")
 		}
-		return issuing.Issue(policy.Principal{Subject: h.subject, Roles: h.roles}, h.ttl)
+		return issuing.Issue(ctx, policy.Principal{Subject: h.subject, Roles: h.roles}, h.ttl)
 	}
 	return "", fault.New(fault.Refused, "bootstrap.issue", "no authenticator of this configuration issues tokens").
 		Hinting("add {driver: local} to auth")

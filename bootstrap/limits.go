@@ -96,7 +96,7 @@ func (c Costs) of() map[string]int {
 // count.
 func (s *settings) checkLimits(found *mistakes) {
 	if s.Limits == nil {
-		if s.Limit.given() {
+		if s.Limit.given() && s.Accounts == nil {
 			found.add(s.document.name, within(s.document.root, []string{"limit"}), "limit",
 				"there is nothing to count; write how much callers may ask under limits, or leave this out")
 		}
@@ -128,14 +128,15 @@ func (s *settings) checkRate(found *mistakes, rate limit.Rate, keys ...string) {
 
 // A limiting is what bounds callers: limits are nil if nothing does.
 type limiting struct {
-	limits *core.Limits
-	ping   func(context.Context) error // of a limiter elsewhere, else nil
+	limits  *core.Limits
+	limiter limit.Limiter               // nil if there is nothing to count
+	ping    func(context.Context) error // of a limiter elsewhere, else nil
 }
 
 // openLimits opens the limiter that the configuration names, or one in this process. One
 // elsewhere is done without while it cannot be reached.
 func openLimits(ctx context.Context, s *settings, w *watching, opened *closers, log *slog.Logger) (limiting, error) {
-	if s.Limits == nil {
+	if s.Limits == nil && s.Accounts == nil {
 		return limiting{}, nil
 	}
 	own, err := memory.OpenLimiter(ctx, memory.LimiterConfig{})
@@ -152,11 +153,14 @@ func openLimits(ctx context.Context, s *settings, w *watching, opened *closers, 
 		}
 		limiter = chosen
 		if elsewhere, ok := chosen.(interface{ Ping(context.Context) error }); ok {
-			sharing := layer.Share(chosen, own, s.Limits.Instances, limitLogger(log, s.Limits.Instances))
+			sharing := layer.Share(chosen, own, s.shares(), limitLogger(log, s.shares()))
 			limiter, opening.ping, fell = sharing, elsewhere.Ping, sharing.Fell
 		}
 	}
 	opened.addClose(limiter.Close)
+	if opening.limiter = limiter; s.Limits == nil {
+		return opening, nil
+	}
 	config := core.LimitsConfig{
 		Limiter: limiter, Tiers: make(map[string]limit.Rate), Address: s.Limits.Address.of(), Global: s.Limits.Global.of(),
 		Failures: s.Limits.FailedAuthentication.of(), Costs: s.Limits.Costs.of(),
@@ -173,6 +177,16 @@ func openLimits(ctx context.Context, s *settings, w *watching, opened *closers, 
 		}
 	}
 	return opening, nil
+}
+
+// shares returns by how many rates are divided while the limiter cannot be reached.
+func (s *settings) shares() int {
+	if s.Limits != nil {
+		return s.Limits.Instances
+	}
+	var usual Limits
+	usual.setDefaults()
+	return usual.Instances
 }
 
 // A limitCounter is an observer that takes the figures of limits.

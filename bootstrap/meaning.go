@@ -28,6 +28,7 @@ func (s *settings) collections() ([]core.Collection, error) {
 	var found mistakes
 	s.checkService(&found)
 	s.checkDevelopment(&found)
+	s.checkAccounts(&found)
 	if len(s.Collections) == 0 {
 		found.add(s.document.name, nil, "", "there are no collections; write them under collections, or name their files under include")
 	}

@@ -196,10 +196,12 @@ type served struct {
 	cache    caches
 	api      *core.API
 	identity *core.Identity
-	rereads  *core.Rereads // nil without a cache
+	rereads  *core.Rereads  // nil without a cache
+	accounts *core.Accounts // nil if there are none
+	issuer   issuing        // nil if none of the authenticators makes tokens
 }
 
-func newCore(ctx context.Context, s *settings, store repository.Store, tables inspector, kept caches, authenticators []auth.Authenticator, w *watching, log *slog.Logger) (*served, error) {
+func newCore(ctx context.Context, s *settings, store repository.Store, tables inspector, kept caches, authenticators []auth.Authenticator, l limiting, w *watching, log *slog.Logger) (*served, error) {
 	collections, err := s.collections()
 	if err != nil {
 		return nil, err
@@ -218,12 +220,18 @@ func newCore(ctx context.Context, s *settings, store repository.Store, tables in
 	if err != nil {
 		return nil, err
 	}
+	issuer := issuerOf(authenticators)
 	for i, authenticator := range authenticators {
 		authenticators[i] = layer.Remember(layer.TraceAuth(authenticator, w), nil) // so that metrics count what is verified
 	}
+	identity := core.NewIdentity(config, authenticators)
+	accounts, err := newAccounts(ctx, s, api, identity, issuer, l.limiter, log)
+	if err != nil {
+		return nil, err
+	}
 	return &served{
 		settings: s, store: store, tables: tables, cache: kept, api: api,
-		identity: core.NewIdentity(config, authenticators), rereads: config.Rereads,
+		identity: identity, rereads: config.Rereads, accounts: accounts, issuer: issuer,
 	}, nil
 }
 

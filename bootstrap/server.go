@@ -93,12 +93,20 @@ func (s *served) optional(l limiting) []httpapi.Port {
 // httpConfig returns the configuration of the public handler.
 func (s *served) httpConfig(w *watching, log *slog.Logger) httpapi.Config {
 	service := s.settings.Service
-	return httpapi.Config{
+	config := httpapi.Config{
 		API: s.api, Identify: s.identity.Identify, Observer: w.Observer, Log: log,
 		Base: service.Base, Docs: service.Docs, MaxBody: service.MaxBody, Timeout: service.RequestTimeout,
 		TrustedProxies: service.TrustedProxies, CORS: service.CORS.of(),
 		TraceID: otel.TraceID, Extract: otel.Extract, // a trace that comes in is logged, exported or not
+		Loopback: isLoopback(service.Listen) && len(service.TrustedProxies) == 0, // behind a proxy others reach it too
 	}
+	if s.issuer != nil {
+		config.KeySet = s.issuer.KeySet
+	}
+	if s.accounts != nil {
+		config.Accounts, config.Identify = s.accounts, s.accounts.Identify
+	}
+	return config
 }
 
 func adminHandlers(w *watching) map[string]http.Handler {

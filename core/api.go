@@ -174,7 +174,9 @@ func (a *API) Schemas() []*schema.Collection { return Schemas(a.served) }
 // Schemas returns what [API.Schemas] would, of an API of the collections that is
 // not made: what follows from the schemas alone needs no store.
 func Schemas(collections []Collection) []*schema.Collection {
-	schemas := []*schema.Collection{keysSchema, jobsSchema, onceSchema, modeSchema}
+	schemas := []*schema.Collection{
+		keysSchema, jobsSchema, onceSchema, modeSchema, accountsSchema, addressesSchema, sessionsSchema, codesSchema,
+	}
 	for _, c := range collections {
 		if c.Schema.Base == nil {
 			schemas = append(schemas, c.Schema)

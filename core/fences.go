@@ -33,7 +33,7 @@ func (c *Collection) TagScheme() string {
 	return tagVersion + strings.Join(names, ",")
 }
 
-// KeysTagScheme is that of API keys.
+// KeysTagScheme is that of API keys, accounts and logins.
 const KeysTagScheme = tagVersion
 
 // tagVersion changes with how tags are made.

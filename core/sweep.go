@@ -20,20 +20,12 @@ const sweepBatch = 200
 // JobsFor is how long a job that a caller began is told of after its end.
 const JobsFor = 7 * 24 * time.Hour
 
-// Sweep removes the stored answers of writes with [Once] that have expired, and
-// the jobs that ended longer ago than [JobsFor], a few at a time, and returns how
-// many of both it removed, also with an error. It may run at any time, on several
+// Sweep removes the stored answers of writes with [Once], the logins and the codes that
+// have expired, and the jobs that ended longer ago than [JobsFor], a few at a time, and
+// returns how many of all it removed, also with an error. It may run at any time, on several
 // instances at once; whether it runs changes nothing but how much is stored. It
 // answers no caller: the process calls it now and then.
 func (a *API) Sweep(ctx context.Context) (n int, err error) {
-	answers := query.Query{
-		View: query.View{
-			Collection: onceSchema,
-			Filter:     query.Expr{Op: query.Le, Field: onceExpires, Values: []record.Value{record.Time(a.now())}},
-		},
-		Order: []query.Key{{Field: onceExpires}, {Field: onceID}},
-		Limit: sweepBatch,
-	}
 	jobs := query.Query{
 		View: query.View{Collection: jobsSchema, Filter: query.AllOf(
 			uploadsThatAre(JobFinished, JobFailed),
@@ -42,12 +34,26 @@ func (a *API) Sweep(ctx context.Context) (n int, err error) {
 		Order: []query.Key{{Field: jobsID}},
 		Limit: sweepBatch,
 	}
-	n, err = a.sweep(ctx, answers)
-	if err != nil {
-		return n, err
+	for _, expired := range []query.Query{a.expired(onceSchema, onceExpires), jobs, a.expired(sessionsSchema, loginExpires), a.expired(codesSchema, codeExpires)} {
+		removed, err := a.sweep(ctx, expired)
+		n += removed
+		if err != nil {
+			return n, err
+		}
 	}
-	more, err := a.sweep(ctx, jobs)
-	return n + more, err
+	return n, nil
+}
+
+// expired returns the query for what has expired by the field.
+func (a *API) expired(c *schema.Collection, expires int) query.Query {
+	return query.Query{
+		View: query.View{
+			Collection: c,
+			Filter:     query.Expr{Op: query.Le, Field: expires, Values: []record.Value{record.Time(a.now())}},
+		},
+		Order: []query.Key{{Field: expires}, {Field: c.ID}},
+		Limit: sweepBatch,
+	}
 }
 
 // sweep removes what the query finds. A store that cannot give its order has an order

@@ -48,7 +48,7 @@ var rules = []rule{
 	{"adapters/audit", []string{"core/*"}, nil},
 	{"adapters/env", []string{"core/*", "ports/*"}, nil},
 	{"adapters/file", []string{"core/*", "ports/*"}, nil},
-	{"adapters/local", []string{"core/*", "ports/*"}, []string{"github.com/golang-jwt/jwt/v5"}},
+	{"adapters/local", []string{"core/*", "ports/*"}, []string{"github.com/golang-jwt/jwt/v5", "golang.org/x/crypto/argon2", "golang.org/x/text/unicode/norm"}},
 	{"adapters/oidc", []string{"core/*", "ports/*", "adapters/internal/*"}, nil},
 	{"adapters/entra", []string{"core/*", "ports/*", "adapters/internal/*"}, nil},
 	{"adapters/firebase", []string{"core/*", "ports/*", "adapters/internal/*"}, nil},

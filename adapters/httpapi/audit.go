@@ -107,10 +107,15 @@ func (a *auditor) may(x *exchange, action string) error {
 	return nil
 }
 
-// refused notes that the exchange ended with the caller's being refused, if it did.
+// refused notes that the exchange ended with the caller's being refused, if it did. Who
+// need not say who they are may still have tried to, as by a password.
 func (a *auditor) refused(x *exchange, err error) {
-	if kind := fault.KindOf(err); x.judged && (kind == fault.Unauthenticated || kind == fault.Forbidden) {
+	kind := fault.KindOf(err)
+	switch {
+	case x.judged && (kind == fault.Unauthenticated || kind == fault.Forbidden):
 		a.note(x, eventRight, err)
+	case x.tries && kind == fault.Unauthenticated:
+		a.note(x, eventIdentity, err)
 	}
 }
 

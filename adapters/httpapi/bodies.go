@@ -23,10 +23,15 @@ const (
 // the media types, and returns it decompressed with its media type. It reads
 // nothing from who may not do that anyway, and never more than the limit.
 func (s *server) body(x *exchange, action policy.Action, types ...string) (mediaType string, body []byte, err error) {
-	const op = "httpapi.body"
 	if err := s.api.May(x.r.Context(), x.who, x.collection, action); err != nil {
 		return "", nil, err
 	}
+	return s.received(x, types...)
+}
+
+// received reads the body of a request, as body does, from whoever sends it.
+func (s *server) received(x *exchange, types ...string) (mediaType string, body []byte, err error) {
+	const op = "httpapi.body"
 	mediaType, err = mediaTypeOf(x.r.Header["Content-Type"], types)
 	if err != nil {
 		allow := "Accept"

@@ -92,7 +92,7 @@ type crossOrigin struct {
 
 // newCrossOrigin returns what answers as c says. Nil c is nil: to pages of other
 // origins this is a server like any other.
-func newCrossOrigin(c *CORS) (*crossOrigin, error) {
+func newCrossOrigin(c *CORS, vary string) (*crossOrigin, error) {
 	if c == nil {
 		return nil, nil //nolint:nilnil // there is nothing to answer, and nothing wrong
 	}

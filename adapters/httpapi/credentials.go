@@ -59,22 +59,25 @@ func visible(token string) bool {
 	return true
 }
 
-// principalOf returns who sends the request, and from where.
-func principalOf(ctx context.Context, r *http.Request, identify identifier, trusted proxies) (policy.Principal, error) {
-	credential, given, err := credentialOf(r.Header)
+// authenticate finds out who sends the request, and from where.
+func (x *exchange) authenticate() error {
+	credential, given, err := x.site.logins.credentialOf(x.r)
 	if err != nil {
-		return policy.Principal{}, err
+		return err
 	}
+	credential.From = x.site.trusted.client(x.r)
 	var who policy.Principal
 	if given {
-		who, err = identify(ctx, credential)
+		x.scheme = credential.Scheme
+		who, err = x.site.identify(x.r.Context(), credential)
 	}
 	if err != nil && fault.KindOf(err) == fault.Unsupported {
-		err = fault.New(fault.Unauthenticated, "httpapi.principalOf", "no issuer known here gave this credential").
+		err = fault.New(fault.Unauthenticated, "httpapi.authenticate", "no issuer known here gave this credential").
 			Coded("unknown-issuer").Because(err)
 	}
-	who.Address = trusted.client(r)
-	return who, err
+	who.Address = credential.From
+	x.who = who
+	return err
 }
 
 // nobody refuses every credential: there is nobody to ask.
@@ -83,9 +86,13 @@ func nobody(context.Context, auth.Credential) (policy.Principal, error) {
 }
 
 // challenge is the WWW-Authenticate of an answer of 401. X-API-Key has no scheme
-// that could be named in it. A token that was refused is told from none (RFC
+// that could be named in it, and a browser would ask for a password if Basic were named
+// to who does not use it. A token that was refused is told from none (RFC
 // 6750, section 3).
-func challenge(r *http.Request) string {
+func challenge(r *http.Request, passwords bool) string {
+	if authorization := r.Header["Authorization"]; passwords && len(authorization) == 1 && len(authorization[0]) > 5 && strings.EqualFold(authorization[0][:6], "Basic ") {
+		return `Basic realm="portolan", charset="UTF-8"`
+	}
 	if len(r.Header["Authorization"]) > 0 {
 		return `Bearer realm="portolan", error="invalid_token"`
 	}

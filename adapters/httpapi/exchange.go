@@ -11,6 +11,7 @@ import (
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/policy"
+	"github.com/portolan-io/portolan/ports/auth"
 )
 
 // An exchange is one request and its answer, with what is known of both. It is
@@ -31,6 +32,8 @@ type exchange struct {
 	prefer     preferences
 	who        policy.Principal
 	judged     bool            // who asks was found out, and from there on what it may do is decided
+	tries      bool            // who asks is for the operation itself to find out, if anybody
+	scheme     auth.Scheme     // of the credential, empty if there is none
 	as         *representation // of records, in operations that answer with these
 
 	standing  core.Standing // with the limits; without a bound if there is nothing to tell
@@ -205,7 +208,10 @@ func (x *exchange) problem(f *fault.Error) {
 	}
 	switch status {
 	case http.StatusUnauthorized:
-		h.Set("WWW-Authenticate", challenge(x.r))
+		h.Set("WWW-Authenticate", challenge(x.r, x.site.logins != nil))
+		if x.scheme == auth.Session {
+			x.dropSession() // or every request would be refused until its time is over
+		}
 	case http.StatusConflict:
 		if f.Code == codeInProgress {
 			h.Set("Retry-After", "1")
@@ -225,7 +231,8 @@ func (x *exchange) problem(f *fault.Error) {
 // before it, because a map of more than eight entries is of another kind. So there
 // are none that only documents need, which add their own. And an answer to who
 // shows a credential is without Cross-Origin-Resource-Policy: browsers ask that of
-// what pages of other origins embed, and what embeds sends no such header fields.
+// what pages of other origins embed, and what embeds sends no such header fields. It
+// does send cookies, so that an answer by one has it.
 var guards = map[string][]string{
 	"X-Content-Type-Options":       {"nosniff"},
 	"Content-Security-Policy":      {"default-src 'none'; frame-ancestors 'none'"},
@@ -242,6 +249,7 @@ const vary = "Accept, Accept-Encoding, Authorization, X-API-Key"
 func (x *exchange) guard() {
 	h := x.Header()
 	maps.Copy(h, guards)
+	h["Vary"] = x.site.vary
 	x.set("X-Request-Id", x.id)
 	if x.site.trusted.secure(x.r) {
 		h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")

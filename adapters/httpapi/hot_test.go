@@ -90,7 +90,7 @@ func hotHandler(b *testing.B, cached, everything bool) (http.Handler, http.Heade
 		if err != nil {
 			b.Fatal(err)
 		}
-		token, err := issuer.Issue(policy.Principal{Subject: "anna", Roles: []string{"admin"}}, time.Hour)
+		token, err := issuer.Issue(b.Context(), policy.Principal{Subject: "anna", Roles: []string{"admin"}}, time.Hour)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -28,6 +28,15 @@ type Config struct {
 	// one; nil refuses every credential.
 	Identify func(ctx context.Context, c auth.Credential) (policy.Principal, error)
 
+	// Accounts are who logs in here, whose Identify is the one above; nil is nobody.
+	// Loopback says that only this machine reaches the listener: then passwords and
+	// cookies are taken without TLS too.
+	Accounts *core.Accounts
+	Loopback bool
+
+	// KeySet returns the keys that verify our tokens; nil publishes none.
+	KeySet func(ctx context.Context) ([]byte, error)
+
 	Observer telemetry.Observer // nil observes nothing
 	Log      *slog.Logger       // nil is slog.Default
 	Audit    AuditLog           // nil is Log, whatever its level
@@ -72,13 +81,15 @@ const (
 
 // A server answers for collections.
 type server struct {
-	api     *core.API
-	base    string
-	docs    string
-	maxBody int64
-	uploads *core.Uploads // nil: imports are not taken
-	stall   time.Duration
-	ready   func(context.Context) error
+	api      *core.API
+	accounts *core.Accounts // nil: nobody logs in here
+	keySet   func(context.Context) ([]byte, error)
+	base     string
+	docs     string
+	maxBody  int64
+	uploads  *core.Uploads // nil: imports are not taken
+	stall    time.Duration
+	ready    func(context.Context) error
 }
 
 // New returns the public handler, complete with everything around the routes.
@@ -106,7 +117,7 @@ func newServer(cfg Config) (*server, error) {
 	default:
 		return nil, fault.New(fault.Invalid, op, "docs is public, admin or off, not %q", cfg.Docs)
 	}
-	s := &server{api: cfg.API, base: cfg.Base, docs: cfg.Docs, maxBody: cfg.MaxBody, uploads: cfg.Uploads, stall: cfg.Stall, ready: cfg.Ready}
+	s := &server{api: cfg.API, base: cfg.Base, docs: cfg.Docs, maxBody: cfg.MaxBody, uploads: cfg.Uploads, stall: cfg.Stall, ready: cfg.Ready, accounts: cfg.Accounts, keySet: cfg.KeySet}
 	if s.stall <= 0 {
 		s.stall = defaultStall
 	}

@@ -18,7 +18,7 @@ func (s *server) openapi(x *exchange) error {
 			allowed[i].Imports = false
 		}
 	}
-	body, err := Document(allowed, public, s.base)
+	body, err := Document(allowed, public, s.base, Auth{KeySet: s.keySet != nil, Accounts: s.accounts != nil})
 	if err != nil {
 		return err
 	}
@@ -36,10 +36,17 @@ type documenter struct {
 	paths, schemas, parameters, headers, responses object
 }
 
+// Auth is what there is below /auth.
+type Auth struct {
+	KeySet   bool // the keys that verify our tokens
+	Accounts bool
+}
+
 // Document returns the OpenAPI 3.1 document of the collections in allowed, of
 // exactly what may be done with them and seen of them. public says, in the same
-// way, what needs no credential. base is the path before the collections, "/v1".
-func Document(allowed, public []core.Description, base string) ([]byte, error) {
+// way, what needs no credential. base is the path before the collections, "/v1", and
+// below says what else there is.
+func Document(allowed, public []core.Description, base string, below Auth) ([]byte, error) {
 	d := &documenter{base: base, allowed: allowed, public: map[string]core.Description{}}
 	for _, each := range public {
 		d.public[each.Collection.Name] = each
@@ -51,6 +58,7 @@ func Document(allowed, public []core.Description, base string) ([]byte, error) {
 		tags = append(tags, object{{"name", c.Name}, {"description", "Records of the collection " + c.Name + "."}})
 	}
 	tags = append(tags, d.describeJobs()...)
+	tags, schemes := d.describeAuth(below, tags)
 	document := object{
 		{"openapi", "3.1.0"},
 		{"info", information},
@@ -64,7 +72,7 @@ func Document(allowed, public []core.Description, base string) ([]byte, error) {
 			{"parameters", d.parameters},
 			{"headers", d.headers},
 			{"responses", d.responses},
-			{"securitySchemes", securitySchemes},
+			{"securitySchemes", schemes},
 		}},
 	}
 	if tags == nil { // nothing is allowed: an empty list is no null

@@ -87,7 +87,7 @@ func documentOf(t *testing.T, role string, served ...core.Collection) []byte {
 	if role != policy.Anonymous {
 		who = policy.Principal{Issuer: "test", Subject: "sid", Roles: []string{role}, Claims: map[string]any{"sub": "sid"}}
 	}
-	document, err := Document(describe(who), describe(policy.Principal{}), "/v1")
+	document, err := Document(describe(who), describe(policy.Principal{}), "/v1", Auth{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,7 +47,7 @@ func (x *exchange) arrive() error {
 			x.cost = max(x.cost, x.site.limits.Cost(core.CostExport))
 		}
 	}
-	x.uncounted = len(x.r.Header["Authorization"])+len(x.r.Header["X-Api-Key"]) > 0
+	x.uncounted = !op.nameless && (len(x.r.Header["Authorization"])+len(x.r.Header["X-Api-Key"]) > 0 || x.site.logins.carries(x.r))
 	return x.stand(x.site.limits.Arrive(x.r.Context(), x.site.trusted.client(x.r), x.cost, x.uncounted))
 }
 

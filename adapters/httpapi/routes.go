@@ -22,6 +22,7 @@ type operation struct {
 	slow     bool                    // how long it takes is the client's matter: it has deadlines of its own
 	acts     string                  // what it does with records, for the audit log; empty is nothing
 	open     bool                    // it answers all alike: neither query nor credentials are read
+	nameless bool                    // whoever asks need not say who they are: credentials are not read, unless the operation asks for them
 	cost     string                  // what the limits count it as; empty is an ordinary request
 
 	unlimited bool // the limits do not count it
@@ -93,6 +94,9 @@ func (s *server) resources() []*resource {
 		{template: readyPath, methods: map[string]operation{
 			http.MethodGet: {serve: readiness(s.ready), open: true, unlimited: true},
 		}},
+	}
+	resources = append(resources, s.authResources()...) // before records: no collection is called auth
+	resources = append(resources, []*resource{
 		{template: s.base + collection, methods: map[string]operation{
 			http.MethodGet:  {serve: s.list, acts: actsRead, options: listOptions, produces: producesJSON, records: true},
 			http.MethodPost: {serve: s.create, acts: actsCreate, prefers: slices.Concat(answers, []string{preferContinue}), produces: producesJSON},
@@ -118,7 +122,7 @@ func (s *server) resources() []*resource {
 			http.MethodPatch:  {serve: s.patch, acts: actsUpdate, prefers: answers, produces: producesJSON},
 			http.MethodDelete: {serve: s.remove, acts: actsDelete, prefers: []string{preferTx}},
 		}},
-	}
+	}...)
 	if s.docs == DocsPublic {
 		resources = slices.Concat(s.docResources(), resources) // first: a base may be empty
 	}

@@ -6,12 +6,14 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/gorilla/mux"
 
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/ports/auth"
 	"github.com/portolan-io/portolan/ports/telemetry"
 )
 
@@ -30,6 +32,8 @@ type site struct {
 	listed      *resource // of the path of a collection
 	single      *resource // of the path of a record
 	identify    identifier
+	logins      *logins  // nil: there are no accounts
+	vary        []string // of every answer
 	trusted     proxies
 	timeout     time.Duration
 	observer    telemetry.Observer
@@ -49,6 +53,10 @@ func newSite(cfg Config, resources []*resource) (*site, error) {
 		resources: make(map[string]*resource), names: names(resources), collections: make(map[string]bool), views: make(map[string]bool),
 		base: cfg.Base, below: cfg.Base + "/", identify: cfg.Identify, trusted: cfg.TrustedProxies, timeout: cfg.Timeout,
 		observer: cfg.Observer, extract: cfg.Extract, log: newAccessLog(cfg), limits: cfg.Limits, policies: policiesOf(cfg.Limits),
+		logins: newLogins(cfg), vary: guards["Vary"],
+	}
+	if s.logins != nil {
+		s.vary = []string{varyWithCookies}
 	}
 	s.audit = newAuditor(cfg, s.log)
 	if s.identify == nil {
@@ -71,7 +79,7 @@ func newSite(cfg Config, resources []*resource) (*site, error) {
 		s.manners = mannersOf(cfg.API.Served())
 	}
 	var err error
-	if s.cors, err = newCrossOrigin(cfg.CORS); err != nil {
+	if s.cors, err = newCrossOrigin(cfg.CORS, s.vary[0]); err != nil {
 		return nil, err
 	}
 	for _, res := range resources {
@@ -108,6 +116,9 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		s.audit.refused(x, err)
+		if wait := core.RetryAfter(err); wait > 0 {
+			x.Header().Set("Retry-After", strconv.FormatInt(int64(wait/time.Second), 10))
+		}
 		err = x.fail(r.Context(), err)
 	}
 	x.finish()
@@ -187,7 +198,12 @@ func (x *exchange) perform() (err error) {
 			return err
 		}
 	}
-	x.who, err = principalOf(x.r.Context(), x.r, x.site.identify, x.site.trusted)
+	if op.nameless {
+		x.tries = true
+		x.who.Address = x.site.trusted.client(x.r)
+		return op.serve(x)
+	}
+	err = x.authenticate()
 	if unnoted := x.site.audit.identified(x, err); err == nil {
 		err = unnoted
 	}
@@ -195,7 +211,7 @@ func (x *exchange) perform() (err error) {
 		return err
 	}
 	x.judged = true
-	if x.who.Known() { // by a header field, see guards: no cookie says who asks
+	if x.who.Known() && x.scheme != auth.Session { // by a header field, see guards
 		delete(x.Header(), "Cross-Origin-Resource-Policy")
 	}
 	if err := x.admit(); err != nil {

@@ -34,7 +34,7 @@ func TestRememberSuite(t *testing.T) {
 		issue := func(by *local.Authenticator, at time.Time) auth.Credential {
 			defer func(was time.Time) { clock = was }(clock)
 			clock = at
-			token, err := by.Issue(policy.Principal{Subject: "anna", Roles: []string{"clerk"}}, time.Hour)
+			token, err := by.Issue(t.Context(), policy.Principal{Subject: "anna", Roles: []string{"clerk"}}, time.Hour)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -163,7 +163,7 @@ func BenchmarkRemember(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer a.Close()
-	token, err := a.Issue(policy.Principal{Subject: "anna", Roles: []string{"clerk"}}, time.Hour)
+	token, err := a.Issue(b.Context(), policy.Principal{Subject: "anna", Roles: []string{"clerk"}}, time.Hour)
 	if err != nil {
 		b.Fatal(err)
 	}

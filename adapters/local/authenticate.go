@@ -22,7 +22,7 @@ const opAuthenticate = "local.Authenticate"
 //
 // Of the header only alg, typ and kid are looked at: a key, or the address of
 // one, that a token brings along (jwk, jku, x5c, x5u) is as if it were not there,
-// and a kid is compared with the one name of the one key.
+// and a kid is compared with the names of the few keys there are.
 func (a *Authenticator) Authenticate(ctx context.Context, credential auth.Credential) (policy.Principal, error) {
 	if err := ctx.Err(); err != nil {
 		return policy.Principal{}, err
@@ -33,23 +33,16 @@ func (a *Authenticator) Authenticate(ctx context.Context, credential auth.Creden
 	if len(credential.Token) > MaxTokenBytes {
 		return policy.Principal{}, refuse("the token is longer than %d bytes", MaxTokenBytes)
 	}
-	if err := a.claim(credential.Token); err != nil {
+	kid, err := a.claim(credential.Token)
+	if err != nil {
 		return policy.Principal{}, err
 	}
-	key, err := a.signer(ctx)
+	keys, err := a.keysFor(ctx, kid)
 	if err != nil {
-		if ctx.Err() != nil {
-			return policy.Principal{}, ctx.Err()
-		}
-		return policy.Principal{}, fault.New(fault.Unavailable, opAuthenticate, "the key cannot be read now").Because(err)
+		return policy.Principal{}, unreadable(ctx, opAuthenticate, err)
 	}
 	claims := jwt.MapClaims{}
-	token, err := a.parser.ParseWithClaims(credential.Token, claims, func(token *jwt.Token) (any, error) {
-		if kid, given := token.Header["kid"]; given && kid != key.id {
-			return nil, errUnknownKey
-		}
-		return key.private.Public(), nil
-	})
+	token, err := a.parser.ParseWithClaims(credential.Token, claims, keys.verifying)
 	if err != nil {
 		return policy.Principal{}, explain(err)
 	}
@@ -62,25 +55,28 @@ func (a *Authenticator) Authenticate(ctx context.Context, credential auth.Creden
 	return principal(claims)
 }
 
-var errUnknownKey = errors.New("the kid names another key")
-
 // claim decides whether the token is this issuer's to judge, before its
-// signature is looked at: the issuer it names is what others are asked by.
-func (a *Authenticator) claim(text string) error {
+// signature is looked at: the issuer it names is what others are asked by. It
+// returns the name of the key as the token gives it, nil if it gives none.
+func (a *Authenticator) claim(text string) (kid any, err error) {
 	if strings.ContainsAny(text, "\r\n") { // which the base64 decoder skips: one token would have many spellings
-		return refuse("the token is malformed")
+		return nil, refuse("the token is malformed")
 	}
 	claims := jwt.MapClaims{}
-	if _, _, err := a.parser.ParseUnverified(text, claims); err != nil && !errors.Is(err, jwt.ErrTokenUnverifiable) {
-		return refuse("the token is malformed")
+	token, _, err := a.parser.ParseUnverified(text, claims)
+	if err != nil && !errors.Is(err, jwt.ErrTokenUnverifiable) {
+		return nil, refuse("the token is malformed")
 	}
 	switch issuer, _ := claims["iss"].(string); issuer {
 	case a.cfg.Issuer:
-		return nil
+		if token == nil {
+			return nil, nil
+		}
+		return token.Header["kid"], nil
 	case "":
-		return refuse("the token names no issuer")
+		return nil, refuse("the token names no issuer")
 	}
-	return fault.New(fault.Unsupported, opAuthenticate, "the token is of another issuer")
+	return nil, fault.New(fault.Unsupported, opAuthenticate, "the token is of another issuer")
 }
 
 // principal returns whom verified claims name.

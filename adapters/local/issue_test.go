@@ -34,7 +34,7 @@ func TestIssue(t *testing.T) {
 		{"no JSON", policy.Principal{Subject: "anna", Claims: map[string]any{"f": func() {}}}, time.Hour, fault.Invalid},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			token, err := f.Issue(tt.who, tt.ttl)
+			token, err := f.Issue(t.Context(), tt.who, tt.ttl)
 			if got := fault.KindOf(err); got != tt.want || (err == nil) != (token != "") {
 				t.Errorf("Issue = %q, %v; want kind %q", token, err, tt.want)
 			}
@@ -46,7 +46,7 @@ func TestIssue(t *testing.T) {
 // token says of itself.
 func TestIssuedIsWhoItWas(t *testing.T) {
 	f := open(t)
-	token, err := f.Issue(policy.Principal{
+	token, err := f.Issue(t.Context(), policy.Principal{
 		Subject: "anna",
 		Roles:   []string{policy.Authenticated, "clerk", "seller"},
 		Claims: map[string]any{
@@ -133,7 +133,7 @@ func TestRotation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := a.Issue(policy.Principal{Subject: "anna"}, time.Hour)
+	token, err := a.Issue(t.Context(), policy.Principal{Subject: "anna"}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,15 +1,13 @@
-// Package local authenticates with JWTs that this server signs itself: Ed25519
-// signatures (RFC 8037) over access tokens (RFC 9068). Start at [Open].
+// Package local authenticates with JWTs that this server signs itself, access tokens
+// (RFC 9068) with signatures of Ed25519 (RFC 8037) or ECDSA on P-256 (RFC 7518), and
+// hashes the passwords of its accounts. Start at [Open]; keys are in keys.go, and
+// passwords in passwords.go.
 package local
 
 import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
-	"crypto/sha256"
-	"crypto/x509"
-	"encoding/base64"
-	"encoding/pem"
 	"slices"
 	"sync"
 	"time"
@@ -18,6 +16,7 @@ import (
 
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/policy"
+	"github.com/portolan-io/portolan/ports/auth"
 	"github.com/portolan-io/portolan/ports/secrets"
 )
 
@@ -33,8 +32,15 @@ const (
 type Config struct {
 	Issuer   string        `yaml:"issuer"`   // iss, which must be exactly this; empty is portolan
 	Audience string        `yaml:"audience"` // aud, which must have exactly this among its members; empty is portolan
-	Key      secrets.Value `yaml:"key"`      // an Ed25519 key, PKCS #8 in PEM; nil is a fresh key that lives as long as the process
+	Key      secrets.Value `yaml:"key"`      // what signs, a key of Ed25519 or P-256, PKCS #8 in PEM; nil is a fresh key that lives as long as the process
 	Leeway   time.Duration `yaml:"leeway"`   // for exp, nbf and iat; 0 is 60 s, which is also the most
+
+	// Previous are keys whose tokens are accepted as well: those that signed before, or
+	// that are to sign next. The public half is enough.
+	Previous []secrets.Value `yaml:"previous"`
+
+	// Passwords is how dear it is to hash a password.
+	Passwords Cost `yaml:"passwords"`
 
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time `yaml:"-"`
@@ -45,17 +51,19 @@ type Config struct {
 type Authenticator struct {
 	cfg    Config
 	parser *jwt.Parser
+	places chan struct{} // one for each password that is being hashed
+	wait   time.Duration // for a place; hashWait but for tests
 
-	mu      sync.Mutex
-	current signer
-	asked   time.Time
+	mu    sync.Mutex
+	ring  *ring // nil until the keys were first read
+	asked time.Time
 }
 
-// A signer is a key and its name.
-type signer struct {
-	private ed25519.PrivateKey
-	id      string // the RFC 7638 thumbprint of the public key
-}
+var (
+	_ auth.Authenticator = (*Authenticator)(nil)
+	_ auth.Issuer        = (*Authenticator)(nil)
+	_ auth.Hasher        = (*Authenticator)(nil)
+)
 
 // Open returns an authenticator. It reads the key once, so that a wrong one
 // stops the start.
@@ -75,8 +83,11 @@ func Open(ctx context.Context, cfg Config) (*Authenticator, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	a := &Authenticator{cfg: cfg, parser: jwt.NewParser(
-		jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}),
+	if err := cfg.Passwords.complete(); err != nil {
+		return nil, err
+	}
+	a := &Authenticator{cfg: cfg, places: make(chan struct{}, cfg.Passwords.AtOnce), wait: hashWait, parser: jwt.NewParser(
+		jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg(), jwt.SigningMethodES256.Alg()}),
 		jwt.WithIssuer(cfg.Issuer),
 		jwt.WithAudience(cfg.Audience),
 		jwt.WithExpirationRequired(),
@@ -86,30 +97,41 @@ func Open(ctx context.Context, cfg Config) (*Authenticator, error) {
 		jwt.WithStrictDecoding(),
 	)}
 	if cfg.Key == nil {
+		if len(cfg.Previous) > 0 {
+			return nil, fault.New(fault.Invalid, "local.Open", "previous is given, but no key that came after").
+				Hinting("give the key that signs, as in key: secret://signing-key")
+		}
 		_, private, err := ed25519.GenerateKey(rand.Reader)
 		if err != nil {
 			return nil, fault.New(fault.Internal, "local.Open", "no key could be made").Because(err)
 		}
-		a.current = newSigner(private)
+		current, err := newKey(private.Public())
+		if err != nil {
+			return nil, err
+		}
+		a.ring = &ring{signs: private, current: current, all: []key{current}}
 		return a, nil
 	}
-	_, err := a.signer(ctx)
+	_, err := a.keys(ctx, keyLife)
 	return a, err
 }
+
+// Name returns iss.
+func (a *Authenticator) Name() string { return a.cfg.Issuer }
 
 // Issue returns a token that says for ttl, at most MaxLifetime, that its bearer
 // is p.Subject and has p.Roles. The claims of p are in it too, but for those
 // that tokens have a meaning for.
-func (a *Authenticator) Issue(p policy.Principal, ttl time.Duration) (string, error) {
+func (a *Authenticator) Issue(ctx context.Context, p policy.Principal, ttl time.Duration) (string, error) {
 	switch {
 	case p.Subject == "":
 		return "", fault.New(fault.Invalid, "local.Issue", "a token must have a subject")
 	case ttl <= 0 || ttl > MaxLifetime:
 		return "", fault.New(fault.Invalid, "local.Issue", "a token lives for more than 0 and at most %v, not %v", MaxLifetime, ttl)
 	}
-	key, err := a.signer(context.Background())
+	keys, err := a.keys(ctx, keyLife)
 	if err != nil {
-		return "", err
+		return "", unreadable(ctx, "local.Issue", err)
 	}
 	claims := jwt.MapClaims{}
 	for name, value := range p.Claims {
@@ -122,12 +144,12 @@ func (a *Authenticator) Issue(p policy.Principal, ttl time.Duration) (string, er
 	claims["iat"], claims["exp"] = now.Unix(), now.Add(ttl).Unix()
 	claims["jti"] = rand.Text()
 	claims["roles"] = slices.DeleteFunc(slices.Clone(p.Roles), implied)
-	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims)
-	token.Header["typ"], token.Header["kid"] = tokenType, key.id
-	signed, err := token.SignedString(key.private)
+	token := jwt.NewWithClaims(keys.current.method, claims)
+	token.Header["typ"], token.Header["kid"] = tokenType, keys.current.id
+	signed, err := token.SignedString(keys.signs)
 	switch {
 	case err != nil:
-		return "", fault.New(fault.Invalid, "local.Issue", "the claims cannot be written as JSON").Because(err)
+		return "", fault.New(fault.Invalid, "local.Issue", "the claims cannot be written as JSON")
 	case len(signed) > MaxTokenBytes:
 		return "", fault.New(fault.TooLarge, "local.Issue", "the token would have %d bytes, of %d at most", len(signed), MaxTokenBytes)
 	}
@@ -140,48 +162,3 @@ var registered = []string{"iss", "aud", "sub", "iat", "exp", "nbf", "jti", "role
 
 // Close does nothing: all that an authenticator holds is memory.
 func (a *Authenticator) Close() error { return nil }
-
-// signer returns the key, asking for it again where it may have rotated. When
-// the asking fails the last key serves on, so that an outage signs nobody out.
-func (a *Authenticator) signer(ctx context.Context) (signer, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.cfg.Key == nil || a.current.private != nil && a.cfg.Now().Sub(a.asked) < keyLife {
-		return a.current, nil
-	}
-	text, err := a.cfg.Key(ctx)
-	if err == nil {
-		var private ed25519.PrivateKey
-		if private, err = parseKey(text); err == nil {
-			a.current, a.asked = newSigner(private), a.cfg.Now()
-			return a.current, nil
-		}
-	}
-	if a.current.private != nil {
-		return a.current, nil
-	}
-	return signer{}, err
-}
-
-// parseKey reads an Ed25519 key from PEM. Its errors tell nothing of the text.
-func parseKey(text string) (ed25519.PrivateKey, error) {
-	block, _ := pem.Decode([]byte(text))
-	if block == nil || block.Type != "PRIVATE KEY" {
-		return nil, fault.New(fault.Invalid, "local.Open", "the key is not a PEM block of the type PRIVATE KEY").
-			Hinting("make one with: openssl genpkey -algorithm ed25519")
-	}
-	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	private, ok := parsed.(ed25519.PrivateKey)
-	if err != nil || !ok {
-		return nil, fault.New(fault.Invalid, "local.Open", "the key is not an Ed25519 key in PKCS #8").
-			Hinting("make one with: openssl genpkey -algorithm ed25519")
-	}
-	return private, nil
-}
-
-// newSigner names a key by the thumbprint of its public half (RFC 7638, 8037).
-func newSigner(private ed25519.PrivateKey) signer {
-	public := base64.RawURLEncoding.EncodeToString(private.Public().(ed25519.PublicKey))
-	sum := sha256.Sum256([]byte(`{"crv":"Ed25519","kty":"OKP","x":"` + public + `"}`))
-	return signer{private: private, id: base64.RawURLEncoding.EncodeToString(sum[:])}
-}

@@ -300,7 +300,7 @@ func TestIdentity(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		token, err := a.Issue(policy.Principal{Subject: "anna", Claims: map[string]any{"email": "anna@shop.example"}}, time.Hour)
+		token, err := a.Issue(t.Context(), policy.Principal{Subject: "anna", Claims: map[string]any{"email": "anna@shop.example"}}, time.Hour)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,9 +1,11 @@
 // Package auth is the port that turns a credential into a principal. Start at
-// [Authenticator]; the suite that proves an implementation is in authtest.
+// [Authenticator]; the suite that proves an implementation is in authtest. An
+// [Issuer] makes credentials, and a [Hasher] keeps passwords.
 package auth
 
 import (
 	"context"
+	"net/netip"
 
 	"github.com/portolan-io/portolan/core/policy"
 )
@@ -13,14 +15,17 @@ type Scheme string
 
 // The schemes.
 const (
-	Bearer Scheme = "bearer"  // a JWT in Authorization
-	APIKey Scheme = "api-key" // the value of X-API-Key
+	Bearer  Scheme = "bearer"  // a JWT in Authorization
+	APIKey  Scheme = "api-key" // the value of X-API-Key
+	Basic   Scheme = "basic"   // the name and the password of RFC 7617, decoded, with the colon between them
+	Session Scheme = "session" // the value of the cookie of a session
 )
 
 // A Credential is what a request carries to say who asks.
 type Credential struct {
 	Scheme Scheme
-	Token  string // never to be logged, nor put into an error
+	Token  string     // never to be logged, nor put into an error
+	From   netip.Addr // where it comes from, so that who guesses can be made to wait; may be invalid
 }
 
 // An Authenticator turns credentials into principals.

@@ -74,7 +74,7 @@ func (w *workshop) shoppers(ctx context.Context) ([]string, error) {
 	}
 	headers := make([]string, strangers)
 	for i := range headers {
-		token, err := issuer.Issue(policy.Principal{Subject: "shopper" + strconv.Itoa(i), Roles: []string{"shopper"}}, 12*time.Hour)
+		token, err := issuer.Issue(ctx, policy.Principal{Subject: "shopper" + strconv.Itoa(i), Roles: []string{"shopper"}}, 12*time.Hour)
 		if err != nil {
 			return nil, err
 		}

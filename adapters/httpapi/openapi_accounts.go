@@ -1,0 +1,149 @@
+package httpapi
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/portolan-io/portolan/core"
+	"github.com/portolan-io/portolan/core/password"
+)
+
+// authTag is the tag of accounts. No collection has this name.
+const authTag = "auth"
+
+// describeAuth adds what there is below /auth, and returns the tags and the ways to say
+// who asks.
+func (d *documenter) describeAuth(below Auth, tags array) (array, object) {
+	schemes := securitySchemes
+	if below.KeySet {
+		d.describeKeySet()
+	}
+	if below.Accounts {
+		d.describeAccounts()
+		schemes = withLogins(schemes)
+	}
+	if below.KeySet || below.Accounts {
+		tags = append(tags, object{{"name", authTag}, {"description", "Accounts, logins, and the keys of our tokens."}})
+	}
+	return tags, schemes
+}
+
+// describeKeySet adds where the keys are that verify our tokens.
+func (d *documenter) describeKeySet() {
+	d.paths = d.paths.with(d.base+"/auth/jwks", object{{"get", object{
+		{"operationId", "auth.jwks"},
+		{"tags", array{authTag}},
+		{"summary", "Get the keys that verify tokens of this server"},
+		{"description", "Answers a JSON Web Key Set (RFC 7517). A key is in it for a while before it signs, and after."},
+		{"responses", d.answers(object{{"200", object{
+			{"description", "The public keys."},
+			{"headers", d.headersOf()},
+			{"content", object{{typeJSON, object{{"schema", object{
+				{"type", "object"}, {"properties", object{{"keys", object{{"type", "array"}, {"items", object{{"type", "object"}}}}}}}, {"required", array{"keys"}},
+			}}}}}},
+		}}}, http.StatusNotAcceptable)},
+		{"security", array{object{}}},
+	}}})
+}
+
+// describeAccounts adds what is about accounts.
+func (d *documenter) describeAccounts() {
+	email := object{{"type", "string"}, {"format", "email"}, {"maxLength", 254}}
+	chosen := object{
+		{"type", "string"}, {"minLength", password.Least}, {"maxLength", password.Most},
+		{"description", "Any characters; none of the 3,000 passwords that are chosen most often."},
+	}
+	given := object{{"type", "string"}, {"minLength", 1}}
+	choice := object{
+		{"type", "string"}, {"enum", array{string(core.LoginToken), string(core.LoginCookie)}}, {"default", string(core.LoginToken)},
+		{"description", "What the login is shown by: tokens, or a cookie that the browser keeps from scripts."},
+	}
+	login := object{
+		{"200", d.accountAnswer("The tokens (RFC 6749, section 5.1); or, of a session, the account, with the cookie.",
+			object{{"oneOf", array{d.tokenSchema(), d.accountSchema()}}})},
+	}
+	nothing := object{{"204", object{{"description", "It is done."}, {"headers", d.headersOf()}}}}
+	d.authOperation("signup", "Make an account", "Makes an account, where the operator lets everybody make one.",
+		closedObject(array{"email", "password"}, object{{"email", email}, {"password", chosen}}),
+		object{{"201", d.accountAnswer("The account.", d.accountSchema())}}, http.StatusConflict)
+	d.authOperation("login", "Log in", "Begins a login, if the password is right.",
+		closedObject(array{"email", "password"}, object{{"email", given}, {"password", given}, {"session", choice}}), login)
+	d.authOperation("refresh", "Get new tokens", "Answers with new tokens for a refresh token, which the new one replaces. One that was replaced ends the login.",
+		closedObject(array{"refresh_token"}, object{{"refresh_token", given}}),
+		object{{"200", d.accountAnswer("The tokens (RFC 6749, section 5.1).", d.tokenSchema())}})
+	d.authOperation("password", "Set a password",
+		"Sets another password for who shows a credential and the current one, or for who has a code. All logins of the account end; the former gets a new one.",
+		closedObject(array{"new_password"}, object{{"new_password", chosen}, {"current_password", given}, {"code", given}}), append(login, nothing...))
+	d.authOperation("logout", "Log out", "Ends the login of the credential, or all of the account.",
+		closedObject(array{}, object{{"all", object{{"type", "boolean"}, {"default", false}}}}), nothing, http.StatusUnprocessableEntity)
+	d.paths = d.paths.with(d.base+"/auth/me", object{{"get", object{
+		{"operationId", "auth.me"},
+		{"tags", array{authTag}},
+		{"summary", "See the account that one is logged in with"},
+		{"responses", d.answers(object{{"200", d.accountAnswer("The account.", d.accountSchema())}}, http.StatusNotAcceptable)},
+		{"security", array{needs("bearer"), needs("session"), needs("basic")}},
+	}}})
+}
+
+// authOperation adds what POST does at the path.
+func (d *documenter) authOperation(name, summary, description string, body, well object, statuses ...int) {
+	security, required := array{object{}}, true
+	switch name {
+	case "logout":
+		security, required = array{needs("bearer"), needs("session")}, false
+	case "password":
+		security = array{object{}, needs("bearer"), needs("session"), needs("basic")}
+	}
+	statuses = append(statuses, http.StatusTooManyRequests)
+	d.paths = d.paths.with(d.base+"/auth/"+name, object{{"post", object{
+		{"operationId", "auth." + strings.ToLower(name)},
+		{"tags", array{authTag}},
+		{"summary", summary},
+		{"description", description},
+		{"requestBody", object{{"required", required}, {"content", object{{typeJSON, object{{"schema", body}}}}}}},
+		{"responses", d.answers(well, append(statuses, bodyStatuses...)...)},
+		{"security", security},
+	}}})
+}
+
+func (d *documenter) accountAnswer(description string, schema object) object {
+	return object{{"description", description}, {"headers", d.headersOf()}, {"content", object{{typeJSON, object{{"schema", schema}}}}}}
+}
+
+func closedObject(required array, properties object) object {
+	return object{{"type", "object"}, {"properties", properties}, {"required", required}, {"additionalProperties", false}}
+}
+
+// accountSchema returns the reference to the schema of an account.
+func (d *documenter) accountSchema() object {
+	return shared(&d.schemas, "schemas", "Account", func() object {
+		return closedObject(array{"id", "email", "email_verified", "roles", "created"}, object{
+			{"id", object{{"type", "string"}, {"description", "The subject of its credentials."}}},
+			{"email", object{{"type", "string"}, {"format", "email"}}},
+			{"email_verified", object{{"type", "boolean"}}},
+			{"roles", object{{"type", "array"}, {"items", object{{"type", "string"}}}}},
+			{"created", object{{"type", "string"}, {"format", "date-time"}}},
+		})
+	})
+}
+
+// tokenSchema returns the reference to the schema of the tokens of a login.
+func (d *documenter) tokenSchema() object {
+	return shared(&d.schemas, "schemas", "Tokens", func() object {
+		return closedObject(array{"access_token", "token_type", "expires_in", "refresh_token"}, object{
+			{"access_token", object{{"type", "string"}, {"description", "For Authorization: Bearer."}}},
+			{"token_type", object{{"type", "string"}, {"enum", array{"Bearer"}}}},
+			{"expires_in", object{{"type", "integer"}, {"minimum", 0}, {"description", "Seconds until access_token is over."}}},
+			{"refresh_token", object{{"type", "string"}, {"description", "Gives new tokens, once."}}},
+		})
+	})
+}
+
+// withLogins adds the credentials of accounts to the ways to say who asks.
+func withLogins(schemes object) object {
+	return schemes.with("session", object{
+		{"type", "apiKey"}, {"in", "cookie"}, {"name", cookieName}, {"description", "The cookie of a login. It writes for pages of this server alone."},
+	}).with("basic", object{
+		{"type", "http"}, {"scheme", "basic"}, {"description", "The e-mail address and the password of an account, over TLS."},
+	})
+}

@@ -1,0 +1,161 @@
+package bootstrap
+
+import (
+	"context"
+	"log/slog"
+	"reflect"
+	"time"
+
+	"github.com/portolan-io/portolan/adapters/local"
+	"github.com/portolan-io/portolan/core"
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/ports/auth"
+	"github.com/portolan-io/portolan/ports/limit"
+)
+
+// Accounts are people who log in here with an e-mail address and a password. They need
+// a local authenticator under auth, and service.key_pepper.
+type Accounts struct {
+	// Who may make an account: off, which is the default, is the operator alone, with
+	// portolan users create; open is whoever wants.
+	Signup string `yaml:"signup" jsonschema:"enum=off,enum=open"`
+	// How long a login by cookie lasts.
+	Session SessionTimes `yaml:"session"`
+	// How long a login by tokens lasts.
+	Token TokenTimes `yaml:"token"`
+}
+
+// SessionTimes say how long a login by cookie lasts.
+type SessionTimes struct {
+	// How long it may be unused. The default is 12h.
+	Idle time.Duration `yaml:"idle"`
+	// How long any login lasts, by tokens too, however much it is used. The default is
+	// 720h.
+	Absolute time.Duration `yaml:"absolute"`
+}
+
+// TokenTimes say how long a login by tokens lasts.
+type TokenTimes struct {
+	// How long an access token is good, at most 24h. The default is 15m.
+	Access time.Duration `yaml:"access"`
+	// How long a login lasts after its tokens were last refreshed. The default is 168h.
+	Refresh time.Duration `yaml:"refresh"`
+}
+
+func (a *Accounts) setDefaults() {
+	a.Signup = "off"
+	a.Session.setDefaults()
+	a.Token.setDefaults()
+}
+
+func (t *SessionTimes) setDefaults() {
+	*t = SessionTimes{Idle: 12 * time.Hour, Absolute: 720 * time.Hour}
+}
+
+func (t *TokenTimes) setDefaults() {
+	*t = TokenTimes{Access: 15 * time.Minute, Refresh: 168 * time.Hour}
+}
+
+// leastTime is the shortest that anything about a login may last: less is a mistake of
+// the unit.
+const leastTime = 10 * time.Second
+
+// checkAccounts notes what accounts lack, and times that cannot be.
+func (s *settings) checkAccounts(found *mistakes) {
+	a := s.Accounts
+	if a == nil {
+		return
+	}
+	note := func(keys []string, format string, args ...any) {
+		path := "accounts"
+		for _, key := range keys {
+			path = join(path, key)
+		}
+		found.add(s.document.name, within(s.document.root, append([]string{"accounts"}, keys...)), path, format, args...)
+	}
+	issuing, given := s.issuing()
+	switch {
+	case !given:
+		note(nil, "accounts need an authenticator that makes tokens and keeps passwords; add {driver: local} to auth")
+	case s.Service.Instances == "many" && issuing.keyless():
+		note(nil, "many instances must sign with one key; give the driver %s one, as in key: secret://signing-key", issuing.name)
+	}
+	if s.pepper() == nil {
+		note(nil, "accounts need service.key_pepper, which keys what logins are kept as")
+	}
+	for _, each := range []struct {
+		keys  []string
+		value time.Duration
+		most  time.Duration
+	}{
+		{[]string{"session", "idle"}, a.Session.Idle, a.Session.Absolute},
+		{[]string{"session", "absolute"}, a.Session.Absolute, limit.MaxPeriod * 12},
+		{[]string{"token", "access"}, a.Token.Access, local.MaxLifetime},
+		{[]string{"token", "refresh"}, a.Token.Refresh, a.Session.Absolute},
+	} {
+		if each.value < leastTime || each.value > each.most {
+			note(each.keys, "it is %s, but must be between %s and %s", each.value, leastTime, each.most)
+		}
+	}
+}
+
+// issuing returns the first authenticator that makes tokens and keeps passwords.
+func (s *settings) issuing() (Driver, bool) {
+	for _, driver := range s.auth {
+		if driver.issues {
+			return driver, true
+		}
+	}
+	return Driver{}, false
+}
+
+// keyless reports whether the driver signs with a key that ends with the process.
+func (d Driver) keyless() bool {
+	config, ok := d.settings.Interface().(local.Config)
+	return ok && config.Key == nil
+}
+
+// issues reports whether adapters of the type make tokens and keep passwords.
+func issues(adapter reflect.Type) bool {
+	return adapter.Implements(reflect.TypeFor[auth.Issuer]()) && adapter.Implements(reflect.TypeFor[auth.Hasher]())
+}
+
+// An issuing is an authenticator that makes tokens and keeps passwords.
+type issuing interface {
+	auth.Issuer
+	auth.Hasher
+}
+
+// issuerOf returns the first such of the authenticators, nil if there is none.
+func issuerOf(authenticators []auth.Authenticator) issuing {
+	for _, each := range authenticators {
+		if issuer, ok := each.(issuing); ok {
+			return issuer
+		}
+	}
+	return nil
+}
+
+// newAccounts returns the accounts, nil if the configuration has none.
+func newAccounts(ctx context.Context, s *settings, api *core.API, identity *core.Identity, issuer issuing, limiter limit.Limiter, log *slog.Logger) (*core.Accounts, error) {
+	a := s.Accounts
+	if a == nil {
+		return nil, nil //nolint:nilnil // there are none, and nothing is wrong
+	}
+	return core.NewAccounts(ctx, core.AccountsConfig{
+		API: api, Identity: identity, Issuer: issuer, Hasher: issuer, Limiter: limiter, SignUp: a.Signup == "open",
+		Timing: core.LoginTiming{Idle: a.Session.Idle, Absolute: a.Session.Absolute, Access: a.Token.Access, Refresh: a.Token.Refresh},
+		Reused: func(account, login string) {
+			log.Warn("a refresh token was shown that was used up; somebody else may have it, and the login is ended", "account", account, "login", login)
+		},
+	})
+}
+
+// mustHaveAccounts returns an error if the configuration has no accounts.
+func (s *served) mustHaveAccounts() error {
+	if s.accounts != nil {
+		return s.mustLast(true, "an account")
+	}
+	return fault.New(fault.Refused, "bootstrap.users", "this configuration has no accounts").
+		Hinting("write accounts: {} in it, with {driver: local} under auth and service.key_pepper")
+}

@@ -1,0 +1,150 @@
+package bootstrap
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestBrokenAccounts shows what is refused of accounts, and where.
+func TestBrokenAccounts(t *testing.T) {
+	const pepper = `service: {key_pepper: "pppppppppppppppppppppppppppppppp", listen`
+	for _, tt := range []struct{ name, service, new, want string }{
+		{"nobody issues", pepper, "accounts: {}",
+			"c.yaml:2: accounts: accounts need an authenticator that makes tokens and keeps passwords; add {driver: local} to auth"},
+		{"no pepper", "service: {listen", "auth: [{driver: local}]\naccounts: {}",
+			"c.yaml:3: accounts: accounts need service.key_pepper, which keys what logins are kept as"},
+		{"many keys", strings.Replace(pepper, "{", "{instances: many, ", 1), "auth: [{driver: local}]\naccounts: {}",
+			"c.yaml:3: accounts: many instances must sign with one key; give the driver local one, as in key: secret://signing-key"},
+		{"an unknown sign-up", pepper, "auth: [{driver: local}]\naccounts: {signup: opn}",
+			"c.yaml:3: accounts.signup: \"opn\" is not allowed; did you mean open? The allowed values are off and open"},
+		{"no time at all", pepper, "auth: [{driver: local}]\naccounts: {session: {idle: 1s}}",
+			"c.yaml:3: accounts.session.idle: it is 1s, but must be between 10s and 720h0m0s"},
+		{"idle for longer than it lasts", pepper, "auth: [{driver: local}]\naccounts: {session: {idle: 48h, absolute: 24h}, token: {refresh: 1h}}",
+			"c.yaml:3: accounts.session.idle: it is 48h0m0s, but must be between 10s and 24h0m0s"},
+		{"long access", pepper, "auth: [{driver: local}]\naccounts: {token: {access: 25h}}",
+			"c.yaml:3: accounts.token.access: it is 25h0m0s, but must be between 10s and 24h0m0s"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			err := check(t, strings.Replace(strings.Replace(right, "repository:", tt.new+"\nrepository:", 1), "service: {listen", tt.service, 1))
+			if err == nil {
+				t.Fatal("nothing was said")
+			}
+			if diff := cmp.Diff(tt.want, err.Error()); diff != "" {
+				t.Errorf("mistakes (-want +got):\n%s", diff)
+			}
+		})
+	}
+	sound := strings.Replace(right, "repository:", "limit: {driver: memory}\nauth: [{driver: local}]\naccounts: {}\nrepository:", 1)
+	if err := check(t, strings.Replace(sound, "service: {listen", pepper, 1)); err != nil {
+		t.Errorf("accounts that are right, and a limiter for them: %v", err)
+	}
+}
+
+// accountsConfig has accounts over a database, and a cache.
+func accountsConfig() string {
+	return strings.Replace(cachedConfig(`secrets: {driver: env}
+repository: {driver: sqlite, sqlite: {path: things.db}}
+cache: {driver: memory}
+auth: [{driver: local}]
+accounts: {signup: open}`), "service: {", `service: {key_pepper: "secret://PEPPER", `, 1)
+}
+
+// TestUsersBesideAServer: the first administrator is made with the command line and a
+// code, and what the operator changes counts for the next request, also with a server
+// that caches.
+func TestUsersBesideAServer(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	t.Chdir(t.TempDir())
+	t.Setenv("PEPPER", strings.Repeat("p", 32))
+	t.Run("serve", func(t *testing.T) {
+		r, api, _ := serveFor(t, strings.Replace(accountsConfig(), "{anonymous: {all: true}}", "{clerk: {all: true}}", 1))
+		c := newProgram(t)
+		post := func(path, body, token string) (int, string) {
+			header := http.Header{"Content-Type": {"application/json"}}
+			if token != "" {
+				header.Set("Authorization", "Bearer "+token)
+			}
+			return r.do(http.MethodPost, api+"/auth/"+path, body, header)
+		}
+		code := strings.TrimSpace(c.must(t, "users", "create", "Ann@example.com", "--role", "clerk"))
+		if status, body := post("password", `{"code":"`+code+`","new_password":"a cup of dark tea"}`, ""); status != http.StatusNoContent {
+			t.Fatalf("the code is answered with %d %s", status, body)
+		}
+		logIn := func() string {
+			t.Helper()
+			var answer struct {
+				Token string `json:"access_token"`
+			}
+			status, body := post("login", `{"email":"ann@example.com","password":"a cup of dark tea"}`, "")
+			if err := json.Unmarshal([]byte(body), &answer); err != nil || status != http.StatusOK {
+				t.Fatalf("the login is %d %s", status, body)
+			}
+			return answer.Token
+		}
+		wants := func(when, token string, want int) {
+			t.Helper()
+			for range 2 {
+				if status, body := r.do(http.MethodGet, api+"/things", "", http.Header{"Authorization": {"Bearer " + token}}); status != want {
+					t.Errorf("%s: the answer is %d %s, want %d", when, status, body, want)
+				}
+			}
+		}
+		token := logIn()
+		wants("a clerk", token, http.StatusOK)
+		c.must(t, "users", "roles", "ann@example.com", "--role", "")
+		wants("no clerk any more", token, http.StatusForbidden)
+		c.must(t, "users", "roles", "ann@example.com", "--role", "clerk")
+		wants("a clerk again", token, http.StatusOK)
+		c.must(t, "users", "disable", "ann@example.com")
+		wants("disabled", token, http.StatusUnauthorized)
+		if status, _ := post("login", `{"email":"ann@example.com","password":"a cup of dark tea"}`, ""); status != http.StatusForbidden {
+			t.Errorf("a disabled account logs in with %d", status)
+		}
+		c.must(t, "users", "enable", "ann@example.com")
+		wants("a login from before", token, http.StatusUnauthorized)
+		token = logIn()
+		if list := c.must(t, "users", "list"); !strings.Contains(list, "ann@example.com  clerk  active") {
+			t.Errorf("users list says\n%s", list)
+		}
+		if status, keys := r.do(http.MethodGet, api+"/auth/jwks", "", nil); status != http.StatusOK || !strings.Contains(keys, `"use":"sig"`) {
+			t.Errorf("the keys are %d %s", status, keys)
+		}
+		again := c.must(t, "users", "code", "ann@example.com", "--json")
+		if !strings.Contains(again, `"code": "ptc_`) {
+			t.Errorf("users code says %s", again)
+		}
+		c.must(t, "users", "delete", "ann@example.com")
+		wants("deleted", token, http.StatusUnauthorized)
+		if status, _ := post("signup", `{"email":"ann@example.com","password":"a cup of dark tea"}`, ""); status != http.StatusCreated {
+			t.Errorf("the address cannot be used again: %d", status)
+		}
+	})
+}
+
+// TestUsersWithoutAccounts says what is missing.
+func TestUsersWithoutAccounts(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("PEPPER", strings.Repeat("p", 32))
+	for _, tt := range []struct {
+		config string
+		args   []string
+		want   string
+	}{
+		{cachedConfig("repository: {driver: memory}"), []string{"users", "list"}, "this configuration has no accounts"},
+		{strings.Replace(accountsConfig(), "sqlite, sqlite: {path: things.db}", "memory", 1), []string{"users", "create", "a@b.c", "--role", "x"}, "an account needs a repository that outlives the command"},
+		{accountsConfig(), []string{"users", "disable", "nobody@example.com"}, "there is no account with this e-mail address"},
+		{accountsConfig(), []string{"users", "create", "nobody"}, "this is no e-mail address"},
+		{accountsConfig(), []string{"users", "create", "a@b.c", "--role", "anonymous"}, "the role anonymous is implied"},
+	} {
+		write(t, "portolan.yaml", tt.config)
+		if code, _, errs := newProgram(t).do(t, tt.args...); code != exitFailed || !strings.Contains(errs, tt.want) {
+			t.Errorf("%v: exit code %d\n%s, want %s", tt.args, code, errs, tt.want)
+		}
+	}
+}
