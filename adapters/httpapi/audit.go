@@ -77,7 +77,7 @@ func (a *auditor) identified(x *exchange, err error) error {
 	case err == nil && x.who.Known() && a.authentication != core.AuditOff:
 		return a.granted(x, eventIdentity, a.authentication)
 	}
-	return nil
+	return err
 }
 
 // allowed notes what the caller may do before it is done, if the collection wants that.
@@ -107,15 +107,10 @@ func (a *auditor) may(x *exchange, action string) error {
 	return nil
 }
 
-// refused notes that the exchange ended with the caller's being refused, if it did. Who
-// need not say who they are may still have tried to, as by a password.
+// refused notes that the exchange ended with the caller's being refused, if it did.
 func (a *auditor) refused(x *exchange, err error) {
-	kind := fault.KindOf(err)
-	switch {
-	case x.judged && (kind == fault.Unauthenticated || kind == fault.Forbidden):
+	if kind := fault.KindOf(err); x.judged && (kind == fault.Unauthenticated || kind == fault.Forbidden) {
 		a.note(x, eventRight, err)
-	case x.tries && kind == fault.Unauthenticated:
-		a.note(x, eventIdentity, err)
 	}
 }
 

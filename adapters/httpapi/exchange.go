@@ -31,9 +31,8 @@ type exchange struct {
 	query      options
 	prefer     preferences
 	who        policy.Principal
-	judged     bool            // who asks was found out, and from there on what it may do is decided
-	tries      bool            // who asks is for the operation itself to find out, if anybody
 	scheme     auth.Scheme     // of the credential, empty if there is none
+	judged     bool            // who asks was found out, and from there on what it may do is decided
 	as         *representation // of records, in operations that answer with these
 
 	standing  core.Standing // with the limits; without a bound if there is nothing to tell

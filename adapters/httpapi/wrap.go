@@ -115,10 +115,10 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = x.serve(err)
 	}
 	if err != nil {
-		s.audit.refused(x, err)
 		if wait := core.RetryAfter(err); wait > 0 {
 			x.Header().Set("Retry-After", strconv.FormatInt(int64(wait/time.Second), 10))
 		}
+		s.audit.refused(x, err)
 		err = x.fail(r.Context(), err)
 	}
 	x.finish()
@@ -198,16 +198,11 @@ func (x *exchange) perform() (err error) {
 			return err
 		}
 	}
-	if op.nameless {
-		x.tries = true
+	if op.nameless { // which finds out itself who asks
 		x.who.Address = x.site.trusted.client(x.r)
-		return op.serve(x)
+		return x.site.audit.identified(x, op.serve(x))
 	}
-	err = x.authenticate()
-	if unnoted := x.site.audit.identified(x, err); err == nil {
-		err = unnoted
-	}
-	if err != nil {
+	if err := x.site.audit.identified(x, x.authenticate()); err != nil {
 		return err
 	}
 	x.judged = true
