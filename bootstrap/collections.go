@@ -122,6 +122,8 @@ type Grant struct {
 	Hide []string `yaml:"hide"`
 	// Fields that the role may not write.
 	ReadOnly []string `yaml:"read_only"`
+	// The only fields that the role may write, beside the id; instead of read_only.
+	Writable []string `yaml:"writable"`
 	// The ranges of addresses that the grant is valid from.
 	AllowFrom []string `yaml:"allow_from"`
 }

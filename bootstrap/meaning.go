@@ -108,7 +108,7 @@ func (g *Grant) spec(role string) policy.GrantSpec {
 		Create: first(g.Create, g.Write, g.All),
 		Update: first(g.Update, g.Write, g.All),
 		Delete: first(g.Delete, g.Write, g.All),
-		Hide:   g.Hide, ReadOnly: g.ReadOnly, AllowFrom: g.AllowFrom,
+		Hide:   g.Hide, ReadOnly: g.ReadOnly, Writable: g.Writable, AllowFrom: g.AllowFrom,
 	}
 }
 

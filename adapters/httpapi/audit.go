@@ -68,11 +68,11 @@ func (x *exchange) action() string {
 	return actsUpdate
 }
 
-// identified notes that a credential says who asks, or does not. Its error is that it
-// could not be noted and has to be.
+// identified notes that a credential says who asks, or does not, or is not taken in the
+// way that it comes. Its error is that it could not be noted and has to be.
 func (a *auditor) identified(x *exchange, err error) error {
-	switch {
-	case fault.KindOf(err) == fault.Unauthenticated:
+	switch kind := fault.KindOf(err); {
+	case kind == fault.Unauthenticated, kind == fault.Forbidden:
 		a.note(x, eventIdentity, err)
 	case err == nil && x.who.Known() && a.authentication != core.AuditOff:
 		return a.granted(x, eventIdentity, a.authentication)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -287,5 +288,31 @@ func TestOperationsSayWhatTheyDo(t *testing.T) {
 				t.Errorf("%s %s says what it does: %t", method, res.template, says)
 			}
 		}
+	}
+}
+
+// Passwords that are not right are noted wherever they are shown, and so are credentials
+// that come in a way that they may not; what was shown is not.
+func TestAuditOfPasswords(t *testing.T) {
+	log := &noted{}
+	f, _ := newAccounts(t, func(cfg *Config) { cfg.Audit = log.take })
+	wrong := "c4n4ry wrong horse"
+	f.ask(t, "POST", "/v1/auth/login", `{"email":"`+ann+`","password":"`+wrong+`"}`, asJSON...)
+	f.ask(t, "POST", "/v1/auth/login", right, asJSON...)
+	basic := func(password string) []string {
+		r := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
+		r.SetBasicAuth(ann, password)
+		return []string{"Authorization", r.Header.Get("Authorization")}
+	}
+	f.ask(t, "GET", "/v1/categories", "", basic(wrong)...)
+	f.ask(t, "GET", "/v1/categories", "", basic(secret)...)
+	f.ask(t, "GET", "/v1/categories", "", append([]string{"plain", "192.0.2.1:1"}, basic(secret)...)...)
+	for _, line := range log.lines {
+		if text, _ := json.Marshal(line); strings.Contains(string(text), "c4n4ry") || strings.Contains(string(text), "ann") {
+			t.Errorf("the line holds what was shown: %s", text)
+		}
+	}
+	if told := log.told(); len(told) != 3 || slices.ContainsFunc(told, func(line string) bool { return !strings.HasPrefix(line, "authentication refused ") }) {
+		t.Errorf("noted: %q, want three refusals", told)
 	}
 }

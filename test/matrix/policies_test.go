@@ -32,7 +32,7 @@ type rule struct {
 type grant struct {
 	role                         string
 	read, create, update, remove *rule
-	hide, readOnly               []string
+	hide, readOnly, writable     []string
 	from                         string // the beginning of the addresses that it counts from; empty: any
 	allowFrom                    string
 }
@@ -84,6 +84,7 @@ var things = []grant{
 	{role: "part", read: mine, update: mine, readOnly: []string{"state"}},
 	{role: "adder", read: any_, create: any_, update: mine},
 	{role: "reviser", read: any_, create: mine, update: any_},
+	{role: "titler", read: any_, create: any_, update: any_, writable: []string{"title", "owner"}},
 	{role: "fixer", update: any_, readOnly: []string{"state"}},
 	does("admin", any_),
 }
@@ -155,6 +156,9 @@ var callers = []caller{
 	{name: "frozen and blindwriter", sub: "ann", roles: []string{"frozen", "blindwriter"}},
 	{name: "adder", sub: "ann", roles: []string{"adder"}},
 	{name: "reviser", sub: "ann", roles: []string{"reviser"}},
+	{name: "titler", sub: "ann", roles: []string{"titler"}},
+	{name: "titler and frozen", sub: "ann", roles: []string{"titler", "frozen"}},
+	{name: "titler and part", sub: "ann", roles: []string{"titler", "part"}},
 	{name: "fixer", sub: "ann", roles: []string{"fixer"}},
 	{name: "dim and fixer", sub: "ann", roles: []string{"dim", "fixer"}},
 	{name: "remover and owncreator", sub: "ann", roles: []string{"remover", "owncreator"}},
@@ -171,6 +175,14 @@ type right struct {
 // rule returns what the grant says of the action.
 func (g grant) rule(action policy.Action) *rule {
 	return map[policy.Action]*rule{policy.Read: g.read, policy.Create: g.create, policy.Update: g.update, policy.Delete: g.remove}[action]
+}
+
+// unwritable are the fields that the grant does not let be written.
+func (g grant) unwritable() []string {
+	if g.writable == nil {
+		return g.readOnly
+	}
+	return slices.DeleteFunc(fieldsOf("things"), func(field string) bool { return field == "id" || slices.Contains(g.writable, field) })
 }
 
 // rightOf works the right out as docs/configuration.md says: a union, of rows and of
@@ -192,7 +204,7 @@ func rightOf(grants []grant, who caller, action policy.Action) right {
 	case len(whole) > 0:
 		return right{ok: true, all: true, rows: func(row) bool { return true },
 			hidden:   inAll(whole, func(g grant) []string { return g.hide }),
-			readOnly: inAll(whole, func(g grant) []string { return g.readOnly })}
+			readOnly: inAll(whole, grant.unwritable)}
 	case len(part) == 0:
 		return right{rows: func(row) bool { return false }}
 	}
@@ -201,7 +213,7 @@ func rightOf(grants []grant, who caller, action policy.Action) right {
 	}}
 	for _, g := range part {
 		some.hidden = append(some.hidden, g.hide...)
-		some.readOnly = append(some.readOnly, g.readOnly...)
+		some.readOnly = append(some.readOnly, g.unwritable()...)
 	}
 	return some
 }
@@ -228,7 +240,7 @@ func specs(grants []grant) []policy.GrantSpec {
 	for i, g := range grants {
 		written[i] = policy.GrantSpec{
 			Role: g.role, Read: spec(g.read), Create: spec(g.create), Update: spec(g.update), Delete: spec(g.remove),
-			Hide: g.hide, ReadOnly: g.readOnly,
+			Hide: g.hide, ReadOnly: g.readOnly, Writable: g.writable,
 		}
 		if g.allowFrom != "" {
 			written[i].AllowFrom = []string{g.allowFrom}
