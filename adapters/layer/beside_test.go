@@ -195,3 +195,44 @@ func (c *countingModes) Switch(ctx context.Context, was, next cache.Mode) (bool,
 	c.switches++
 	return c.Modes.Switch(ctx, was, next)
 }
+
+// What some instances keep apart is fenced with the writes of all collections, and its
+// fences end with them.
+func TestApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		near, err := memory.OpenCache(t.Context(), memory.CacheConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		apart := layer.Apart{Collections: []string{"products"}, Near: layer.Coherent(near), Else: s.instance().Distributed}
+		keep := func(when string) {
+			t.Helper()
+			found := apart.Look(t.Context(), kettle)
+			if found.State != cache.Miss {
+				t.Fatalf("%s: got %s, want a miss", when, found.State)
+			}
+			apart.Fill(t.Context(), kettle, found.Lease, []byte("kettle"), time.Hour)
+			if found = apart.Look(t.Context(), kettle); found.State != cache.Hit {
+				t.Fatalf("%s: got %s, want a hit", when, found.State)
+			}
+		}
+		keep("first")
+		fence, err := apart.Fence(t.Context(), "products", []string{"r/A1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := apart.Look(t.Context(), kettle); found.State != cache.Fenced {
+			t.Errorf("during the write: %s", found.State)
+		}
+		if err := fence.Publish(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+		keep("after the write")
+		if fence, err = apart.Fence(t.Context(), "products", []string{"r/A1"}); err != nil {
+			t.Fatal(err)
+		}
+		fence.Abandon()
+		keep("after a write that was not done")
+	})
+}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/record"
 	"github.com/portolan-io/portolan/ports/cache"
 )
@@ -18,8 +19,11 @@ type epoch struct {
 	since   time.Time
 	ended   chan struct{} // closed when this instance has seen another mode
 
+	found bool // it was there before this instance, which cannot tell how long
+
 	joining sync.Mutex
 	member  *cache.Member // nil until this instance writes
+	over    bool          // it cannot be joined any more
 }
 
 func newEpoch(mode cache.Mode, session cache.Session, own []scheme) *epoch {
@@ -43,12 +47,17 @@ func (e *epoch) foreign() bool {
 	return false
 }
 
-// join returns this instance as one that writes in the epoch, unless that is over.
+// join returns this instance as one that writes in the epoch, unless that is over. Of
+// many writers that wait for that one asks.
 func (e *epoch) join(ctx context.Context, modes cache.Modes) (m cache.Member, joined bool, err error) {
 	e.joining.Lock()
 	defer e.joining.Unlock()
+	if e.over || ctx.Err() != nil {
+		return m, false, ctx.Err()
+	}
 	if e.member == nil {
 		if m, joined, err = modes.Join(ctx, e.mode); !joined {
+			e.over = err == nil
 			return m, false, err
 		}
 		e.member = &m
@@ -120,6 +129,7 @@ func (d *Distributed) Enter(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	now.found = true
 	reading, cancel := context.WithTimeout(ctx, pollIn)
 	defer cancel()
 	_ = d.act(reading, now) // Run goes on with it
@@ -172,6 +182,17 @@ const pollIn = 2 * time.Second
 func (d *Distributed) poll(ctx context.Context) error {
 	d.polling.Lock()
 	defer d.polling.Unlock()
+	return d.pollLocked(ctx)
+}
+
+// leave does what follows from the mode, unless this instance has seen another one than
+// the epoch by then.
+func (d *Distributed) leave(ctx context.Context, e *epoch) error {
+	d.polling.Lock()
+	defer d.polling.Unlock()
+	if d.seen.Load().epoch != e {
+		return nil
+	}
 	return d.pollLocked(ctx)
 }
 
@@ -244,7 +265,12 @@ func (d *Distributed) epochOf(mode cache.Mode) *epoch {
 		session = d.server.Bind(identity, mode.Epoch)
 	}
 	if was.mode.State == cache.On {
-		d.health.ended(time.Since(was.since), d.timing.Healthy)
+		if !was.found { // else it may have been without a server for long
+			d.health.ended(time.Since(was.since), d.timing.Healthy)
+		}
+		if d.why == "" {
+			d.why = "another instance ended it, or a command"
+		}
 	}
 	d.figures.changes.Add(1)
 	d.told(was.mode, mode, d.why)
@@ -320,17 +346,36 @@ func (d *Distributed) arm(ctx context.Context, was cache.Mode) error {
 	return d.become(ctx, was, next)
 }
 
-// tryOut does once what writes will ask of the server: it may answer, and yet not
-// allow this instance that.
+// tryOut does once what reads and writes will ask of the server, with their patience:
+// it may answer, and yet be too slow, or not allow this instance that.
 func (d *Distributed) tryOut(ctx context.Context, session cache.Session) error {
 	if len(d.schemes) == 0 {
 		return nil
 	}
 	name, tags, fence := d.schemes[0].name(), []string{"\x00tried"}, "tried:"+newToken()
-	if err := session.Fence(ctx, name, tags, fence); err != nil {
-		return err
+	for _, step := range []struct {
+		within time.Duration
+		do     func(context.Context) error
+	}{
+		{d.timing.Write, func(ctx context.Context) error { return session.Fence(ctx, name, tags, fence) }},
+		{d.timing.Write, func(ctx context.Context) error { return session.Lift(ctx, name, tags, []string{fence}) }},
+		{d.timing.Look, func(ctx context.Context) error {
+			_, err := session.Read(ctx, name, tags, "")
+			return err
+		}},
+	} {
+		trying, cancel := context.WithTimeout(ctx, step.within)
+		err := step.do(trying)
+		late := trying.Err() != nil && ctx.Err() == nil
+		cancel()
+		switch {
+		case late:
+			return fault.New(fault.Unavailable, "layer.tryOut", "the server did not answer within %s", step.within).Coded("cache-slow").Because(err)
+		case err != nil:
+			return err
+		}
 	}
-	return session.Lift(ctx, name, tags, []string{fence})
+	return nil
 }
 
 // fall makes the mode Down, unless the epoch is over already.

@@ -74,7 +74,7 @@ func (d *Distributed) admitted(ctx context.Context) (*epoch, cache.Member, error
 		case joined:
 			return now, member, nil
 		}
-		if err := d.poll(ctx); err != nil {
+		if err := d.leave(ctx, now); err != nil {
 			return nil, cache.Member{}, undecided(ctx, err)
 		}
 	}

@@ -215,3 +215,111 @@ func TestAnswersOfAnotherEpoch(t *testing.T) {
 		}
 	})
 }
+
+// A server that answers later than anybody waits is not used, and so ends nothing.
+func TestSlowServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		modes, server := &lateModes{Modes: s.modes}, &lateServer{}
+		server.is(300 * time.Millisecond)
+		one := s.instance(func(c *layer.DistributedConfig) {
+			server.Server = c.Server
+			c.Modes, c.Server = modes, server
+		})
+		for range 30 {
+			one.wants(t, "while it is slow", cache.Off, "")
+			if took := one.write(t, s.store); took > time.Second {
+				t.Fatalf("a write took %s", took)
+			}
+			time.Sleep(time.Second)
+		}
+		server.is(0)
+		time.Sleep(time.Second)
+		one.wants(t, "when it is fast", cache.Miss, "")
+	})
+}
+
+// Of many writers that learn at once that the mode has ended one asks what it is now:
+// if each did, one after the other, the last would wait for long.
+func TestWritersDoNotQueue(t *testing.T) {
+	s := newService(t)
+	timing := layer.UsualTiming
+	timing.Poll, timing.Rely, timing.Known, timing.Healthy = 50*time.Millisecond, 200*time.Millisecond, 300*time.Millisecond, 50*time.Millisecond
+	counts := &askedModes{Modes: s.modes}
+	one := s.instance(func(c *layer.DistributedConfig) { c.Modes, c.Timing = counts, timing })
+	s.instance(func(c *layer.DistributedConfig) { c.Timing = timing })
+	stop := make(chan struct{})
+	var all sync.WaitGroup
+	for range 100 {
+		all.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				case <-time.After(5 * time.Millisecond):
+					one.write(t, s.store)
+				}
+			}
+		})
+	}
+	for range 3 {
+		s.shared.Restart()
+		time.Sleep(time.Second)
+	}
+	close(stop)
+	all.Wait()
+	s.mu.Lock()
+	changes := len(s.told)
+	s.mu.Unlock()
+	if joins := counts.joined(); changes < 6 || joins > 3*changes {
+		t.Errorf("100 writers asked %d times to join, while the mode changed %d times for two instances", joins, changes)
+	}
+}
+
+// askedModes count who wants to join. Whatever they are asked takes a while.
+type askedModes struct {
+	cache.Modes
+	mu    sync.Mutex
+	joins int
+}
+
+func (m *askedModes) Join(ctx context.Context, at cache.Mode) (cache.Member, bool, error) {
+	m.mu.Lock()
+	m.joins++
+	m.mu.Unlock()
+	time.Sleep(20 * time.Millisecond)
+	return m.Modes.Join(ctx, at)
+}
+
+func (m *askedModes) Read(ctx context.Context) (cache.Mode, error) {
+	time.Sleep(50 * time.Millisecond)
+	return m.Modes.Read(ctx)
+}
+
+func (m *askedModes) joined() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.joins
+}
+
+// A service that starts again finds the mode on as it was left, and a server that has
+// forgotten it: that is no fault of the server, which is used as soon as nobody relies
+// on the old mode.
+func TestStartsAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		line := s.shared.Line(nil)
+		config := layer.DistributedConfig{Server: line, Modes: s.modes, Timing: layer.UsualTiming, Collections: map[string]string{"products": "1:"}, Everything: "b"}
+		first := layer.NewDistributed(config)
+		if err := first.Enter(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := first.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		again := s.instance()
+		time.Sleep(cache.Drain + time.Second)
+		again.wants(t, "when it is used again", cache.Miss, "")
+	})
+}
