@@ -50,6 +50,7 @@ var rules = []rule{
 	{"adapters/file", []string{"core/*", "ports/*"}, nil},
 	{"adapters/local", []string{"core/*", "ports/*"}, []string{"github.com/golang-jwt/jwt/v5", "golang.org/x/crypto/argon2", "golang.org/x/text/unicode/norm"}},
 	{"adapters/oidc", []string{"core/*", "ports/*", "adapters/internal/*"}, nil},
+	{"adapters/oauth", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"golang.org/x/oauth2"}},
 	{"adapters/entra", []string{"core/*", "ports/*", "adapters/internal/*"}, nil},
 	{"adapters/firebase", []string{"core/*", "ports/*", "adapters/internal/*"}, nil},
 	{"adapters/otel", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"go.opentelemetry.io/"}},

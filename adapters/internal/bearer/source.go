@@ -123,18 +123,28 @@ func (s *source) fetch(ctx context.Context) ([]key, time.Duration, error) {
 	return keys, fresh, nil
 }
 
-// discover finds out where the keys are (OpenID Connect Discovery §4).
-func (s *source) discover(ctx context.Context) error {
+// document returns the discovery document (OpenID Connect Discovery §4), which is of
+// the issuer itself.
+func (s *source) document(ctx context.Context) (map[string]any, error) {
 	text, _, err := s.get(ctx, strings.TrimSuffix(s.issuer.Discovery, "/")+"/.well-known/openid-configuration")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	document, ok := object(text)
 	if !ok {
-		return s.wrong("the issuer %s answers with no discovery document", s.issuer.Name)
+		return nil, s.wrong("the issuer %s answers with no discovery document", s.issuer.Name)
 	}
 	if name, _ := document["issuer"].(string); name != s.issuer.Name {
-		return s.wrong("issuer is %q, but its discovery document says %.200q; they must be the same, to the last slash", s.issuer.Name, name)
+		return nil, s.wrong("issuer is %q, but its discovery document says %.200q; they must be the same, to the last slash", s.issuer.Name, name)
+	}
+	return document, nil
+}
+
+// discover finds out where the keys are.
+func (s *source) discover(ctx context.Context) error {
+	document, err := s.document(ctx)
+	if err != nil {
+		return err
 	}
 	where, _ := document["jwks_uri"].(string)
 	address, err := url.Parse(where)
