@@ -92,7 +92,10 @@ func (a *Accounts) holder(ctx context.Context, l *login) (policy.Principal, erro
 
 // principal returns who the account is, by the login if sid is not empty.
 func (a *Accounts) principal(of *Account, sid string) policy.Principal {
-	claims := map[string]any{"email": of.Email, "email_verified": of.Verified}
+	claims := map[string]any{"email_verified": of.Verified}
+	if of.Email != "" {
+		claims["email"] = of.Email
+	}
 	if sid != "" {
 		claims[sidClaim] = sid
 	}
