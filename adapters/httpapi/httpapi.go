@@ -34,6 +34,10 @@ type Config struct {
 	Accounts *core.Accounts
 	Loopback bool
 
+	// Providers are where people sign in for an account of theirs, by the names that are
+	// in paths. They need Accounts.
+	Providers map[string]Provider
+
 	// KeySet returns the keys that verify our tokens; nil publishes none.
 	KeySet func(ctx context.Context) ([]byte, error)
 
@@ -76,15 +80,16 @@ const (
 
 // A server answers for collections.
 type server struct {
-	api      *core.API
-	accounts *core.Accounts // nil: nobody logs in here
-	keySet   func(context.Context) ([]byte, error)
-	base     string
-	docs     string
-	maxBody  int64
-	uploads  *core.Uploads // nil: imports are not taken
-	stall    time.Duration
-	ready    func(context.Context) error
+	api       *core.API
+	accounts  *core.Accounts // nil: nobody logs in here
+	providers map[string]Provider
+	keySet    func(context.Context) ([]byte, error)
+	base      string
+	docs      string
+	maxBody   int64
+	uploads   *core.Uploads // nil: imports are not taken
+	stall     time.Duration
+	ready     func(context.Context) error
 }
 
 // New returns the public handler, complete with everything around the routes.
@@ -112,7 +117,7 @@ func newServer(cfg Config) (*server, error) {
 	default:
 		return nil, fault.New(fault.Invalid, op, "docs is public, admin or off, not %q", cfg.Docs)
 	}
-	s := &server{api: cfg.API, base: cfg.Base, docs: cfg.Docs, maxBody: cfg.MaxBody, uploads: cfg.Uploads, stall: cfg.Stall, ready: cfg.Ready, accounts: cfg.Accounts, keySet: cfg.KeySet}
+	s := &server{api: cfg.API, base: cfg.Base, docs: cfg.Docs, maxBody: cfg.MaxBody, uploads: cfg.Uploads, stall: cfg.Stall, ready: cfg.Ready, accounts: cfg.Accounts, providers: cfg.Providers, keySet: cfg.KeySet}
 	if s.stall <= 0 {
 		s.stall = defaultStall
 	}

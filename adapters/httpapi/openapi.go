@@ -3,6 +3,8 @@ package httpapi
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"maps"
+	"slices"
 
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/policy"
@@ -18,7 +20,7 @@ func (s *server) openapi(x *exchange) error {
 			allowed[i].Imports = false
 		}
 	}
-	body, err := Document(allowed, public, s.base, Auth{KeySet: s.keySet != nil, Accounts: s.accounts != nil})
+	body, err := Document(allowed, public, s.base, Auth{KeySet: s.keySet != nil, Accounts: s.accounts != nil, OAuth: slices.Sorted(maps.Keys(s.providers))})
 	if err != nil {
 		return err
 	}
@@ -40,6 +42,7 @@ type documenter struct {
 type Auth struct {
 	KeySet   bool // the keys that verify our tokens
 	Accounts bool
+	OAuth    []string // the names of providers
 }
 
 // Document returns the OpenAPI 3.1 document of the collections in allowed, of
