@@ -3,7 +3,9 @@ package bootstrap
 import (
 	"context"
 	"log/slog"
+	"net/url"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/portolan-io/portolan/adapters/local"
@@ -11,6 +13,7 @@ import (
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/ports/auth"
 	"github.com/portolan-io/portolan/ports/limit"
+	"github.com/portolan-io/portolan/ports/mail"
 )
 
 // Accounts are people who log in here with an e-mail address and a password, or sign in
@@ -20,6 +23,12 @@ type Accounts struct {
 	// portolan users create; open is whoever wants, also whoever signs in at a provider
 	// for the first time.
 	Signup string `yaml:"signup" jsonschema:"enum=off,enum=open"`
+	// Whether who signs up has to show, with a code that is mailed, that the address is
+	// theirs. It needs mail.
+	Verify bool `yaml:"verify"`
+	// The address of a page of yours that takes a code behind #code= and sends it here, as
+	// in https://app.example.com/code. Mails then have a link to it.
+	Page string `yaml:"page"`
 	// How long a login by cookie lasts.
 	Session SessionTimes `yaml:"session"`
 	// How long a login by tokens lasts.
@@ -68,6 +77,9 @@ const leastTime = 10 * time.Second
 func (s *settings) checkAccounts(found *mistakes) {
 	a := s.Accounts
 	if a == nil {
+		if s.Mail.given() {
+			found.add(s.document.name, within(s.document.root, []string{"mail"}), "mail", "there is nothing to send; write accounts, or leave this out")
+		}
 		return
 	}
 	note := func(keys []string, format string, args ...any) {
@@ -88,6 +100,12 @@ func (s *settings) checkAccounts(found *mistakes) {
 		note(nil, "accounts need service.key_pepper, which keys what logins are kept as")
 	}
 	s.checkOAuth(found)
+	if a.Verify && !s.Mail.given() {
+		note([]string{"verify"}, "nobody sends the codes; write mail: {driver: smtp, …}, or log on a laptop")
+	}
+	if a.Page != "" && !isPage(a.Page) {
+		note([]string{"page"}, "%s is no address of a page; write one like https://app.example.com/code, without a #", quoted(a.Page))
+	}
 	for _, each := range []struct {
 		keys  []string
 		value time.Duration
@@ -102,6 +120,12 @@ func (s *settings) checkAccounts(found *mistakes) {
 			note(each.keys, "it is %s, but must be between %s and %s", each.value, leastTime, each.most)
 		}
 	}
+}
+
+// isPage reports whether the text is the address of a page on the web.
+func isPage(text string) bool {
+	page, err := url.Parse(text)
+	return err == nil && (page.Scheme == "https" || page.Scheme == "http") && page.Host != "" && !strings.ContainsAny(text, "# \t\r\n")
 }
 
 // issuing returns the first authenticator that makes tokens and keeps passwords.
@@ -142,18 +166,32 @@ func issuerOf(authenticators []auth.Authenticator) issuing {
 }
 
 // newAccounts returns the accounts, nil if the configuration has none.
-func newAccounts(ctx context.Context, s *settings, api *core.API, identity *core.Identity, issuer issuing, limiter limit.Limiter, log *slog.Logger) (*core.Accounts, error) {
+func newAccounts(ctx context.Context, s *settings, api *core.API, identity *core.Identity, issuer issuing, limiter limit.Limiter, opened *closers, log *slog.Logger) (*core.Accounts, error) {
 	a := s.Accounts
 	if a == nil {
 		return nil, nil //nolint:nilnil // there are none, and nothing is wrong
 	}
-	return core.NewAccounts(ctx, core.AccountsConfig{
+	var sender mail.Sender
+	if s.Mail.given() {
+		var err error
+		if sender, err = open[mail.Sender](ctx, s.mail); err != nil {
+			return nil, err
+		}
+		opened.addClose(sender.Close)
+	}
+	accounts, err := core.NewAccounts(ctx, core.AccountsConfig{
 		API: api, Identity: identity, Issuer: issuer, Hasher: issuer, Limiter: limiter, SignUp: a.Signup == "open",
 		Timing: core.LoginTiming{Idle: a.Session.Idle, Absolute: a.Session.Absolute, Access: a.Token.Access, Refresh: a.Token.Refresh},
 		Reused: func(account, login string) {
 			log.Warn("a refresh token was shown that was used up; somebody else may have it, and the login is ended", "account", account, "login", login)
 		},
+		Verify: a.Verify, Mail: sender, Page: a.Page,
+		Unsent: func(err error) { log.Error("mail of accounts was not sent", "error", err) },
 	})
+	if err == nil {
+		opened.addClose(accounts.Close)
+	}
+	return accounts, err
 }
 
 // mustHaveAccounts returns an error if the configuration has no accounts.

@@ -1,14 +1,16 @@
 package bootstrap
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/portolan-io/portolan/ports/mail"
 )
 
 // TestBrokenAccounts shows what is refused of accounts, and where.
@@ -27,6 +29,11 @@ func TestBrokenAccounts(t *testing.T) {
 			"c.yaml:3: accounts.session.idle: it is 1s, but must be between 10s and 720h0m0s"},
 		{"idle for longer than it lasts", pepper, "auth: [{driver: local}]\naccounts: {session: {idle: 48h, absolute: 24h}, token: {refresh: 1h}}",
 			"c.yaml:3: accounts.session.idle: it is 48h0m0s, but must be between 10s and 24h0m0s"},
+		{"nobody to mail", pepper, "auth: [{driver: local}]\naccounts: {verify: true}",
+			"c.yaml:3: accounts.verify: nobody sends the codes; write mail: {driver: smtp, …}, or log on a laptop"},
+		{"nothing to mail", pepper, "mail: {driver: log}", "c.yaml:2: mail: there is nothing to send; write accounts, or leave this out"},
+		{"no page", pepper, "auth: [{driver: local}]\naccounts: {page: app.example.com}",
+			"c.yaml:3: accounts.page: \"app.example.com\" is no address of a page; write one like https://app.example.com/code, without a #"},
 		{"long access", pepper, "auth: [{driver: local}]\naccounts: {token: {access: 25h}}",
 			"c.yaml:3: accounts.token.access: it is 25h0m0s, but must be between 10s and 24h0m0s"},
 		{"providers without an address", pepper, "auth: [{driver: local}]\naccounts: {oauth: {google: {issuer: https://accounts.google.com, client_id: a}}}",
@@ -50,7 +57,7 @@ func TestBrokenAccounts(t *testing.T) {
 			}
 		})
 	}
-	sound := strings.Replace(right, "repository:", "limit: {driver: memory}\nauth: [{driver: local}]\naccounts: {}\nrepository:", 1)
+	sound := strings.Replace(right, "repository:", "limit: {driver: memory}\nmail: {driver: log}\nauth: [{driver: local}]\naccounts: {verify: true, page: \"https://app.example.com/code\"}\nrepository:", 1)
 	if err := check(t, strings.Replace(sound, "service: {listen", pepper, 1)); err != nil {
 		t.Errorf("accounts that are right, and a limiter for them: %v", err)
 	}
@@ -137,6 +144,21 @@ func TestUsersBesideAServer(t *testing.T) {
 	})
 }
 
+// TestAccountsInTheDocument: portolan openapi knows of accounts where there are some.
+func TestAccountsInTheDocument(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("PEPPER", strings.Repeat("p", 32))
+	for config, want := range map[string]bool{accountsConfig(): true, cachedConfig("repository: {driver: memory}"): false} {
+		write(t, "portolan.yaml", config)
+		document := newProgram(t).must(t, "openapi")
+		for _, path := range []string{`"/v1/auth/login"`, `"/v1/auth/jwks"`, `"__Host-portolan"`} {
+			if strings.Contains(document, path) != want {
+				t.Errorf("the document has %s: %t, want %t", path, !want, want)
+			}
+		}
+	}
+}
+
 // TestUsersWithoutAccounts says what is missing.
 func TestUsersWithoutAccounts(t *testing.T) {
 	t.Chdir(t.TempDir())
@@ -157,4 +179,47 @@ func TestUsersWithoutAccounts(t *testing.T) {
 			t.Errorf("%v: exit code %d\n%s, want %s", tt.args, code, errs, tt.want)
 		}
 	}
+}
+
+// A box is a driver of mail that keeps what it is given.
+type box chan mail.Message
+
+func (b box) Send(_ context.Context, message mail.Message) error { b <- message; return nil }
+
+func (b box) Close() error { return nil }
+
+// TestMailOfAccounts: the driver that a configuration names is given the codes, with a
+// link to the page.
+func TestMailOfAccounts(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	t.Chdir(t.TempDir())
+	t.Setenv("PEPPER", strings.Repeat("p", 32))
+	t.Run("serve", func(t *testing.T) {
+		sent := make(box, 1)
+		config := strings.Replace(accountsConfig(), "accounts: {signup: open}",
+			"accounts: {signup: open, verify: true, page: \"https://app.example.com/code\"}\nmail: {driver: box}", 1)
+		r, api, _ := serveFor(t, config, Mail("box", func(context.Context, struct{}) (box, error) { return sent, nil }))
+		post := func(path, body string) int {
+			status, _ := r.do(http.MethodPost, api+"/auth/"+path, body, http.Header{"Content-Type": {"application/json"}})
+			return status
+		}
+		const ann = `{"email":"ann@example.com","password":"a cup of dark tea"}`
+		if status := post("signup", ann); status != http.StatusAccepted {
+			t.Fatalf("the sign-up is answered with %d", status)
+		}
+		_, code, linked := strings.Cut((<-sent).Text, "https://app.example.com/code#code=")
+		code, _, _ = strings.Cut(code, "\n")
+		if !linked {
+			t.Error("the mail has no link")
+		}
+		if status := post("login", ann); status != http.StatusForbidden {
+			t.Errorf("an address that is not verified logs in with %d", status)
+		}
+		if status := post("verify", `{"code":"`+code+`","password":"a cup of dark tea"}`); status != http.StatusNoContent {
+			t.Errorf("the code is answered with %d", status)
+		}
+		if status := post("login", ann); status != http.StatusOK {
+			t.Errorf("a verified address logs in with %d", status)
+		}
+	})
 }

@@ -30,6 +30,10 @@ type Collection struct {
 	ExternalWriters bool `yaml:"external_writers"`
 	// How answers are cached, if there is a cache.
 	Cache *Caching `yaml:"cache"`
+	// Which decisions about who may do what here are noted in the audit log: off is
+	// refusals alone, on is all, required is all, and nothing is done that could not be
+	// noted before. The default is off; of a view, what its collection has.
+	Audit string `yaml:"audit" jsonschema:"enum=off,enum=on,enum=required"`
 	// The collection is to go: answers and the API's document say so.
 	Deprecated *Deprecated `yaml:"deprecated"`
 	// What each role may do. The roles anonymous (everybody) and authenticated
@@ -118,6 +122,8 @@ type Grant struct {
 	Hide []string `yaml:"hide"`
 	// Fields that the role may not write.
 	ReadOnly []string `yaml:"read_only"`
+	// The only fields that the role may write, beside the id; instead of read_only.
+	Writable []string `yaml:"writable"`
 	// The ranges of addresses that the grant is valid from.
 	AllowFrom []string `yaml:"allow_from"`
 }

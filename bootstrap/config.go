@@ -35,8 +35,12 @@ type Config struct {
 	Auth []Choice `yaml:"auth" port:"auth"`
 	// People who log in with a password, or sign in at a provider. Without it there are none.
 	Accounts *Accounts `yaml:"accounts"`
+	// Who sends mail with the codes of accounts. Without it none is sent.
+	Mail Choice `yaml:"mail" port:"mail"`
 	// Who is told what happens: metrics and traces.
 	Telemetry []Choice `yaml:"telemetry" port:"telemetry"`
+	// Where it is noted who came in and what they were allowed.
+	Audit Audit `yaml:"audit"`
 	// Further files with collections, as patterns relative to this file, such as
 	// collections/*.yaml.
 	Include []string `yaml:"include"`
@@ -47,7 +51,7 @@ type Config struct {
 }
 
 func (*Config) announced() []string {
-	return []string{"events", "keys", "files", "mail", "gateway"}
+	return []string{"events", "keys", "files", "gateway"}
 }
 
 // A Service is how the server listens, and what it allows.

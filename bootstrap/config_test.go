@@ -64,7 +64,7 @@ func TestBrokenConfigs(t *testing.T) {
 		want     string
 	}{
 		{"unknown key", "service: {", "servis: {}\nservice: {",
-			`c.yaml:1: there is no key servis here; did you mean service? The keys are service, repository, cache, near_cache, limit, limits, secrets, auth, accounts, telemetry, include, collections and development`},
+			`c.yaml:1: there is no key servis here; did you mean service? The keys are service, repository, cache, near_cache, limit, limits, secrets, auth, accounts, mail, telemetry, audit, include, collections and development`},
 		{"unknown key of service", "{listen:", "{lisen:",
 			`c.yaml:1: service: there is no key lisen here; did you mean listen? The keys are listen, admin, public_url, base, docs, log, log_level, drain_delay, header_timeout, read_timeout, request_timeout, idle_timeout, max_header, max_body, max_import, spool, max_connections, trusted_proxies, key_pepper, cursor_key, instances, rereads and cors`},
 		{"unknown key of field", "max: 10", "lenght: 10",
@@ -187,6 +187,9 @@ func TestMistakesOfTheCore(t *testing.T) {
 		{"policy", "read: true", "read: {where: \"ownr eq 'x'\"}", "c.yaml:11: collections.things.access.anonymous.read.where: "},
 		{"write", "read: true", "write: {where: \"ownr eq 'x'\"}", "c.yaml:11: collections.things.access.anonymous.write.where: "},
 		{"all", "read: true", "read: true, all: {where: \"ownr eq 'x'\"}", "c.yaml:11: collections.things.access.anonymous.all.where: "},
+		{"writable", "read: true", "update: true, writable: [ownr]", "c.yaml:11: collections.things.access.anonymous.writable: "},
+		{"nothing writable", "read: true", "update: true, writable: ", "c.yaml:11: collections.things.access.anonymous.writable: "},
+		{"writable and read only", "read: true", "update: true, read_only: [name], writable: [owner]", "c.yaml:11: collections.things.access.anonymous.writable: "},
 		{"read only", "read: true", "read: true, read_only: [ownr]", "c.yaml:11: collections.things.access.anonymous.read_only: "},
 		{"hidden", "{read: true}", "{read: true, hide: [ownr]}", "c.yaml:11: collections.things.access.anonymous.hide"},
 		{"name", "  things:", "  docs:", "c.yaml:5: collections.docs: "},

@@ -12,6 +12,7 @@ import (
 	"github.com/portolan-io/portolan/ports/auth"
 	"github.com/portolan-io/portolan/ports/cache"
 	"github.com/portolan-io/portolan/ports/limit"
+	"github.com/portolan-io/portolan/ports/mail"
 	"github.com/portolan-io/portolan/ports/repository"
 	"github.com/portolan-io/portolan/ports/secrets"
 	"github.com/portolan-io/portolan/ports/telemetry"
@@ -19,7 +20,7 @@ import (
 
 // A Driver is an adapter that is not opened yet: a name by which configurations
 // choose it for a port, the type of its settings, and how it is opened. Make one
-// with [Repository], [Cache], [Limit], [Secrets], [Auth] or [Telemetry].
+// with [Repository], [Cache], [Limit], [Secrets], [Auth], [Mail] or [Telemetry].
 //
 // The settings are a struct whose yaml tags are the keys. A field of type
 // secrets.Value is a secret that may rotate; a string may refer to a secret too
@@ -69,6 +70,11 @@ func Auth[C any, A auth.Authenticator](name string, open func(context.Context, C
 	d := newDriver("auth", name, open)
 	d.issues = issues(reflect.TypeFor[A]())
 	return d
+}
+
+// Mail returns the driver of something that sends e-mail.
+func Mail[C any, S mail.Sender](name string, open func(context.Context, C) (S, error)) Driver {
+	return newDriver("mail", name, open)
 }
 
 // Telemetry returns the driver of an observer.

@@ -8,12 +8,14 @@ import (
 	"github.com/portolan-io/portolan/adapters/file"
 	"github.com/portolan-io/portolan/adapters/firebase"
 	"github.com/portolan-io/portolan/adapters/local"
+	"github.com/portolan-io/portolan/adapters/maillog"
 	"github.com/portolan-io/portolan/adapters/memory"
 	"github.com/portolan-io/portolan/adapters/oidc"
 	"github.com/portolan-io/portolan/adapters/otel"
 	"github.com/portolan-io/portolan/adapters/postgres"
 	"github.com/portolan-io/portolan/adapters/prometheus"
 	"github.com/portolan-io/portolan/adapters/redis"
+	"github.com/portolan-io/portolan/adapters/smtp"
 	"github.com/portolan-io/portolan/adapters/sqlite"
 	"github.com/portolan-io/portolan/adapters/sqlserver"
 )
@@ -37,6 +39,8 @@ func builtin() []Driver {
 		Auth("oidc", oidc.Open),
 		Auth("entra", entra.Open),
 		Auth("firebase", firebase.Open),
+		Mail("log", maillog.Open),
+		Mail("smtp", smtp.Open),
 		Telemetry("prometheus", prometheus.Open),
 		Telemetry("otlp", otel.Open),
 	}

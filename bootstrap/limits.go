@@ -211,7 +211,7 @@ func (s *settings) warnOfLimits(l limiting, log *slog.Logger) {
 	switch {
 	case l.limits == nil && !isLoopback(s.Service.Listen):
 		log.Warn("nothing bounds how much callers may ask; write it under limits", "listen", s.Service.Listen)
-	case l.limits != nil && l.ping == nil && s.Service.Instances == "many":
+	case l.limiter != nil && l.ping == nil && s.Service.Instances == "many":
 		log.Warn("each instance counts for itself what callers ask, so that together they allow as many times as much; choose a limiter that they share")
 	case l.limits != nil && s.Limits.unbounded() && !isLoopback(s.Service.Listen):
 		log.Warn("nothing bounds how much callers without a credential may ask; write limits.tiers.anonymous or limits.address")

@@ -44,6 +44,7 @@ type settings struct {
 	limit      Driver
 	secrets    Driver
 	auth       []Driver
+	mail       Driver
 	telemetry  []Driver
 }
 
@@ -223,6 +224,9 @@ func (s *settings) choose(drivers []Driver, d *decoder) {
 		if ok {
 			s.auth = append(s.auth, driver)
 		}
+	}
+	if s.Mail.given() || s.Mail.sections != nil {
+		s.mail, _ = s.Mail.pick(drivers, "mail", d)
 	}
 	for i := range s.Telemetry {
 		driver, ok := s.Telemetry[i].pick(drivers, "telemetry", d)

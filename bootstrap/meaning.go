@@ -54,7 +54,8 @@ func (s *settings) collections() ([]core.Collection, error) {
 			addFault(&found, entry.file, entry.node, path, err)
 		}
 		served = append(served, core.Collection{
-			Schema: c, Access: compileAccess(entry, c, &found), Cache: caching(entry, c, &found), Deprecated: deprecation(entry, &found),
+			Schema: c, Access: compileAccess(entry, c, &found), Cache: caching(entry, c, &found), Audit: auditOf(entry.Value.Audit),
+			Deprecated: deprecation(entry, &found),
 		})
 	}
 	served = s.views(served, compiled, &found)
@@ -107,7 +108,7 @@ func (g *Grant) spec(role string) policy.GrantSpec {
 		Create: first(g.Create, g.Write, g.All),
 		Update: first(g.Update, g.Write, g.All),
 		Delete: first(g.Delete, g.Write, g.All),
-		Hide:   g.Hide, ReadOnly: g.ReadOnly, AllowFrom: g.AllowFrom,
+		Hide:   g.Hide, ReadOnly: g.ReadOnly, Writable: g.Writable, AllowFrom: g.AllowFrom,
 	}
 }
 
@@ -157,6 +158,7 @@ func (s *settings) checkService(found *mistakes) {
 			"this is for service.instances: many with a cache that they share; without, name it under cache")
 	}
 	s.checkCORS(found)
+	s.checkAudit(found)
 	s.checkLimits(found)
 	if s.Service.DrainDelay > maxDrainDelay {
 		note("drain_delay", "the most allowed is %s", maxDrainDelay)

@@ -54,8 +54,10 @@ func (p *program) openapi(ctx context.Context, roles []string) error {
 	if err != nil {
 		return err
 	}
+	_, issues := s.issuing()
 	handler, err := httpapi.New(httpapi.Config{
-		API: api, Uploads: uploads, Base: s.Service.Base, Docs: httpapi.DocsPublic, Log: slog.New(slog.DiscardHandler),
+		Documented: httpapi.Auth{KeySet: issues, Accounts: s.Accounts != nil},
+		API:        api, Uploads: uploads, Base: s.Service.Base, Docs: httpapi.DocsPublic, Log: slog.New(slog.DiscardHandler),
 		Identify: func(context.Context, auth.Credential) (policy.Principal, error) {
 			return policy.Principal{Issuer: "cli", Subject: "somebody", Roles: roles}, nil
 		},

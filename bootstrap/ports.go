@@ -29,7 +29,7 @@ const minSecretBytes = 32
 func graph(ctx context.Context, doc *document, drivers []Driver, env environment, opened *closers) fx.Option {
 	options := []fx.Option{
 		fx.Supply(doc, env, opened, fx.Annotate(ctx, fx.As(new(context.Context)))),
-		fx.Provide(openSettings, openTelemetry, openRepository, openCache, openAuth, openProviders, openLimits, newCore, newLog, openUploads, newServer),
+		fx.Provide(openSettings, openTelemetry, openRepository, openCache, openAuth, openProviders, openLimits, newCore, newLog, openUploads, openAudit, newServer),
 	}
 	for _, driver := range drivers {
 		options = append(options, fx.Supply(fx.Annotate(driver, fx.ResultTags(`group:"drivers"`))))
@@ -202,7 +202,7 @@ type served struct {
 	issuer   issuing // nil if none of the authenticators makes tokens
 }
 
-func newCore(ctx context.Context, s *settings, store repository.Store, tables inspector, kept caches, authenticators []auth.Authenticator, providers signingIn, l limiting, w *watching, log *slog.Logger) (*served, error) {
+func newCore(ctx context.Context, s *settings, store repository.Store, tables inspector, kept caches, authenticators []auth.Authenticator, providers signingIn, l limiting, w *watching, opened *closers, log *slog.Logger) (*served, error) {
 	collections, err := s.collections()
 	if err != nil {
 		return nil, err
@@ -226,7 +226,7 @@ func newCore(ctx context.Context, s *settings, store repository.Store, tables in
 		authenticators[i] = layer.Remember(layer.TraceAuth(authenticator, w), nil) // so that metrics count what is verified
 	}
 	identity := core.NewIdentity(config, authenticators)
-	accounts, err := newAccounts(ctx, s, api, identity, issuer, l.limiter, log)
+	accounts, err := newAccounts(ctx, s, api, identity, issuer, l.limiter, opened, log)
 	if err != nil {
 		return nil, err
 	}

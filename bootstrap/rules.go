@@ -14,6 +14,10 @@ import (
 func compileAccess(entry *Entry[Collection], c *schema.Collection, found *mistakes) policy.Access {
 	var access policy.Access
 	for _, grant := range entry.Value.Access {
+		if node := child(grant.node, "writable"); node != nil && isNull(node) { // which elsewhere is as if it were not there
+			found.add(entry.file, node, "collections."+entry.Name+".access."+grant.Name+".writable", "name the fields that may be written, or [] for none")
+			continue
+		}
 		compiled, err := policy.Compile(c, []policy.GrantSpec{grant.Value.spec(grant.Name)})
 		if err != nil {
 			path := "collections." + entry.Name + ".access." + grant.Name

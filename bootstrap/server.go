@@ -42,9 +42,11 @@ type endpoint struct {
 	listener net.Listener
 }
 
-func newServer(s *served, uploads *core.Uploads, l limiting, w *watching, log *slog.Logger) (*server, error) {
+func newServer(s *served, uploads *core.Uploads, l limiting, noted *auditing, w *watching, log *slog.Logger) (*server, error) {
 	srv := &server{settings: s.settings, log: log, failed: make(chan error, 2)}
 	config := s.httpConfig(w, log)
+	config.Audit, config.LogKey = noted.to, noted.key
+	config.AuditAuthentication = auditOf(s.settings.Audit.Authentication)
 	config.Uploads, config.Stall, config.Limits = uploads, s.settings.Service.ReadTimeout, l.limits
 	config.Ready = func(ctx context.Context) error {
 		if err := srv.accepting(ctx); err != nil {

@@ -14,7 +14,7 @@ import (
 // What may be written of a view, of its fields and of its grants: everything else
 // is as the collection has it.
 var (
-	viewKeys      = []string{"view_of", "fields", "access", "deprecated"}
+	viewKeys      = []string{"view_of", "fields", "access", "audit", "deprecated"}
 	viewFieldKeys = []string{"from", "expand"}
 	viewGrantKeys = []string{"read", "hide", "allow_from"}
 )
@@ -108,8 +108,12 @@ func (s *settings) viewOf(entry *Entry[Collection], served []core.Collection, co
 		addFault(found, entry.file, entry.node, "collections."+entry.Name, err)
 		return core.Collection{}, false
 	}
+	noted := served[at].Audit
+	if entry.Value.Audit != "" {
+		noted = auditOf(entry.Value.Audit)
+	}
 	return core.Collection{
-		Schema: view, Access: compileAccess(entry, view, found), Cache: served[at].Cache, Deprecated: deprecation(entry, found),
+		Schema: view, Access: compileAccess(entry, view, found), Cache: served[at].Cache, Audit: noted, Deprecated: deprecation(entry, found),
 	}, true
 }
 

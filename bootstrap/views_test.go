@@ -69,7 +69,7 @@ func TestBrokenViews(t *testing.T) {
 		{"a rule of its own", "name: {from: title}", "name: {from: title, max: 3}",
 			`c.yaml:7: collections.goods_v1.fields.name.max: a field of a view has from and expand alone; the rest is as goods has it`},
 		{"a cache of its own", "    fields:\n      id: {from", "    cache: {class: none}\n    fields:\n      id: {from",
-			`c.yaml:5: collections.goods_v1.cache: a view has view_of, fields, access and deprecated alone; the rest is as goods has it`},
+			`c.yaml:5: collections.goods_v1.cache: a view has view_of, fields, access, audit and deprecated alone; the rest is as goods has it`},
 		{"a right to write", "read: true, allow", "all: true, allow",
 			`c.yaml:9: collections.goods_v1.access.admin.all: a grant of a view, which is only read, has read, hide and allow_from alone; the rest is as goods has it`},
 		{"no id", "id: {from: asin}", "title: {}",

@@ -9,6 +9,7 @@ import (
 	"github.com/portolan-io/portolan/core/policy"
 	"github.com/portolan-io/portolan/ports/auth"
 	"github.com/portolan-io/portolan/ports/limit"
+	"github.com/portolan-io/portolan/ports/mail"
 )
 
 // Accounts are people who have a password here or sign in elsewhere, and their logins. It is safe for
@@ -31,12 +32,13 @@ type Accounts struct {
 	signUp   bool
 	timing   LoginTiming
 	reused   func(account, login string)
-	dummy    string // a hash of nobody's password, which costs as much to verify as anybody's
+	verify   bool
+	post     *outbox // nil: nothing is mailed
+	dummy    string  // a hash of nobody's password, which costs as much to verify as anybody's
 	basic    *basicMemory
 }
 
-// AccountsConfig is what Accounts are made from. All but SignUp, Timing and Reused is
-// required.
+// AccountsConfig is what Accounts are made from. What comes before SignUp is required.
 type AccountsConfig struct {
 	API      *API
 	Identity *Identity // who judges credentials that are not of accounts, and the signatures of those that are
@@ -44,7 +46,15 @@ type AccountsConfig struct {
 	Hasher   auth.Hasher
 	Limiter  limit.Limiter // counts attempts
 	SignUp   bool          // whoever wants may make an account
+	Verify   bool          // who signs up has to show that the address is theirs; needs Mail
 	Timing   LoginTiming
+
+	// Mail sends codes; nil sends none. Page is the address of a page of the operator's
+	// that takes a code behind #code=, or empty. Unsent is told what could not be sent,
+	// without the message; it may be nil.
+	Mail   mail.Sender
+	Page   string
+	Unsent func(err error)
 
 	// Reused is told that a refresh token was shown which was used up before, so that
 	// somebody else has it or had it. The login has been ended. It may be nil.
@@ -87,11 +97,11 @@ type Account struct {
 }
 
 // NewAccounts returns the accounts of the API's store. It hashes one password, to know
-// what that costs.
+// what that costs. Whoever makes Accounts with Mail closes them.
 func NewAccounts(ctx context.Context, config AccountsConfig) (*Accounts, error) {
 	a := &Accounts{
 		api: config.API, identity: config.Identity, issuer: config.Issuer, hasher: config.Hasher, limiter: config.Limiter,
-		signUp: config.SignUp, timing: config.Timing, reused: config.Reused, basic: newBasicMemory(),
+		signUp: config.SignUp, timing: config.Timing, reused: config.Reused, basic: newBasicMemory(), verify: config.Verify,
 	}
 	if a.api == nil || a.identity == nil || a.issuer == nil || a.hasher == nil || a.limiter == nil {
 		return nil, fault.New(fault.Invalid, "core.NewAccounts", "accounts need an API, an identity, an issuer, a hasher and a limiter")
@@ -100,17 +110,34 @@ func NewAccounts(ctx context.Context, config AccountsConfig) (*Accounts, error) 
 		return nil, fault.New(fault.Invalid, "core.NewAccounts", "accounts need a pepper to hash what logins show").
 			Coded("no-pepper").Hinting("set service.key_pepper")
 	}
+	if a.verify && config.Mail == nil {
+		return nil, fault.New(fault.Invalid, "core.NewAccounts", "addresses are to be verified, but there is nobody to send mail")
+	}
 	a.timing.complete()
 	if a.reused == nil {
 		a.reused = func(string, string) {}
 	}
 	var err error
-	a.dummy, err = a.hasher.Hash(ctx, randomText(20))
-	return a, err
+	if a.dummy, err = a.hasher.Hash(ctx, randomText(20)); err != nil {
+		return nil, err
+	}
+	if config.Mail != nil {
+		a.post = newOutbox(config.Mail, config.Page, config.Unsent)
+	}
+	return a, nil
+}
+
+// Close waits until what is to be mailed has been, for a second at most. Calling it
+// again does nothing.
+func (a *Accounts) Close() error {
+	a.post.close()
+	return nil
 }
 
 // SignUp makes an account, if whoever wants may make one. It returns fault.Exists with
-// the code account-exists if the address has one.
+// the code account-exists if the address has one. Where addresses are verified it
+// returns the zero Account whether the address has one or not, and its owner is told by
+// mail what to do; then the work is the same too.
 func (a *Accounts) SignUp(ctx context.Context, who policy.Principal, email, secret string) (Account, error) {
 	if !a.signUp {
 		return Account{}, fault.New(fault.Forbidden, "core.SignUp", "accounts are made by the operator alone").Coded("signup-off").
@@ -129,6 +156,9 @@ func (a *Accounts) SignUp(ctx context.Context, who policy.Principal, email, secr
 	made := &account{Account: Account{Email: email, Roles: []string{}}}
 	if made.hash, err = a.hasher.Hash(ctx, secret); err != nil {
 		return Account{}, err
+	}
+	if a.verify {
+		return Account{}, a.post.do(func(ctx context.Context) error { return a.signUpQuietly(ctx, made) })
 	}
 	if err := a.create(ctx, made); err != nil {
 		return Account{}, err

@@ -128,6 +128,7 @@ func inHouse(t *testing.T, n int, test func(t *testing.T, h *house), change ...f
 			if h.other, err = core.NewAccounts(t.Context(), made); err != nil {
 				t.Fatal(err)
 			}
+			defer func(each *core.Accounts) { _ = each.Close() }(h.other)
 			if h.Accounts == nil {
 				h.Accounts, h.api = h.other, api
 			}

@@ -25,7 +25,7 @@ func TestLogInAndOut(t *testing.T) {
 				made := h.join(t, ann, secret, "clerk")
 				login, other := h.logIn(t, kind), h.logIn(t, kind)
 				who := h.who(t, login)
-				if who.Issuer != h.issuer.Name() || who.Subject != made.ID || !who.Has("clerk") || who.Local || who.Claims["email"] != ann {
+				if who.Issuer != h.issuer.Name() || who.Subject != made.ID || !who.Has("clerk") || who.Local || who.Claims["email"] != nil {
 					t.Errorf("the login is of %+v, want of %s with the role clerk", who, made.ID)
 				}
 				if own, err := h.Me(t.Context(), who); err != nil || own.Email != ann {

@@ -46,6 +46,7 @@ type Collection struct {
 	Schema *schema.Collection
 	Access policy.Access
 	Cache  Caching
+	Audit  Audit // which decisions about it are noted
 
 	Deprecated *Deprecation // nil: it is there to stay
 }

@@ -18,6 +18,10 @@ var (
 	triesOfAddress  = limit.Rate{Amount: 1, Period: 2 * time.Second, Burst: 100}
 )
 
+// refreshesOfAddress is how often tokens may be refreshed. Nobody guesses these; it
+// bounds what looking for old ones costs, and many may have one address.
+var refreshesOfAddress = limit.Rate{Amount: 10, Period: time.Second, Burst: 200}
+
 // attempt counts that who tries something for which one could guess: with the account
 // of the e-mail address, or with any if that is empty. Right ones count too, because
 // many may be tried before the first is known to be wrong. If it cannot be counted,
@@ -31,6 +35,11 @@ func (a *Accounts) attempt(ctx context.Context, who policy.Principal, email stri
 	if email != "" {
 		takes = append(takes, limit.Take{Key: from + "/" + string(addressID(email)), Rate: triesForAccount, Amount: 1})
 	}
+	return a.count(ctx, takes...)
+}
+
+// count takes all, or says when there is enough.
+func (a *Accounts) count(ctx context.Context, takes ...limit.Take) error {
 	verdicts, err := a.limiter.Take(ctx, takes...)
 	if err != nil {
 		return err

@@ -20,6 +20,7 @@ type batch struct {
 	a       *API
 	c       *collection
 	read    func(*schema.Collection) (policy.Right, bool) // the caller's right to read a collection
+	relied  []repository.Mutation                         // what the caller's rights rest on
 	records []repository.Mutation
 	checks  []repository.Mutation
 	checked []int          // by check: the field whose reference it is about
@@ -28,7 +29,7 @@ type batch struct {
 }
 
 func (a *API) newBatch(c *collection, who policy.Principal) *batch {
-	return &batch{a: a, c: c, read: func(other *schema.Collection) (policy.Right, bool) {
+	return &batch{a: a, c: c, relied: relied(who), read: func(other *schema.Collection) (policy.Right, bool) {
 		return a.collections[other.Name].access.For(who, other, policy.Read)
 	}}
 }
@@ -67,7 +68,7 @@ func (b *batch) apply(ctx context.Context, how How, written *Written) ([]reposit
 	if err != nil {
 		return nil, err
 	}
-	mutations := slices.Concat(answer, b.records, b.checks, b.unreferenced())
+	mutations := slices.Concat(answer, b.relied, b.records, b.checks, b.unreferenced())
 	if how.DryRun {
 		mutations = append(mutations, impossible)
 	}
@@ -75,21 +76,21 @@ func (b *batch) apply(ctx context.Context, how How, written *Written) ([]reposit
 	case len(mutations) > repository.MaxBatch-maxWitness:
 		return nil, fault.New(fault.TooLarge, "core.write", "%d records with %d different references are more than %d at once",
 			len(b.records), len(b.checks), repository.MaxBatch-maxWitness).Coded("too-many-references").Hinting("send fewer records at once, or import them")
-	case len(mutations) == 0:
+	case len(mutations) == len(b.relied):
 		return nil, nil
 	}
 	if err := b.unseen(ctx); err != nil {
 		return nil, err
 	}
 	outcomes, err := b.store(ctx, how, mutations)
-	err = how.claim.explain(err)
+	err = explainRelied(how.claim.explain(err), b.relied)
 	var failed *repository.BatchError
 	switch {
 	case err == nil:
-		return outcomes[len(answer):], nil
+		return outcomes[len(answer)+len(b.relied):], nil
 	case !errors.As(err, &failed):
 		return nil, err
-	case how.DryRun && failed.Index == len(mutations)-1: // all others could be done
+	case how.DryRun && failed.Index == len(mutations)-len(b.relied)-1: // all others could be done
 		return make([]repository.Outcome, len(b.records)), nil
 	}
 	return nil, b.explain(failed)

@@ -21,8 +21,10 @@ const attempts = 64
 // there is none.
 //
 // Fields that the caller may not write stay as they are, and may be given as
-// they are; those that it may write but not read stay if it does not give them. A
-// record that the caller may not read is fault.NotFound and untouched.
+// they are; those that it may write but not read stay if it does not give them,
+// unless it may read nothing at all and so replaces all that it may write. A record
+// that the caller may not read is fault.NotFound and untouched, or fails a condition
+// as one that does not exist.
 func (a *API) Replace(ctx context.Context, who policy.Principal, collection, id string, body []byte, how How) (Written, error) {
 	c, right, err := a.gate(who, collection, writes(how.If))
 	if err != nil {
@@ -166,8 +168,12 @@ func (a *API) tryChange(ctx context.Context, id record.ID, ch change) (Written, 
 	if err != nil {
 		return Written{}, err
 	}
-	if ch.existing && !exists || ch.may.hides(current, exists) {
+	hidden := ch.may.hides(ch.may.update, current, exists)
+	if ch.existing && (hidden || !exists) {
 		return Written{}, missing()
+	}
+	if hidden {
+		return Written{}, ch.how.If.unseen()
 	}
 	if err := ch.how.If.check(current, exists); err != nil {
 		return Written{}, err
@@ -196,10 +202,15 @@ func (a *API) tryChange(ctx context.Context, id record.ID, ch change) (Written, 
 	return written, nil
 }
 
-// hides reports whether there is a record that the caller may not read: for
-// the caller it does not exist.
-func (may rights) hides(current record.Record, exists bool) bool {
-	return exists && may.reads && !query.Match(may.read.Where, current.Fields)
+// hides reports whether there is a record that does not exist for the caller: one
+// that it may not read, or, if it may read none, that the right to write it is not
+// about.
+func (may rights) hides(write policy.Right, current record.Record, exists bool) bool {
+	covered := write.Where
+	if may.reads {
+		covered = may.read.Where
+	}
+	return exists && !query.Match(covered, current.Fields)
 }
 
 // put returns the right to write the record, and what must still hold when it
@@ -207,23 +218,19 @@ func (may rights) hides(current record.Record, exists bool) bool {
 func (may rights) put(current record.Record, exists bool) (policy.Right, repository.Precondition, error) {
 	switch {
 	case exists:
-		return may.update, repository.At(current.Revision), may.covers(may.update, current)
+		return may.update, repository.At(current.Revision), covers(may.update, current)
 	case !may.creates:
 		return policy.Right{}, repository.Absent, missing()
 	}
 	return may.create, repository.Absent, nil
 }
 
-// covers returns why the right does not cover a record that exists: one that
-// the caller cannot read anyway does not exist for it.
-func (may rights) covers(right policy.Right, current record.Record) error {
-	switch {
-	case query.Match(right.Where, current.Fields):
+// covers returns why the right does not cover a record that exists for the caller.
+func covers(right policy.Right, current record.Record) error {
+	if query.Match(right.Where, current.Fields) {
 		return nil
-	case may.reads:
-		return fault.New(fault.Forbidden, "core.write", "you may not change this record").Coded("row-policy")
 	}
-	return missing()
+	return fault.New(fault.Forbidden, "core.write", "you may not change this record").Coded("row-policy")
 }
 
 // unmet marks a condition of the caller's that does not hold: to try again
@@ -237,6 +244,15 @@ func isUnmet(err error) bool { return errors.As(err, new(*unmet)) }
 
 func busy() error {
 	return fault.New(fault.Unavailable, "core.write", "the record changes too often to be written now").Coded("busy")
+}
+
+// unseen returns the error for a record that does not exist for the caller: that of
+// one that is not there, so that a condition does not tell which of them it is.
+func (cond Condition) unseen() error {
+	if err := cond.check(record.Record{}, false); err != nil {
+		return err
+	}
+	return missing()
 }
 
 // check returns the error for a record that is not as the caller requires.

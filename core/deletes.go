@@ -39,8 +39,8 @@ func (a *API) tryDelete(ctx context.Context, c *collection, who policy.Principal
 	if err != nil {
 		return err
 	}
-	if may.hides(current, exists) {
-		return missing()
+	if may.hides(may.remove, current, exists) {
+		return how.If.unseen()
 	}
 	if err := how.If.check(current, exists); err != nil {
 		return err
@@ -48,7 +48,7 @@ func (a *API) tryDelete(ctx context.Context, c *collection, who policy.Principal
 	if !exists {
 		return missing()
 	}
-	if err := may.covers(may.remove, current); err != nil {
+	if err := covers(may.remove, current); err != nil {
 		return err
 	}
 	batch := a.newBatch(c, who)

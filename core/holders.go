@@ -90,12 +90,10 @@ func (a *Accounts) holder(ctx context.Context, l *login) (policy.Principal, erro
 	return a.principal(&of.Account, l.id), nil
 }
 
-// principal returns who the account is, by the login if sid is not empty.
+// principal returns who the account is, by the login if sid is not empty. The address is
+// not among the claims: it is nobody's identity, and would be in every token.
 func (a *Accounts) principal(of *Account, sid string) policy.Principal {
 	claims := map[string]any{"email_verified": of.Verified}
-	if of.Email != "" {
-		claims["email"] = of.Email
-	}
 	if sid != "" {
 		claims[sidClaim] = sid
 	}
@@ -150,8 +148,8 @@ func (a *Accounts) login(ctx context.Context, id record.ID, text string, fits fu
 	return l, nil
 }
 
-// keptAccount returns the account from what is kept, without its hash, or as it is
-// stored; nil if there is none.
+// keptAccount returns the account from what is kept, without its hash and its address,
+// or as it is stored; nil if there is none.
 func (a *Accounts) keptAccount(ctx context.Context, id string) (*account, error) {
 	key := cache.Key{Collection: AccountsCollection, Text: id, Tags: []string{recordTag(record.ID(id)), bulkTag}}
 	kept, lease := a.look(ctx, key)
@@ -198,7 +196,8 @@ func decodeLogin(kept []byte) (*login, bool) {
 	return l, from.whole()
 }
 
-// encodeAccount returns an account as it is kept: without its hash.
+// encodeAccount returns an account as it is kept: without its hash and its address. A
+// cache may hold what is personal for longer than it is told to.
 func encodeAccount(of *account) []byte {
 	var flags int64
 	if of.Disabled {
@@ -208,7 +207,6 @@ func encodeAccount(of *account) []byte {
 		flags |= 2
 	}
 	kept := binary.AppendVarint(binary.AppendVarint([]byte{keptPresent}, of.generation), flags)
-	kept = appendText(kept, of.Email)
 	for _, role := range of.Roles {
 		kept = appendText(kept, role)
 	}
@@ -222,7 +220,7 @@ func decodeAccount(kept []byte) (*account, bool) {
 	}
 	of := &account{generation: from.number()}
 	flags := from.number()
-	of.Disabled, of.Verified, of.Email, of.Roles = flags&1 != 0, flags&2 != 0, from.text(), []string{}
+	of.Disabled, of.Verified, of.Roles = flags&1 != 0, flags&2 != 0, []string{}
 	for !from.failed && len(from.rest) > 0 {
 		of.Roles = append(of.Roles, from.text())
 	}

@@ -69,6 +69,7 @@ func (i *Identity) keyHolder(ctx context.Context, secret string) (policy.Princip
 	}
 	verified := verifiedKey(record.ID(id), given)
 	who, known, lease := i.recall(ctx, verified)
+	who.Key = id
 	if known {
 		return who, nil
 	}
@@ -88,7 +89,7 @@ func (i *Identity) keyHolder(ctx context.Context, secret string) (policy.Princip
 	if !key.Expires.IsZero() && !i.now().Before(key.Expires) {
 		return policy.Principal{}, refused
 	}
-	who = policy.Principal{Issuer: KeyIssuer, Subject: key.Subject, Roles: key.Roles, Expires: key.Expires}
+	who = policy.Principal{Issuer: KeyIssuer, Subject: key.Subject, Roles: key.Roles, Expires: key.Expires, Key: id}
 	i.remember(ctx, verified, lease, who)
 	return who, nil
 }

@@ -137,6 +137,7 @@ func (im *importing) settle(ctx context.Context, b *importBatch) error {
 		if err == nil && im.exceeded(0) {
 			return im.tooMany(im.job.rejectedRows(), im.job.at)
 		}
+		err = im.a.stillRelied(ctx, im.who, err)
 		if err == nil || im.unwritten != nil || !errors.Is(err, fault.NotFound) {
 			return im.explain(err)
 		}
@@ -162,7 +163,7 @@ func (im *importing) load(ctx context.Context, b *importBatch) error {
 					return []repository.Mutation{impossible}
 				}
 				marked = next
-				return slices.Concat(im.checks(b.rows[:n]), []repository.Mutation{next.put(im.claim, im.a.now())}, im.a.witness(), witness)
+				return slices.Concat(im.checks(b.rows[:n]), relied(im.who), []repository.Mutation{next.put(im.claim, im.a.now())}, im.a.witness(), witness)
 			},
 		}
 		var loaded repository.Loaded

@@ -17,7 +17,7 @@ func (j *job) own(fields []record.Value) {
 		roles[i] = record.String(role)
 	}
 	fields[jobsIssuer], fields[jobsSubject] = record.String(j.owner.Issuer), record.String(j.owner.Subject)
-	fields[jobsRoles] = record.List(roles)
+	fields[jobsRoles], fields[jobsKey] = record.List(roles), orNull(j.owner.Key)
 	if j.owner.Address.IsValid() {
 		fields[jobsAddress] = record.String(j.owner.Address.String())
 	}
@@ -31,7 +31,7 @@ func ownerOf(v []record.Value) policy.Principal {
 	if v[jobsIssuer].IsNull() {
 		return policy.Principal{Local: true}
 	}
-	owner := policy.Principal{Issuer: v[jobsIssuer].AsString(), Subject: v[jobsSubject].AsString()}
+	owner := policy.Principal{Issuer: v[jobsIssuer].AsString(), Subject: v[jobsSubject].AsString(), Key: v[jobsKey].AsString()}
 	for _, role := range v[jobsRoles].AsList() {
 		owner.Roles = append(owner.Roles, role.AsString())
 	}

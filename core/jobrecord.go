@@ -49,6 +49,7 @@ var jobsSchema = system(schema.Spec{
 		{Name: "error_detail", Type: "string"},
 		{Name: "sample", Type: "json"},
 		{Name: "claims", Type: "json"},
+		{Name: "key", Type: "string", Max: "16"},
 	},
 })
 
@@ -79,6 +80,7 @@ const (
 	jobsErrorDetail
 	jobsSample
 	jobsClaims
+	jobsKey
 )
 
 // kindUpload is the kind of a job whose source a caller sent.
@@ -166,6 +168,7 @@ func (j *job) record(claim record.Revision, now time.Time) record.Record {
 		jobsKind: orNull(j.kind), jobsFormat: orNull(string(j.format)),
 		jobsRead: record.Int(j.read), jobsTotal: record.Int(j.total),
 		jobsErrorCode: orNull(j.code), jobsErrorDetail: orNull(j.detail), jobsSample: record.JSON("[" + j.sample + "]"), jobsClaims: record.Null,
+		jobsKey: record.Null,
 	}
 	if !j.owner.Local {
 		j.own(fields)

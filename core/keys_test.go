@@ -30,7 +30,7 @@ func TestKeys(t *testing.T) {
 	}
 	credential := auth.Credential{Scheme: auth.APIKey, Token: secret}
 	who, err := identity.Identify(t.Context(), credential)
-	want := policy.Principal{Issuer: core.KeyIssuer, Subject: "reports", Roles: []string{"admin"}, Expires: now.Add(time.Hour)}
+	want := policy.Principal{Issuer: core.KeyIssuer, Subject: "reports", Roles: []string{"admin"}, Expires: now.Add(time.Hour), Key: made.ID}
 	if diff := cmp.Diff(want, who, cmp.Comparer(func(a, b time.Time) bool { return a.Equal(b) }), cmp.FilterPath(func(p cmp.Path) bool {
 		return p.Last().String() == ".Address"
 	}, cmp.Ignore())); diff != "" || err != nil {

@@ -130,8 +130,7 @@ func (a *Accounts) renewed(ctx context.Context, of *account, from policy.Princip
 }
 
 // verifiedEmail returns the e-mail address that the provider says it verified, empty if
-// there is none: anybody could write another's into what nobody verifies, and policies may
-// ask for it.
+// there is none: anybody could write another's into what nobody verifies.
 func verifiedEmail(from policy.Principal) string {
 	text, _ := from.Claims["email"].(string)
 	if verified, _ := from.Claims["email_verified"].(bool); !verified {

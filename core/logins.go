@@ -62,6 +62,7 @@ const (
 type Login struct {
 	Account Account
 	Kind    LoginKind
+	Who     policy.Principal // whom it makes of who shows it
 
 	Access  string // of LoginToken: a JWT
 	Refresh string // of LoginToken
@@ -147,6 +148,9 @@ func (a *Accounts) checked(ctx context.Context, who policy.Principal, email, sec
 		return nil, wrongPassword()
 	case known.Disabled:
 		return nil, disabled()
+	case a.verify && !known.Verified:
+		return nil, fault.New(fault.Forbidden, "core.LogIn", "the e-mail address was not verified yet").Coded("unverified").
+			Hinting("use the code that was sent to it, or ask for another one")
 	case stale:
 		a.hashAgain(ctx, known, secret)
 	}
@@ -202,15 +206,16 @@ func (a *Accounts) begin(ctx context.Context, of *account, kind LoginKind) (Logi
 
 // shown returns the login with what it is shown by.
 func (a *Accounts) shown(ctx context.Context, of *account, l *login, secret string) (Login, error) {
+	who := a.principal(&of.Account, l.id)
 	if l.kind == LoginCookie {
-		return Login{Account: of.Account, Kind: l.kind, Cookie: secret, Lasts: a.timing.Absolute}, nil
+		return Login{Account: of.Account, Kind: l.kind, Who: who, Cookie: secret, Lasts: a.timing.Absolute}, nil
 	}
 	lasts := min(a.timing.Access, l.expires.Sub(a.now()))
-	access, err := a.issuer.Issue(ctx, a.principal(&of.Account, l.id), lasts)
+	access, err := a.issuer.Issue(ctx, who, lasts)
 	if err != nil {
 		return Login{}, err
 	}
-	return Login{Account: of.Account, Kind: l.kind, Access: access, Refresh: secret, Lasts: lasts}, nil
+	return Login{Account: of.Account, Kind: l.kind, Who: who, Access: access, Refresh: secret, Lasts: lasts}, nil
 }
 
 // LogOut ends the login that who asks with, or all logins of the account.

@@ -11,6 +11,7 @@ import (
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/policy"
 	"github.com/portolan-io/portolan/core/record"
+	"github.com/portolan-io/portolan/ports/limit"
 	"github.com/portolan-io/portolan/ports/repository"
 )
 
@@ -62,7 +63,8 @@ func (a *Accounts) next(ctx context.Context, r refresh) (refresh, error) {
 // After that it says that somebody else has the token or had it: the login is ended,
 // for both. So does any token that came before.
 func (a *Accounts) Refresh(ctx context.Context, who policy.Principal, token string) (Login, error) {
-	if err := a.attempt(ctx, who, ""); err != nil {
+	take := limit.Take{Key: "refresh/" + neighbourhood(who.Address), Rate: refreshesOfAddress, Amount: 1}
+	if err := a.count(ctx, take); err != nil {
 		return Login{}, err
 	}
 	shown, ok := parseRefresh(token)

@@ -132,3 +132,24 @@ func TestForgedRefreshTokens(t *testing.T) {
 		}
 	})
 }
+
+// TestRefreshesAreBounded: what looking for old tokens costs is bounded for an address,
+// and takes nothing from the attempts to log in there.
+func TestRefreshesAreBounded(t *testing.T) {
+	inHouse(t, 0, func(t *testing.T, h *house) {
+		h.join(t, ann, secret)
+		login := h.logIn(t, core.LoginToken)
+		limited := 0
+		for range 300 {
+			if _, err := h.Refresh(t.Context(), abroad, "ptr_"+login.Refresh[4:20]+"_0_"+strings.Repeat("a", 32)); fault.KindOf(err) == fault.Limited {
+				limited++
+			}
+		}
+		if limited != 100 {
+			t.Errorf("%d of 300 forged tokens had to wait, want 100", limited)
+		}
+		if _, err := h.LogIn(t.Context(), abroad, ann, secret, core.LoginToken); err != nil {
+			t.Errorf("a login from there: %v", err)
+		}
+	})
+}

@@ -243,8 +243,9 @@ func (up *Upload) Submit(ctx context.Context, once *Once) (Written, error) {
 		}
 		stored := up.job.put(record.NewRevision(up.job.started), up.job.started)
 		stored.If = repository.Absent
-		_, err = up.u.a.store.Apply(ctx, append(batch, stored))
-		return written, how.claim.explain(err)
+		rests := relied(up.who)
+		_, err = up.u.a.store.Apply(ctx, append(append(batch, rests...), stored))
+		return written, explainRelied(how.claim.explain(err), rests)
 	})
 	if err == nil && !written.Repeated {
 		up.file = nil

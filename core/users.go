@@ -29,17 +29,25 @@ var codesSchema = system(schema.Spec{
 		{Name: "id", Type: "string", Max: "16"},
 		{Name: "account", Type: "string", Required: true, Max: "24"},
 		{Name: "generation", Type: "int", Required: true},
+		{Name: "purpose", Type: "string", Required: true, Enum: []string{forPassword, forAddress}},
 		{Name: "hash", Type: "bytes", Required: true, Max: "32"},
 		{Name: "expires", Type: "time", Required: true},
 	},
 	Indexes: [][]string{{"expires"}},
 })
 
+// What a code is for.
+const (
+	forPassword = "password" // setting a password
+	forAddress  = "address"  // showing that an address is one's own
+)
+
 // Positions of codesSchema's fields.
 const (
 	codeID = iota
 	codeAccount
 	codeGeneration
+	codePurpose
 	codeHash
 	codeExpires
 )
@@ -62,7 +70,7 @@ func (a *Accounts) CreateUser(ctx context.Context, who policy.Principal, email s
 	if err := a.create(ctx, made); err != nil {
 		return Account{}, "", err
 	}
-	code, err := a.newCode(ctx, made)
+	code, err := a.newCode(ctx, made, forPassword)
 	return made.Account, code, err
 }
 
@@ -79,12 +87,12 @@ func (a *Accounts) IssueCode(ctx context.Context, who policy.Principal, email st
 	if of.linked() {
 		return "", noPassword()
 	}
-	return a.newCode(ctx, of)
+	return a.newCode(ctx, of, forPassword)
 }
 
 // newCode stores and returns a code for the account. A password that is set, by this
 // code or otherwise, ends all codes that are older.
-func (a *Accounts) newCode(ctx context.Context, of *account) (string, error) {
+func (a *Accounts) newCode(ctx context.Context, of *account, purpose string) (string, error) {
 	id := randomText(10)
 	code := "ptc_" + id + "_" + randomText(20)
 	hash, err := hashKey(ctx, a.api.pepper, code)
@@ -94,7 +102,7 @@ func (a *Accounts) newCode(ctx context.Context, of *account) (string, error) {
 	_, err = a.api.apply(ctx, []repository.Mutation{{
 		Op: repository.Put, Collection: codesSchema, ID: record.ID(id), If: repository.Absent, Revision: record.NewRevision(a.api.now()),
 		Fields: []record.Value{
-			codeID: record.String(id), codeAccount: record.String(of.ID), codeGeneration: record.Int(of.generation),
+			codeID: record.String(id), codeAccount: record.String(of.ID), codeGeneration: record.Int(of.generation), codePurpose: record.String(purpose),
 			codeHash: record.Bytes(hash), codeExpires: record.Time(a.now().Add(CodeFor)),
 		},
 	}}, nil)
@@ -110,7 +118,7 @@ func (a *Accounts) SetPassword(ctx context.Context, who policy.Principal, code, 
 	if err := a.attempt(ctx, who, ""); err != nil {
 		return err
 	}
-	row, err := a.code(ctx, code)
+	row, err := a.code(ctx, code, forPassword)
 	if err != nil {
 		return err
 	}
@@ -131,8 +139,8 @@ func (a *Accounts) SetPassword(ctx context.Context, who policy.Principal, code, 
 	return err
 }
 
-// code returns the row of a code that is right and not over.
-func (a *Accounts) code(ctx context.Context, text string) (record.Row, error) {
+// code returns the row of a code that is right, for the purpose, and not over.
+func (a *Accounts) code(ctx context.Context, text, purpose string) (record.Row, error) {
 	prefix, rest, _ := strings.Cut(text, "_")
 	id, _, complete := strings.Cut(rest, "_")
 	if prefix != "ptc" || !complete || len(id) != 16 || len(text) > 100 {
@@ -146,14 +154,14 @@ func (a *Accounts) code(ctx context.Context, text string) (record.Row, error) {
 	if err != nil {
 		return record.Row{}, err
 	}
-	if !found || !hmac.Equal([]byte(row.Values[codeHash].AsString()), hash) || !a.now().Before(row.Values[codeExpires].AsTime()) {
+	if !found || row.Values[codePurpose].AsString() != purpose || !hmac.Equal([]byte(row.Values[codeHash].AsString()), hash) || !a.now().Before(row.Values[codeExpires].AsTime()) {
 		return record.Row{}, badCode()
 	}
 	return row, nil
 }
 
 func badCode() error {
-	return fault.New(fault.Unauthenticated, "core.SetPassword", "the code is wrong, was used or is over").Coded("bad-code").
+	return fault.New(fault.Unauthenticated, "core.SetPassword", "the code is wrong, was used or is over, or does not go with the password").Coded("bad-code").
 		Hinting("ask for another one")
 }
 

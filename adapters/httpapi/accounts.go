@@ -26,7 +26,7 @@ func (s *server) authResources() []*resource {
 		return resources
 	}
 	for path, serve := range map[string]func(*exchange) error{
-		"signup": s.signUp, "login": s.logIn, "refresh": s.refresh, "password": s.setPassword,
+		"signup": s.signUp, "login": s.logIn, "refresh": s.refresh, "password": s.setPassword, "verify": s.verify,
 	} {
 		resources = append(resources, &resource{template: below + path, methods: map[string]operation{
 			http.MethodPost: {serve: s.secretly(serve), produces: producesJSON, nameless: true},
@@ -65,7 +65,8 @@ func (s *server) jwks(x *exchange) error {
 	return nil
 }
 
-// signUp answers POST of signup with the account that was made.
+// signUp answers POST of signup with the account that was made, or with nothing where
+// its owner is told by mail.
 func (s *server) signUp(x *exchange) error {
 	body, err := s.members(x, []string{"email", "password"}, nil)
 	if err != nil {
@@ -74,6 +75,10 @@ func (s *server) signUp(x *exchange) error {
 	made, err := s.accounts.SignUp(x.r.Context(), x.who, body.text["email"], body.text["password"])
 	if err != nil {
 		return err
+	}
+	if s.accounts.Verifies() {
+		x.sendEmpty(http.StatusAccepted)
+		return nil
 	}
 	return x.sendJSON(http.StatusCreated, bodyOf(made))
 }
@@ -123,23 +128,28 @@ func (s *server) refresh(x *exchange) error {
 }
 
 // setPassword answers POST of password: with a new login if the current one is given,
-// and with nothing if it is set by a code.
+// with nothing if it is set by a code, and with nothing yet if a code is to be mailed.
 func (s *server) setPassword(x *exchange) error {
-	body, err := s.members(x, []string{"new_password"}, []string{"current_password", "code"})
+	body, err := s.members(x, nil, []string{"new_password", "current_password", "code", "email"})
 	if err != nil {
 		return err
 	}
-	code, next := body.text["code"], body.text["new_password"]
-	current, given := body.text["current_password"]
-	switch {
-	case given == (code != ""):
-		return badMember("missing-member", "current_password", "either current_password or code is given, and not both")
-	case code != "":
+	code, next, current := body.text["code"], body.text["new_password"], body.text["current_password"]
+	switch email := body.text["email"]; {
+	case body.has("email"):
+		if err := s.accounts.RequestReset(x.r.Context(), x.who, email); err != nil {
+			return err
+		}
+		x.sendEmpty(http.StatusAccepted)
+		return nil
+	case body.has("new_password", "code"):
 		if err := s.accounts.SetPassword(x.r.Context(), x.who, code, next); err != nil {
 			return err
 		}
 		x.sendEmpty(http.StatusNoContent)
 		return nil
+	case !body.has("new_password", "current_password"):
+		return badMember("missing-member", "new_password", "the body has new_password with current_password or with code, or email alone")
 	}
 	if err := x.authenticate(); err != nil {
 		return err
@@ -149,6 +159,30 @@ func (s *server) setPassword(x *exchange) error {
 		return err
 	}
 	return x.sendLogin(login)
+}
+
+// verify answers POST of verify with nothing: with nothing yet if a code is to be
+// mailed.
+func (s *server) verify(x *exchange) error {
+	body, err := s.members(x, nil, []string{"code", "password", "email"})
+	if err != nil {
+		return err
+	}
+	switch {
+	case body.has("email"):
+		if err := s.accounts.RequestVerification(x.r.Context(), x.who, body.text["email"]); err != nil {
+			return err
+		}
+		x.sendEmpty(http.StatusAccepted)
+		return nil
+	case !body.has("code", "password"):
+		return badMember("missing-member", "code", "the body has code with password, or email alone")
+	}
+	if err := s.accounts.Verify(x.r.Context(), x.who, body.text["code"], body.text["password"]); err != nil {
+		return err
+	}
+	x.sendEmpty(http.StatusNoContent)
+	return nil
 }
 
 // logOut answers POST of logout, whose body may be left out.
@@ -211,6 +245,9 @@ type tokenBody struct {
 
 // sendLogin answers with what a new login is shown by.
 func (x *exchange) sendLogin(login core.Login) error {
+	from := x.who.Address
+	x.who = login.Who // so that the log tells who logged in
+	x.who.Address = from
 	if login.Kind == core.LoginCookie {
 		x.setSession(login.Cookie, login.Lasts)
 		return x.sendJSON(http.StatusOK, bodyOf(login.Account))
@@ -231,6 +268,16 @@ func (x *exchange) sendJSON(status int, v any) error {
 type memberBody struct {
 	text map[string]string
 	yes  map[string]bool
+}
+
+// has reports whether these are the members that are given.
+func (b memberBody) has(names ...string) bool {
+	for _, name := range names {
+		if b.text[name] == "" {
+			return false
+		}
+	}
+	return len(b.text) == len(names)
 }
 
 // members reads a strict JSON object whose members are the required and the optional

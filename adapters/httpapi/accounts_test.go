@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +20,7 @@ import (
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/policy"
 	"github.com/portolan-io/portolan/ports/auth"
+	"github.com/portolan-io/portolan/ports/mail"
 	"github.com/portolan-io/portolan/ports/secrets"
 )
 
@@ -29,7 +32,7 @@ const (
 )
 
 // newAccounts returns a fixture in which ann has an account with the role admin.
-func newAccounts(t testing.TB, change func(*Config)) (fixture, *core.Accounts) {
+func newAccounts(t testing.TB, change func(*Config), more ...func(*core.AccountsConfig)) (fixture, *core.Accounts) {
 	t.Helper()
 	store, err := memory.Open(t.Context(), memory.Config{})
 	if err != nil {
@@ -51,12 +54,17 @@ func newAccounts(t testing.TB, change func(*Config)) (fixture, *core.Accounts) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	accounts, err := core.NewAccounts(t.Context(), core.AccountsConfig{
+	made := core.AccountsConfig{
 		API: api, Identity: core.NewIdentity(config, []auth.Authenticator{issuer}), Issuer: issuer, Hasher: issuer, Limiter: limiter, SignUp: true,
-	})
+	}
+	for _, each := range more {
+		each(&made)
+	}
+	accounts, err := core.NewAccounts(t.Context(), made)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = accounts.Close() })
 	f := fixture{log: &lockedBuffer{}}
 	cfg := Config{
 		API: api, Identify: accounts.Identify, Accounts: accounts, KeySet: issuer.KeySet, Base: "/v1", Docs: DocsPublic,
@@ -147,6 +155,9 @@ func TestAccounts(t *testing.T) {
 	fourth := tokens(t, f.ask(t, "POST", "/v1/auth/login", strings.Replace(bob, "dark", "green", 1), asJSON...))
 	wantAnswer(t, "log out everywhere", f.ask(t, "POST", "/v1/auth/logout", `{"all":true}`, with("Authorization", "Bearer "+fourth.Access)...), 204, "")
 	wantAnswer(t, "logged out everywhere", f.ask(t, "GET", "/v1/auth/me", "", "Authorization", "Bearer "+fourth.Access), 401, "login-ended")
+	if !regexp.MustCompile(`"route":"/v1/auth/login","status":200[^\n]*"principal":"[0-9a-f]{16}"`).MatchString(f.log.String()) {
+		t.Errorf("the log does not tell who logged in:\n%s", f.log)
+	}
 	for _, each := range []string{secret, "dark tea", "green tea", first.Access, first.Refresh, "bob@"} {
 		if strings.Contains(f.log.String(), each) {
 			t.Errorf("the log holds %s", each)
@@ -181,6 +192,11 @@ func TestAccountBodies(t *testing.T) {
 		{"password", `{"new_password":"a cup of dark tea","code":"x","current_password":"y"}`, 400, "missing-member"},
 		{"password", `{"new_password":"a cup of dark tea","code":"x"}`, 401, "bad-code"},
 		{"password", `{"new_password":"a cup of dark tea","current_password":"y"}`, 401, ""},
+		{"password", `{"new_password":"a cup of dark tea","email":"ann@example.com"}`, 400, "missing-member"},
+		{"password", `{"email":"ann@example.com"}`, 422, "no-mail"},
+		{"verify", `{"code":"x"}`, 400, "missing-member"},
+		{"verify", `{"code":"x","password":"y"}`, 401, "bad-code"},
+		{"verify", `{}`, 400, "missing-member"},
 		{"logout", `{"all":"yes"}`, 400, "wrong-type"},
 		{"logout", `{"all":true}`, 401, ""},
 	} {
@@ -409,7 +425,7 @@ func TestCredentialsInURLs(t *testing.T) {
 		"GET /v1/categories", "GET /v1/categories/1", "POST /v1/categories", "POST /v1/categories/$query", "POST /v1/categories/$delete",
 		"PUT /v1/categories/1", "PATCH /v1/categories/1", "DELETE /v1/categories/1", "GET /v1/categories/$aggregate", "GET /v1/jobs/1",
 		"GET /openapi.json", "POST /v1/auth/signup", "POST /v1/auth/login", "POST /v1/auth/refresh", "POST /v1/auth/logout",
-		"POST /v1/auth/password", "GET /v1/auth/me", "GET /v1/auth/jwks",
+		"POST /v1/auth/password", "POST /v1/auth/verify", "GET /v1/auth/me", "GET /v1/auth/jwks",
 	} {
 		method, path, _ := strings.Cut(route, " ")
 		for _, name := range []string{"api_key", "access_token", "password", "token"} {
@@ -476,6 +492,9 @@ func TestAccountsAreDocumented(t *testing.T) {
 		{"GET", "me", "", bearing, 200},
 		{"GET", "me", "", nil, 401},
 		{"GET", "jwks", "", nil, 200},
+		{"POST", "password", `{"email":"bob@example.com"}`, asJSON, 422},
+		{"POST", "verify", `{"code":"x","password":"y"}`, asJSON, 401},
+		{"POST", "verify", `{"email":"bob@example.com"}`, asJSON, 422},
 		{"POST", "logout", "", bearing, 204},
 	} {
 		w := f.ask(t, tt.method, "/v1/auth/"+tt.path, tt.body, tt.header...)
@@ -495,7 +514,62 @@ func TestAccountsAreDocumented(t *testing.T) {
 			t.Errorf("no request exercises %s %s", op.Method, op.Path)
 		}
 	}
-	if len(exercised) != 7 {
-		t.Errorf("%d operations are exercised, want 7", len(exercised))
+	if len(exercised) != 8 {
+		t.Errorf("%d operations are exercised, want 8", len(exercised))
 	}
+}
+
+// posted is mail that is sent, by a channel.
+type posted chan mail.Message
+
+func (p posted) Send(_ context.Context, message mail.Message) error { p <- message; return nil }
+
+func (p posted) Close() error { return nil }
+
+// code returns the code of the next mail.
+func (p posted) code(t *testing.T) string {
+	t.Helper()
+	for line := range strings.Lines((<-p).Text) {
+		if strings.HasPrefix(line, "ptc_") {
+			return strings.TrimSpace(line)
+		}
+	}
+	t.Fatal("the mail has no code")
+	return ""
+}
+
+// TestAccountsByMail goes all the way with codes, and finds no difference between
+// addresses that have an account and that have none.
+func TestAccountsByMail(t *testing.T) {
+	p := make(posted, 10)
+	f, _ := newAccounts(t, nil, func(c *core.AccountsConfig) { c.Mail, c.Verify = p, true })
+	bob := `{"email":"bob@example.com","password":"a cup of dark tea"}`
+	fresh, taken := f.ask(t, "POST", "/v1/auth/signup", bob, asJSON...), f.ask(t, "POST", "/v1/auth/signup", right, asJSON...)
+	for _, w := range []*httptest.ResponseRecorder{fresh, taken} {
+		w.Header().Del("X-Request-Id")
+		if w.Code != http.StatusAccepted || w.Body.Len() != 0 || len(w.Header()) != len(fresh.Header()) {
+			t.Errorf("the answer is %d %s %v", w.Code, w.Body, w.Header())
+		}
+	}
+	codes := []string{p.code(t), p.code(t)}
+	wantAnswer(t, "log in unverified", f.ask(t, "POST", "/v1/auth/login", bob, asJSON...), 403, "unverified")
+	verified := 0
+	for _, code := range codes {
+		if w := f.ask(t, "POST", "/v1/auth/verify", `{"code":"`+code+`","password":"a cup of dark tea"}`, asJSON...); w.Code == http.StatusNoContent {
+			verified++
+		}
+	}
+	if verified != 1 {
+		t.Errorf("%d codes verified the address, want one", verified)
+	}
+	tokens(t, f.ask(t, "POST", "/v1/auth/login", bob, asJSON...))
+	for _, path := range []string{"password", "verify"} {
+		for _, email := range []string{"bob@example.com", "eve@example.com"} {
+			wantAnswer(t, path+" of "+email, f.ask(t, "POST", "/v1/auth/"+path, `{"email":"`+email+`"}`, asJSON...), 202, "")
+		}
+	}
+	set := `{"code":"` + p.code(t) + `","new_password":"a cup of green tea"}`
+	wantAnswer(t, "set a password", f.ask(t, "POST", "/v1/auth/password", set, asJSON...), 204, "")
+	wantAnswer(t, "set it again", f.ask(t, "POST", "/v1/auth/password", set, asJSON...), 401, "bad-code")
+	tokens(t, f.ask(t, "POST", "/v1/auth/login", strings.Replace(bob, "dark", "green", 1), asJSON...))
 }

@@ -32,6 +32,7 @@ type exchange struct {
 	prefer     preferences
 	who        policy.Principal
 	scheme     auth.Scheme     // of the credential, empty if there is none
+	judged     bool            // who asks was found out, and from there on what it may do is decided
 	as         *representation // of records, in operations that answer with these
 
 	standing  core.Standing // with the limits; without a bound if there is nothing to tell

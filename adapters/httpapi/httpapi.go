@@ -38,11 +38,16 @@ type Config struct {
 	// in paths. They need Accounts.
 	Providers map[string]Provider
 
+	// Documented is what the OpenAPI document has although it is not here: a document can
+	// be made where nobody logs in.
+	Documented Auth
+
 	// KeySet returns the keys that verify our tokens; nil publishes none.
 	KeySet func(ctx context.Context) ([]byte, error)
 
 	Observer telemetry.Observer // nil observes nothing
 	Log      *slog.Logger       // nil is slog.Default
+	Audit    AuditLog           // nil is Log, whatever its level
 	LogKey   []byte             // keys the pseudonyms of principals in the log; empty is a key that lives as long as the process
 	Base     string             // path before the collections, "/v1"
 	Docs     string             // where /docs and /openapi.json are: public, admin or off; empty is off
@@ -52,6 +57,10 @@ type Config struct {
 	Uploads *core.Uploads                   // imports that clients send; nil takes none
 	Stall   time.Duration                   // how long an import may pause while it arrives; 0 means 10 s
 	Timeout time.Duration                   // of an ordinary request; 0 means 30 s. What a client may take to send is http.Server.ReadTimeout
+
+	// AuditAuthentication says of which credentials that are good a line is noted;
+	// of those that are not it is in any case.
+	AuditAuthentication core.Audit
 
 	Limits *core.Limits // how much callers may ask; nil is as much as they like
 
@@ -80,16 +89,17 @@ const (
 
 // A server answers for collections.
 type server struct {
-	api       *core.API
-	accounts  *core.Accounts // nil: nobody logs in here
-	providers map[string]Provider
-	keySet    func(context.Context) ([]byte, error)
-	base      string
-	docs      string
-	maxBody   int64
-	uploads   *core.Uploads // nil: imports are not taken
-	stall     time.Duration
-	ready     func(context.Context) error
+	api        *core.API
+	accounts   *core.Accounts // nil: nobody logs in here
+	providers  map[string]Provider
+	keySet     func(context.Context) ([]byte, error)
+	documented Auth
+	base       string
+	docs       string
+	maxBody    int64
+	uploads    *core.Uploads // nil: imports are not taken
+	stall      time.Duration
+	ready      func(context.Context) error
 }
 
 // New returns the public handler, complete with everything around the routes.
@@ -117,7 +127,7 @@ func newServer(cfg Config) (*server, error) {
 	default:
 		return nil, fault.New(fault.Invalid, op, "docs is public, admin or off, not %q", cfg.Docs)
 	}
-	s := &server{api: cfg.API, base: cfg.Base, docs: cfg.Docs, maxBody: cfg.MaxBody, uploads: cfg.Uploads, stall: cfg.Stall, ready: cfg.Ready, accounts: cfg.Accounts, providers: cfg.Providers, keySet: cfg.KeySet}
+	s := &server{api: cfg.API, base: cfg.Base, docs: cfg.Docs, maxBody: cfg.MaxBody, uploads: cfg.Uploads, stall: cfg.Stall, ready: cfg.Ready, accounts: cfg.Accounts, providers: cfg.Providers, keySet: cfg.KeySet, documented: cfg.Documented}
 	if s.stall <= 0 {
 		s.stall = defaultStall
 	}

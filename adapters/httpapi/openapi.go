@@ -20,7 +20,10 @@ func (s *server) openapi(x *exchange) error {
 			allowed[i].Imports = false
 		}
 	}
-	body, err := Document(allowed, public, s.base, Auth{KeySet: s.keySet != nil, Accounts: s.accounts != nil, OAuth: slices.Sorted(maps.Keys(s.providers))})
+	body, err := Document(allowed, public, s.base, Auth{
+		KeySet: s.keySet != nil || s.documented.KeySet, Accounts: s.accounts != nil || s.documented.Accounts,
+		OAuth: slices.Sorted(maps.Keys(s.providers)),
+	})
 	if err != nil {
 		return err
 	}

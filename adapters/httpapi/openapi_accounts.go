@@ -63,18 +63,24 @@ func (d *documenter) describeAccounts() {
 		{"200", d.accountAnswer("The tokens (RFC 6749, section 5.1); or, of a session, the account, with the cookie.",
 			object{{"oneOf", array{d.tokenSchema(), d.accountSchema()}}})},
 	}
+	later := object{{"202", object{
+		{"description", "What there is to do is said by mail to the address, if there is anything."}, {"headers", d.headersOf()},
+	}}}
 	nothing := object{{"204", object{{"description", "It is done."}, {"headers", d.headersOf()}}}}
 	d.authOperation("signup", "Make an account", "Makes an account, where the operator lets everybody make one.",
 		closedObject(array{"email", "password"}, object{{"email", email}, {"password", chosen}}),
-		object{{"201", d.accountAnswer("The account.", d.accountSchema())}}, http.StatusConflict)
+		object{{"201", d.accountAnswer("The account.", d.accountSchema())}, later[0]}, http.StatusConflict)
 	d.authOperation("login", "Log in", "Begins a login, if the password is right.",
 		closedObject(array{"email", "password"}, object{{"email", given}, {"password", given}, {"session", choice}}), login)
 	d.authOperation("refresh", "Get new tokens", "Answers with new tokens for a refresh token, which the new one replaces. One that was replaced ends the login.",
 		closedObject(array{"refresh_token"}, object{{"refresh_token", given}}),
 		object{{"200", d.accountAnswer("The tokens (RFC 6749, section 5.1).", d.tokenSchema())}})
 	d.authOperation("password", "Set a password",
-		"Sets another password for who shows a credential and the current one, or for who has a code. All logins of the account end; the former gets a new one.",
-		closedObject(array{"new_password"}, object{{"new_password", chosen}, {"current_password", given}, {"code", given}}), append(login, nothing...))
+		"Sets new_password for who shows a credential and current_password, or for who has a code; or mails a code to email. All logins of the account end; who shows the current one gets a new one.",
+		closedObject(array{}, object{{"new_password", chosen}, {"current_password", given}, {"code", given}, {"email", email}}),
+		append(append(login, nothing...), later...), http.StatusUnprocessableEntity)
+	d.authOperation("verify", "Verify an address", "Notes that an address is of who has a code that was sent to it, and knows the password; or mails another code to email.",
+		closedObject(array{}, object{{"code", given}, {"password", given}, {"email", email}}), append(nothing, later...), http.StatusUnprocessableEntity)
 	d.authOperation("logout", "Log out", "Ends the login of the credential, or all of the account.",
 		closedObject(array{}, object{{"all", object{{"type", "boolean"}, {"default", false}}}}), nothing, http.StatusUnprocessableEntity)
 	d.paths = d.paths.with(d.base+"/auth/me", object{{"get", object{

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"sync"
 
@@ -30,6 +31,16 @@ type bearer struct{ issuer, subject string }
 
 func newPseudonyms(key []byte) *pseudonyms {
 	return &pseudonyms{key: key, kept: make(map[bearer]string)}
+}
+
+// record returns the pseudonym of a record of the collection, of which nothing is kept.
+func (p *pseudonyms) record(collection, id string) string {
+	h := hmac.New(sha256.New, p.key)
+	for _, part := range []string{"record", collection, id} {
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part)))) // so that no two lists of parts are one text
+		h.Write([]byte(part))
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
 // of returns the pseudonym of the principal.

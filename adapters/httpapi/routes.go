@@ -20,6 +20,7 @@ type operation struct {
 	produces string                  // the media type of its answer, or empty if it has no body of one
 	records  bool                    // it answers with records, in whichever of the representations is accepted
 	slow     bool                    // how long it takes is the client's matter: it has deadlines of its own
+	acts     string                  // what it does with records, for the audit log; empty is nothing
 	open     bool                    // it answers all alike: neither query nor credentials are read
 	nameless bool                    // whoever asks need not say who they are: credentials are not read, unless the operation asks for them
 	cost     string                  // what the limits count it as; empty is an ordinary request
@@ -97,29 +98,29 @@ func (s *server) resources() []*resource {
 	resources = append(resources, s.authResources()...) // before records: no collection is called auth
 	resources = append(resources, []*resource{
 		{template: s.base + collection, methods: map[string]operation{
-			http.MethodGet:  {serve: s.list, options: listOptions, produces: producesJSON, records: true},
-			http.MethodPost: {serve: s.create, prefers: slices.Concat(answers, []string{preferContinue}), produces: producesJSON},
+			http.MethodGet:  {serve: s.list, acts: actsRead, options: listOptions, produces: producesJSON, records: true},
+			http.MethodPost: {serve: s.create, acts: actsCreate, prefers: slices.Concat(answers, []string{preferContinue}), produces: producesJSON},
 		}},
 		{template: s.base + collection + "/$query", methods: map[string]operation{
-			http.MethodPost: {serve: s.listByBody, options: []string{"$after"}, produces: producesJSON, records: true, cost: core.CostQuery},
+			http.MethodPost: {serve: s.listByBody, acts: actsRead, options: []string{"$after"}, produces: producesJSON, records: true, cost: core.CostQuery},
 		}},
 		{template: s.base + collection + "/$aggregate", methods: map[string]operation{
-			http.MethodGet: {serve: s.aggregate, options: []string{"$apply"}, produces: producesJSON, records: true, cost: core.CostAggregate},
+			http.MethodGet: {serve: s.aggregate, acts: actsRead, options: []string{"$apply"}, produces: producesJSON, records: true, cost: core.CostAggregate},
 		}},
 		{template: s.base + collection + "/$delete", methods: map[string]operation{
-			http.MethodPost: {serve: s.deleteMany, prefers: []string{preferMaxAffected, preferTx}, produces: producesJSON, cost: core.CostDelete},
+			http.MethodPost: {serve: s.deleteMany, acts: actsDelete, prefers: []string{preferMaxAffected, preferTx}, produces: producesJSON, cost: core.CostDelete},
 		}},
 		{template: s.base + collection + "/$import", methods: map[string]operation{
-			http.MethodPost: {serve: s.importAll, prefers: []string{preferAsync}, produces: producesJSON, slow: true, cost: core.CostImport},
+			http.MethodPost: {serve: s.importAll, acts: actsImport, prefers: []string{preferAsync}, produces: producesJSON, slow: true, cost: core.CostImport},
 		}},
 		{template: s.base + "/jobs" + id, methods: map[string]operation{ // before records: no collection is called jobs
 			http.MethodGet: {serve: s.job, produces: producesJSON},
 		}},
 		{template: s.base + collection + id, methods: map[string]operation{
-			http.MethodGet:    {serve: s.get, options: []string{"$select", "$expand"}, produces: producesJSON},
-			http.MethodPut:    {serve: s.replace, prefers: answers, produces: producesJSON},
-			http.MethodPatch:  {serve: s.patch, prefers: answers, produces: producesJSON},
-			http.MethodDelete: {serve: s.remove, prefers: []string{preferTx}},
+			http.MethodGet:    {serve: s.get, acts: actsRead, options: []string{"$select", "$expand"}, produces: producesJSON},
+			http.MethodPut:    {serve: s.replace, acts: actsPut, prefers: answers, produces: producesJSON},
+			http.MethodPatch:  {serve: s.patch, acts: actsUpdate, prefers: answers, produces: producesJSON},
+			http.MethodDelete: {serve: s.remove, acts: actsDelete, prefers: []string{preferTx}},
 		}},
 	}...)
 	if s.docs == DocsPublic {

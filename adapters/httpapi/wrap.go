@@ -38,6 +38,7 @@ type site struct {
 	timeout     time.Duration
 	observer    telemetry.Observer
 	log         accessLog
+	audit       *auditor
 	manners     map[string]*manners
 	limits      *core.Limits // nil: everybody asks as much as he likes
 	policies    map[*core.Bound][]string
@@ -57,6 +58,7 @@ func newSite(cfg Config, resources []*resource) (*site, error) {
 	if s.logins != nil {
 		s.vary = []string{varyWithCookies}
 	}
+	s.audit = newAuditor(cfg, s.log)
 	if s.identify == nil {
 		s.identify = nobody
 	}
@@ -116,6 +118,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if wait := core.RetryAfter(err); wait > 0 {
 			x.Header().Set("Retry-After", strconv.FormatInt(int64(wait/time.Second), 10))
 		}
+		s.audit.refused(x, err)
 		err = x.fail(r.Context(), err)
 	}
 	x.finish()
@@ -195,17 +198,21 @@ func (x *exchange) perform() (err error) {
 			return err
 		}
 	}
-	if op.nameless {
+	if op.nameless { // which finds out itself who asks
 		x.who.Address = x.site.trusted.client(x.r)
-		return op.serve(x)
+		return x.site.audit.identified(x, op.serve(x))
 	}
-	if err = x.authenticate(); err != nil {
+	if err := x.site.audit.identified(x, x.authenticate()); err != nil {
 		return err
 	}
+	x.judged = true
 	if x.who.Known() && x.scheme != auth.Session { // by a header field, see guards
 		delete(x.Header(), "Cross-Origin-Resource-Policy")
 	}
 	if err := x.admit(); err != nil {
+		return err
+	}
+	if err := x.site.audit.allowed(x); err != nil { // behind the limits: a line may cost an fsync
 		return err
 	}
 	return op.serve(x)

@@ -156,7 +156,7 @@ func TestSlow(t *testing.T) {
 // TestExhausted holds all connections: others are told so after a while, and served
 // when one is free.
 func TestExhausted(t *testing.T) {
-	store, _, c := faulty(t, Config{MaxConns: 1, AcquireTimeout: 100 * time.Millisecond})
+	store, _, c := faulty(t, Config{MaxConns: 1, AcquireTimeout: 2 * time.Second})
 	if _, err := store.Apply(t.Context(), []repository.Mutation{counter(c, 1, 1, repository.Always)}); err != nil {
 		t.Fatal(err)
 	}

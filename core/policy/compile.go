@@ -21,6 +21,7 @@ type GrantSpec struct {
 	Read, Create, Update, Delete *RuleSpec // nil is not allowed
 	Hide                         []string  // fields not to be seen
 	ReadOnly                     []string  // fields not to be written
+	Writable                     []string  // the only fields to be written beside the id; nil is all but ReadOnly
 	AllowFrom                    []string  // addresses and prefixes, "10.0.0.0/8"; empty is everywhere
 }
 
@@ -63,7 +64,7 @@ func (k *compiler) grant(at string, spec GrantSpec) Grant {
 	g := Grant{
 		Role:      spec.Role,
 		Hide:      k.fields(at+"/hide", spec.Hide),
-		ReadOnly:  k.fields(at+"/readonly", spec.ReadOnly),
+		ReadOnly:  k.readOnly(at, spec),
 		AllowFrom: k.prefixes(at+"/allow_from", spec.AllowFrom),
 	}
 	if g.Hide[k.collection.ID] {
@@ -80,6 +81,23 @@ func (k *compiler) grant(at string, spec GrantSpec) Grant {
 		k.wrong(at, "no-action", "the role may do nothing; grant it read, create, update or delete, or leave it out")
 	}
 	return g
+}
+
+// readOnly returns by position whether the field is not to be written: because it is
+// named so, or because others alone are named as writable. Records are addressed by
+// their id, so that is writable unless it is named.
+func (k *compiler) readOnly(at string, spec GrantSpec) []bool {
+	readOnly := k.fields(at+"/readonly", spec.ReadOnly)
+	if spec.Writable == nil {
+		return readOnly
+	}
+	if len(spec.ReadOnly) > 0 {
+		k.wrong(at+"/writable", "twice", "what may be written is told by writable or by read_only, not by both")
+	}
+	for position, writable := range k.fields(at+"/writable", spec.Writable) {
+		readOnly[position] = !writable && position != k.collection.ID
+	}
+	return readOnly
 }
 
 // where parses a row filter, which may speak of hidden fields and of claims.

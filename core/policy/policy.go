@@ -20,6 +20,7 @@ type Principal struct {
 	Claims  map[string]any // as the credential gave them: string, float64, bool, nil, []any, map[string]any
 	Address netip.Addr     // where the request came from; invalid if from this process
 	Expires time.Time      // when the credential ends; zero if it does not
+	Key     string         // the id of the API key that it shows; empty if it shows none
 	Local   bool           // the process itself acts, at its operator's command: everything is allowed; no credential gives it
 }
 

@@ -40,6 +40,8 @@ func TestFor(t *testing.T) {
 		{Role: "buyer", Update: rows("price lt 10"), Hide: []string{"seller"}, ReadOnly: []string{"price"}},
 		{Role: "auditor", Read: everyRow(), Update: everyRow(), ReadOnly: []string{"asin"}},
 		{Role: "regional", Delete: rows("seller in @claims.org.sellers")},
+		{Role: "editor", Update: everyRow(), Hide: []string{"cost"}, Writable: []string{"price"}},
+		{Role: "frozen", Update: everyRow(), Writable: []string{}},
 		{Role: "never", Delete: rows("not seller eq @claims.missing")},
 		{Role: "nearby", Create: everyRow(), AllowFrom: []string{"10.0.0.0/8", "2001:db8::/32", "192.0.2.1"}},
 	})
@@ -66,6 +68,9 @@ func TestFor(t *testing.T) {
 		{"a role beyond shows the rest", as("auditor"), policy.Read, "true||"},
 		{"an unknown role adds nothing", as("stranger"), policy.Read, "true|cost|"},
 		{"implied roles are not given", as("Anonymous", "auditors"), policy.Update, ""},
+		{"only what is writable", as("editor"), policy.Update, "true|cost|cost,seller"},
+		{"nothing is writable but the id", as("frozen"), policy.Update, "true||price,cost,seller"},
+		{"what either lets be written", as("editor", "auditor"), policy.Update, "true||"},
 		{"claims are put in", as("seller"), policy.Update, "seller eq 'ann'|cost|price,seller"},
 		{"filtered roles: rows of either, fields of both", as("seller", "buyer"), policy.Update,
 			"price lt 10 or seller eq 'ann'|cost,seller|price,seller"},
@@ -166,6 +171,7 @@ func TestCompileRefuses(t *testing.T) {
 		{Role: "a b", Read: everyRow()},
 		{Role: "idle"},
 		{Role: "id", Read: everyRow(), Hide: []string{"asin"}},
+		{Role: "both", Update: everyRow(), Writable: []string{"price", "kost"}, ReadOnly: []string{"cost"}},
 		{Role: "far", Read: everyRow(), AllowFrom: []string{"10.0.0.0/33", "10.0.0.1"}},
 		{Role: "typed", Read: rows("price eq 'x'"), Create: rows("price lt"), Delete: rows("price gt 1")},
 	})
@@ -180,7 +186,7 @@ func TestCompileRefuses(t *testing.T) {
 	want := []string{
 		"access/seller/hide unknown-field", "access/seller/readonly unknown-field", "access/seller/update/where unknown-field",
 		"access/seller twice", "access/a b bad-role", "access/idle no-action", "access/id/hide bad-field",
-		"access/far/allow_from bad-prefix", "access/typed/read/where wrong-type", "access/typed/create/where syntax",
+		"access/both/writable twice", "access/both/writable unknown-field", "access/far/allow_from bad-prefix", "access/typed/read/where wrong-type", "access/typed/create/where syntax",
 	}
 	if diff := cmp.Diff(want, places); diff != "" {
 		t.Error(diff)

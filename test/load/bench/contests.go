@@ -19,10 +19,12 @@ type servers struct {
 	cached, cachedLogged, bareCached *process              // with bigcache in front of it
 	made                             *process              // everything on, over a database that is written
 	unfenced, fenced                 *process              // likewise without the log, and without or with bigcache
+	peopled, limited                 *process              // as cached, with accounts, and with limits
 	others                           map[*process]*process // by server: the same one of the other binary, if there is one
 	token                            string
 	tokens                           []string // of shoppers
 	key                              string   // of a shopper
+	cookie, login                    string   // of somebody who has an account
 	all                              []*process
 }
 
@@ -57,6 +59,8 @@ func (w *workshop) startServers(ctx context.Context, settings settings) (_ *serv
 		{&s.made, variant{Everything: true, Logged: true, Cached: true}, "written.db"},
 		{&s.unfenced, variant{Everything: true}, "unfenced.db"},
 		{&s.fenced, variant{Everything: true, Cached: true}, "fenced.db"},
+		{&s.peopled, variant{Everything: true, Cached: true, Accounts: true}, "peopled.db"},
+		{&s.limited, variant{Everything: true, Cached: true, Limited: true}, "limited.db"},
 	} {
 		v := each.variant
 		v.binary = w.portolan
@@ -72,7 +76,7 @@ func (w *workshop) startServers(ctx context.Context, settings settings) (_ *serv
 		}
 		s.others[*each.server] = other
 	}
-	return s, nil
+	return s, s.logIn(ctx)
 }
 
 // start starts one server over a copy of the database: what several processes

@@ -31,6 +31,8 @@ type variant struct {
 	Redis      string // host:port of a server that keeps what is cached, for many instances
 	Near       bool   // and bigcache in front of it
 	Bounded    bool   // answers may be old
+	Accounts   bool   // people have passwords here
+	Limited    bool   // callers may ask so much and no more, which is more than they can
 	Room       int    // MiB of bigcache; 0 is 64
 }
 

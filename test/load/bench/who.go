@@ -5,7 +5,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
+	"io"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"strconv"
 	"strings"
@@ -28,7 +32,10 @@ func (w *workshop) asked(s *servers) contest {
 		{"key", "an API key", s.cached, gets(s.key, hot), 0, 0},
 		{"token", "a token that is remembered", s.cached, gets(shopper[0], hot), 0, 0},
 		{"verified", "a token that is verified each time", s.cached, getsOf(s.tokens, hot), 0, 0},
+		{"login", "a token of a login", s.peopled, gets(s.login, hot), 0, 0},
+		{"cookie", "the cookie of a session", s.peopled, gets(s.cookie, hot), 0, 0},
 		{"policy", "a token that is remembered, under a row policy", s.cached, gets(shopper[0], own), 0, 0},
+		{"limits", "a token that is remembered, and limits", s.limited, gets(shopper[0], hot), 0, 0},
 	}, nil}
 }
 
@@ -94,4 +101,49 @@ func (w *workshop) keyOf(ctx context.Context, db string) (string, error) {
 		return "", err
 	}
 	return "X-API-Key: " + strings.TrimSpace(key.String()) + "\r\n", nil
+}
+
+// logIn makes an account, and gets the header lines of its logins.
+func (s *servers) logIn(ctx context.Context) error {
+	const person = `{"email":"ann@example.com","password":"thirty-seven kettles"`
+	if _, _, err := s.post(ctx, "signup", person+"}"); err != nil {
+		return err
+	}
+	_, said, err := s.post(ctx, "login", person+"}")
+	if err != nil {
+		return err
+	}
+	var tokens struct {
+		Access string `json:"access_token"`
+	}
+	if err := json.Unmarshal(said, &tokens); err != nil {
+		return err
+	}
+	s.login = "Authorization: Bearer " + tokens.Access + "\r\n"
+	head, _, err := s.post(ctx, "login", person+`,"session":"cookie"}`)
+	if err != nil {
+		return err
+	}
+	cookie, _, _ := strings.Cut(head.Get("Set-Cookie"), ";")
+	s.cookie = "Cookie: " + cookie + "\r\n"
+	return nil
+}
+
+// post sends a request about an account, and returns an answer of success.
+func (s *servers) post(ctx context.Context, what, body string) (http.Header, []byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.peopled.address+"/v1/auth/"+what, strings.NewReader(body))
+	if err != nil {
+		return nil, nil, err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer response.Body.Close()
+	said, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode/100 != 2 {
+		err = fmt.Errorf("%s: %s: %s", what, response.Status, said)
+	}
+	return response.Header, said, err
 }
