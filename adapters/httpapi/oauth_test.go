@@ -257,3 +257,35 @@ func TestWhoMayBegin(t *testing.T) {
 	w = laptop.ask(t, http.MethodGet, callback+one.begun.State, "", "plain", "127.0.0.1:1", "Cookie", cookie.Name+"="+cookie.Value)
 	wantAnswer(t, "on a laptop", w, http.StatusOK, "")
 }
+
+// TestDocumentOfProviders: the document has how one signs in where there are providers,
+// with their names, and nothing of it elsewhere.
+func TestDocumentOfProviders(t *testing.T) {
+	for _, some := range []bool{true, false} {
+		f, _, _ := newOAuth(t, func(c *Config) {
+			if !some {
+				c.Providers = nil
+			}
+		})
+		var document struct {
+			Paths map[string]struct {
+				Get struct {
+					Parameters []struct {
+						Name   string
+						Schema struct{ Enum []string }
+					}
+				}
+			}
+		}
+		w := f.ask(t, http.MethodGet, "/openapi.json", "")
+		if err := json.Unmarshal(w.Body.Bytes(), &document); err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{"/v1/auth/oauth/{id}", "/v1/auth/oauth/{id}/callback"} {
+			described, ok := document.Paths[path]
+			if ok != some || ok && strings.Join(described.Get.Parameters[0].Schema.Enum, " ") != "one two" {
+				t.Errorf("with providers %t: %s is %+v", some, path, described)
+			}
+		}
+	}
+}
