@@ -16,11 +16,12 @@ import (
 	"github.com/portolan-io/portolan/ports/mail"
 )
 
-// Accounts are people who log in here with an e-mail address and a password. They need
-// a local authenticator under auth, and service.key_pepper.
+// Accounts are people who log in here with an e-mail address and a password, or sign in
+// at a provider. They need a local authenticator under auth, and service.key_pepper.
 type Accounts struct {
 	// Who may make an account: off, which is the default, is the operator alone, with
-	// portolan users create; open is whoever wants.
+	// portolan users create; open is whoever wants, also whoever signs in at a provider
+	// for the first time.
 	Signup string `yaml:"signup" jsonschema:"enum=off,enum=open"`
 	// Whether who signs up has to show, with a code that is mailed, that the address is
 	// theirs. It needs mail.
@@ -32,6 +33,9 @@ type Accounts struct {
 	Session SessionTimes `yaml:"session"`
 	// How long a login by tokens lasts.
 	Token TokenTimes `yaml:"token"`
+	// Where people sign in for an account of theirs, by the name that is in the path:
+	// /v1/auth/oauth/{name}. They need service.public_url.
+	OAuth Named[OAuth] `yaml:"oauth"`
 }
 
 // SessionTimes say how long a login by cookie lasts.
@@ -95,6 +99,7 @@ func (s *settings) checkAccounts(found *mistakes) {
 	if s.pepper() == nil {
 		note(nil, "accounts need service.key_pepper, which keys what logins are kept as")
 	}
+	s.checkOAuth(found)
 	if a.Verify && !s.Mail.given() {
 		note([]string{"verify"}, "nobody sends the codes; write mail: {driver: smtp, …}, or log on a laptop")
 	}

@@ -36,6 +36,16 @@ func TestBrokenAccounts(t *testing.T) {
 			"c.yaml:3: accounts.page: \"app.example.com\" is no address of a page; write one like https://app.example.com/code, without a #"},
 		{"long access", pepper, "auth: [{driver: local}]\naccounts: {token: {access: 25h}}",
 			"c.yaml:3: accounts.token.access: it is 25h0m0s, but must be between 10s and 24h0m0s"},
+		{"providers without an address", pepper, "auth: [{driver: local}]\naccounts: {oauth: {google: {issuer: https://accounts.google.com, client_id: a}}}",
+			"c.yaml:1: service.public_url: accounts.oauth needs it: providers send browsers back to an address that they know; write one like https://api.example.com"},
+		{"an address with a path", strings.Replace(pepper, "{", "{public_url: 'https://api.example.com/', ", 1), "auth: [{driver: local}]\naccounts: {}",
+			"c.yaml:1: service.public_url: it is like https://api.example.com, without a path and a slash at the end"},
+		{"a plain address", strings.Replace(pepper, "{", "{public_url: 'http://127.0.0.1.evil.example', ", 1), "auth: [{driver: local}]\naccounts: {}",
+			"c.yaml:1: service.public_url: it begins with https:// (http:// is for 127.0.0.1, ::1 and localhost)"},
+		{"a provider that is no part of a path", strings.Replace(pepper, "{", "{public_url: 'https://api.example.com', ", 1), "auth: [{driver: local}]\naccounts: {oauth: {\"a/b\": {issuer: https://accounts.google.com, client_id: a}}}",
+			"c.yaml:3: accounts.oauth.a/b: a provider is called by a small letter and up to 31 more, digits and dashes, because its name is in paths"},
+		{"a provider without an issuer", strings.Replace(pepper, "{", "{public_url: 'https://api.example.com', ", 1), "auth: [{driver: local}]\naccounts: {oauth: {google: {client_id: a}}}",
+			"c.yaml:3: accounts.oauth.google: issuer is missing"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			err := check(t, strings.Replace(strings.Replace(right, "repository:", tt.new+"\nrepository:", 1), "service: {listen", tt.service, 1))

@@ -33,7 +33,7 @@ type Config struct {
 	// Who turns credentials into principals, asked in this order. API keys need
 	// none of these, only service.key_pepper.
 	Auth []Choice `yaml:"auth" port:"auth"`
-	// People who log in with a password. Without it there are none.
+	// People who log in with a password, or sign in at a provider. Without it there are none.
 	Accounts *Accounts `yaml:"accounts"`
 	// Who sends mail with the codes of accounts. Without it none is sent.
 	Mail Choice `yaml:"mail" port:"mail"`
@@ -62,6 +62,9 @@ type Service struct {
 	// The address of metrics, the full readiness report and profiles, or off. Keep
 	// it from the public. The default is 127.0.0.1:9090.
 	Admin string `yaml:"admin"`
+	// How the server is reached from outside, as https://api.example.com: what providers
+	// send browsers back to begins with it. http:// is for this machine.
+	PublicURL string `yaml:"public_url"`
 	// What every path of the API begins with. The default is /v1.
 	Base string `yaml:"base"`
 	// Who may see /docs and /openapi.json: public, admin (on the admin listener

@@ -29,7 +29,7 @@ const minSecretBytes = 32
 func graph(ctx context.Context, doc *document, drivers []Driver, env environment, opened *closers) fx.Option {
 	options := []fx.Option{
 		fx.Supply(doc, env, opened, fx.Annotate(ctx, fx.As(new(context.Context)))),
-		fx.Provide(openSettings, openTelemetry, openRepository, openCache, openAuth, openLimits, newCore, newLog, openUploads, openAudit, newServer),
+		fx.Provide(openSettings, openTelemetry, openRepository, openCache, openAuth, openProviders, openLimits, newCore, newLog, openUploads, openAudit, newServer),
 	}
 	for _, driver := range drivers {
 		options = append(options, fx.Supply(fx.Annotate(driver, fx.ResultTags(`group:"drivers"`))))
@@ -198,10 +198,11 @@ type served struct {
 	identity *core.Identity
 	rereads  *core.Rereads  // nil without a cache
 	accounts *core.Accounts // nil if there are none
-	issuer   issuing        // nil if none of the authenticators makes tokens
+	oauth    signingIn
+	issuer   issuing // nil if none of the authenticators makes tokens
 }
 
-func newCore(ctx context.Context, s *settings, store repository.Store, tables inspector, kept caches, authenticators []auth.Authenticator, l limiting, w *watching, opened *closers, log *slog.Logger) (*served, error) {
+func newCore(ctx context.Context, s *settings, store repository.Store, tables inspector, kept caches, authenticators []auth.Authenticator, providers signingIn, l limiting, w *watching, opened *closers, log *slog.Logger) (*served, error) {
 	collections, err := s.collections()
 	if err != nil {
 		return nil, err
@@ -231,7 +232,7 @@ func newCore(ctx context.Context, s *settings, store repository.Store, tables in
 	}
 	return &served{
 		settings: s, store: store, tables: tables, cache: kept, api: api,
-		identity: identity, rereads: config.Rereads, accounts: accounts, issuer: issuer,
+		identity: identity, rereads: config.Rereads, accounts: accounts, issuer: issuer, oauth: providers,
 	}, nil
 }
 

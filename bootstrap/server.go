@@ -104,7 +104,7 @@ func (s *served) httpConfig(w *watching, log *slog.Logger) httpapi.Config {
 		config.KeySet = s.issuer.KeySet
 	}
 	if s.accounts != nil {
-		config.Accounts, config.Identify = s.accounts, s.accounts.Identify
+		config.Accounts, config.Identify, config.Providers = s.accounts, s.accounts.Identify, s.oauth
 	}
 	return config
 }

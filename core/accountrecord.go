@@ -36,6 +36,8 @@ var accountsSchema = system(schema.Spec{
 		{Name: "generation", Type: "int", Required: true},
 		{Name: "created", Type: "time", Required: true},
 		{Name: "changed", Type: "time", Required: true},
+		{Name: "issuer", Type: "string", Max: "500"},
+		{Name: "subject", Type: "string", Max: "255"},
 	},
 })
 
@@ -50,6 +52,14 @@ const (
 	accountGeneration
 	accountCreated
 	accountChanged
+	accountIssuer
+	accountSubject
+)
+
+// The most octets of who somebody is at a provider.
+const (
+	maxIssuer        = 500
+	maxLinkedSubject = 255
 )
 
 // addressesSchema keeps whose account an e-mail address is. Its id is made of the
@@ -99,9 +109,12 @@ func (a *account) fields() []record.Value {
 		accountID: record.String(a.ID), accountEmail: record.String(a.Email), accountHash: record.Null, accountRoles: record.List(roles),
 		accountDisabled: record.Bool(a.Disabled), accountVerified: record.Bool(a.Verified), accountGeneration: record.Int(a.generation),
 		accountCreated: record.Time(a.Created), accountChanged: record.Time(a.Changed),
+		accountIssuer: record.Null, accountSubject: record.Null,
 	}
-	if a.hash != "" {
-		fields[accountHash] = record.String(a.hash)
+	for field, text := range map[int]string{accountHash: a.hash, accountIssuer: a.Issuer, accountSubject: a.Subject} {
+		if text != "" {
+			fields[field] = record.String(text)
+		}
 	}
 	return fields
 }
@@ -114,6 +127,7 @@ func accountOf(row record.Row) *account {
 		a.Roles = append(a.Roles, role.AsString())
 	}
 	a.Disabled, a.Verified = v[accountDisabled].AsBool(), v[accountVerified].AsBool()
+	a.Issuer, a.Subject = v[accountIssuer].AsString(), v[accountSubject].AsString()
 	a.Created, a.Changed = v[accountCreated].AsTime(), v[accountChanged].AsTime()
 	return a
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/portolan-io/portolan/ports/mail"
 )
 
-// Accounts are people who have a password here, and their logins. It is safe for
+// Accounts are people who have a password here or sign in elsewhere, and their logins. It is safe for
 // concurrent use.
 //
 // Whether an account may do something, and with which roles, is asked for every
@@ -80,7 +80,7 @@ func (t *LoginTiming) complete() {
 	}
 }
 
-// An Account is somebody who has a password here, without that.
+// An Account is somebody who has a password here, without that, or signs in elsewhere.
 type Account struct {
 	ID       string    `json:"id"` // the subject of its credentials
 	Email    string    `json:"email"`
@@ -89,6 +89,11 @@ type Account struct {
 	Verified bool      `json:"verified"` // the address was shown to be theirs
 	Created  time.Time `json:"created"`
 	Changed  time.Time `json:"changed"`
+
+	// Whose account it is at a provider, if it is of one: then it has no password, and
+	// an e-mail address only if the provider verified it.
+	Issuer  string `json:"issuer,omitempty"`
+	Subject string `json:"subject,omitempty"`
 }
 
 // NewAccounts returns the accounts of the API's store. It hashes one password, to know
@@ -195,6 +200,9 @@ func (a *Accounts) ChangePassword(ctx context.Context, who policy.Principal, cur
 	if err != nil {
 		return Login{}, err
 	}
+	if own.linked() {
+		return Login{}, noPassword()
+	}
 	if err := password.Check(next); err != nil {
 		return Login{}, err
 	}
@@ -217,4 +225,14 @@ func (a *Accounts) ChangePassword(ctx context.Context, who policy.Principal, cur
 		return Login{}, err
 	}
 	return a.begin(ctx, changed, kind)
+}
+
+func noPassword() error {
+	return fault.New(fault.Refused, "core.accounts", "the account has no password, because it is of a provider").Coded("no-password").
+		Hinting("sign in at the provider")
+}
+
+func disabled() error {
+	return fault.New(fault.Forbidden, "core.LogIn", "the account is disabled").Coded("account-disabled").
+		Hinting("ask whoever runs this server")
 }

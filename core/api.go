@@ -175,7 +175,7 @@ func (a *API) Schemas() []*schema.Collection { return Schemas(a.served) }
 // not made: what follows from the schemas alone needs no store.
 func Schemas(collections []Collection) []*schema.Collection {
 	schemas := []*schema.Collection{
-		keysSchema, jobsSchema, onceSchema, modeSchema, accountsSchema, addressesSchema, sessionsSchema, codesSchema,
+		keysSchema, jobsSchema, onceSchema, modeSchema, accountsSchema, addressesSchema, identitiesSchema, sessionsSchema, codesSchema,
 	}
 	for _, c := range collections {
 		if c.Schema.Base == nil {

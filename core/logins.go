@@ -57,7 +57,7 @@ const (
 	LoginCookie LoginKind = "cookie" // the cookie of a session
 )
 
-// A Login is what somebody gets who shows the right password. All texts in it are
+// A Login is what somebody gets who shows the right password, or signed in elsewhere. All texts in it are
 // secrets that are kept nowhere.
 type Login struct {
 	Account Account
@@ -147,8 +147,7 @@ func (a *Accounts) checked(ctx context.Context, who policy.Principal, email, sec
 	case !matches || known == nil || known.hash == "":
 		return nil, wrongPassword()
 	case known.Disabled:
-		return nil, fault.New(fault.Forbidden, "core.LogIn", "the account is disabled").Coded("account-disabled").
-			Hinting("ask whoever runs this server")
+		return nil, disabled()
 	case a.verify && !known.Verified:
 		return nil, fault.New(fault.Forbidden, "core.LogIn", "the e-mail address was not verified yet").Coded("unverified").
 			Hinting("use the code that was sent to it, or ask for another one")

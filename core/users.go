@@ -84,6 +84,9 @@ func (a *Accounts) IssueCode(ctx context.Context, who policy.Principal, email st
 	if err != nil {
 		return "", err
 	}
+	if of.linked() {
+		return "", noPassword()
+	}
 	return a.newCode(ctx, of, forPassword)
 }
 
@@ -234,14 +237,24 @@ func (a *Accounts) DeleteUser(ctx context.Context, who policy.Principal, email s
 	if err != nil {
 		return err
 	}
+	found := repository.Mutation{Op: repository.Delete, Collection: addressesSchema, ID: addressID(of.Email)}
+	if of.linked() {
+		found = repository.Mutation{Op: repository.Delete, Collection: identitiesSchema, ID: identityID(of.Issuer, of.Subject)}
+	}
 	return a.fenced(ctx, accountsSchema, record.ID(of.ID), []repository.Mutation{
-		{Op: repository.Delete, Collection: accountsSchema, ID: record.ID(of.ID)},
-		{Op: repository.Delete, Collection: addressesSchema, ID: addressID(of.Email)},
+		{Op: repository.Delete, Collection: accountsSchema, ID: record.ID(of.ID)}, found,
 	})
 }
 
-// user returns the account of the address for the operator.
+// user returns the account of the address for the operator, or that with the id: those of
+// people who sign in elsewhere are found by no address.
 func (a *Accounts) user(ctx context.Context, email string) (*account, error) {
+	if len(email) == 24 && !strings.Contains(email, "@") {
+		of, err := a.account(ctx, email)
+		if of != nil || err != nil {
+			return of, err
+		}
+	}
 	email, err := normalised(email)
 	if err != nil {
 		return nil, err

@@ -32,6 +32,7 @@ func (s *server) authResources() []*resource {
 			http.MethodPost: {serve: s.secretly(serve), produces: producesJSON, nameless: true},
 		}})
 	}
+	resources = append(resources, s.oauthResources()...)
 	return append(resources,
 		&resource{template: below + "logout", methods: map[string]operation{
 			http.MethodPost: {serve: s.secretly(s.logOut), produces: producesJSON},
@@ -224,7 +225,7 @@ func (x *exchange) kind() core.LoginKind {
 // An accountBody is an account as its owner sees it.
 type accountBody struct {
 	ID       string    `json:"id"`
-	Email    string    `json:"email"`
+	Email    string    `json:"email,omitempty"`
 	Verified bool      `json:"email_verified"`
 	Roles    []string  `json:"roles"`
 	Created  time.Time `json:"created"`

@@ -34,6 +34,10 @@ type Config struct {
 	Accounts *core.Accounts
 	Loopback bool
 
+	// Providers are where people sign in for an account of theirs, by the names that are
+	// in paths. They need Accounts.
+	Providers map[string]Provider
+
 	// Documented is what the OpenAPI document has although it is not here: a document can
 	// be made where nobody logs in.
 	Documented Auth
@@ -87,6 +91,7 @@ const (
 type server struct {
 	api        *core.API
 	accounts   *core.Accounts // nil: nobody logs in here
+	providers  map[string]Provider
 	keySet     func(context.Context) ([]byte, error)
 	documented Auth
 	base       string
@@ -122,7 +127,7 @@ func newServer(cfg Config) (*server, error) {
 	default:
 		return nil, fault.New(fault.Invalid, op, "docs is public, admin or off, not %q", cfg.Docs)
 	}
-	s := &server{api: cfg.API, base: cfg.Base, docs: cfg.Docs, maxBody: cfg.MaxBody, uploads: cfg.Uploads, stall: cfg.Stall, ready: cfg.Ready, accounts: cfg.Accounts, keySet: cfg.KeySet, documented: cfg.Documented}
+	s := &server{api: cfg.API, base: cfg.Base, docs: cfg.Docs, maxBody: cfg.MaxBody, uploads: cfg.Uploads, stall: cfg.Stall, ready: cfg.Ready, accounts: cfg.Accounts, providers: cfg.Providers, keySet: cfg.KeySet, documented: cfg.Documented}
 	if s.stall <= 0 {
 		s.stall = defaultStall
 	}

@@ -3,6 +3,8 @@ package httpapi
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"maps"
+	"slices"
 
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/policy"
@@ -20,6 +22,7 @@ func (s *server) openapi(x *exchange) error {
 	}
 	body, err := Document(allowed, public, s.base, Auth{
 		KeySet: s.keySet != nil || s.documented.KeySet, Accounts: s.accounts != nil || s.documented.Accounts,
+		OAuth: slices.Sorted(maps.Keys(s.providers)),
 	})
 	if err != nil {
 		return err
@@ -42,6 +45,7 @@ type documenter struct {
 type Auth struct {
 	KeySet   bool // the keys that verify our tokens
 	Accounts bool
+	OAuth    []string // the names of providers
 }
 
 // Document returns the OpenAPI 3.1 document of the collections in allowed, of

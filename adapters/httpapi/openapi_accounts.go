@@ -20,6 +20,7 @@ func (d *documenter) describeAuth(below Auth, tags array) (array, object) {
 	}
 	if below.Accounts {
 		d.describeAccounts()
+		d.describeOAuth(below.OAuth)
 		schemes = withLogins(schemes)
 	}
 	if below.KeySet || below.Accounts {
@@ -123,9 +124,9 @@ func closedObject(required array, properties object) object {
 // accountSchema returns the reference to the schema of an account.
 func (d *documenter) accountSchema() object {
 	return shared(&d.schemas, "schemas", "Account", func() object {
-		return closedObject(array{"id", "email", "email_verified", "roles", "created"}, object{
+		return closedObject(array{"id", "email_verified", "roles", "created"}, object{
 			{"id", object{{"type", "string"}, {"description", "The subject of its credentials."}}},
-			{"email", object{{"type", "string"}, {"format", "email"}}},
+			{"email", object{{"type", "string"}, {"format", "email"}, {"description", "Left out if a provider has none that it verified."}}},
 			{"email_verified", object{{"type", "boolean"}}},
 			{"roles", object{{"type", "array"}, {"items", object{{"type", "string"}}}}},
 			{"created", object{{"type", "string"}, {"format", "date-time"}}},

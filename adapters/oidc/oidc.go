@@ -24,6 +24,7 @@ type Config struct {
 	GroupsClaim string            `yaml:"groups_claim"`                    // where groups are, as roles_claim; they are roles only by group_roles
 	GroupRoles  map[string]string `yaml:"group_roles"`                     // roles here by groups of the token
 	Algorithms  []string          `yaml:"algorithms"`                      // what the issuer may sign with; empty is RS256, PS256, ES256 and EdDSA
+	Private     bool              `yaml:"private"`                         // the issuer is in a private network, so that what it names may be at addresses of such networks; false is for the internet and this machine
 	Leeway      time.Duration     `yaml:"leeway"`                          // for exp, nbf and iat; 0 is 60s, which is also the most
 	MaxStale    time.Duration     `yaml:"max_stale"`                       // how long keys are used after the issuer was last heard of; 0 is 24h, at least 2h and at most 168h
 
@@ -73,7 +74,7 @@ func Open(ctx context.Context, cfg Config) (*Authenticator, error) {
 	}
 	tokens, err := bearer.Open(ctx, bearer.Config{
 		Op: "oidc", Leeway: cfg.Leeway, MaxStale: cfg.MaxStale, Now: cfg.Now,
-		Issuers: []bearer.Issuer{{Name: cfg.Issuer, Audiences: cfg.Audiences, Algorithms: cfg.Algorithms}},
+		Issuers: []bearer.Issuer{{Name: cfg.Issuer, Audiences: cfg.Audiences, Algorithms: cfg.Algorithms, Private: cfg.Private}},
 	})
 	if err != nil {
 		return nil, err

@@ -54,6 +54,7 @@ type Issuer struct {
 	Keys       string   // where its keys are; empty is where the discovery document says
 	Audiences  []string // of which aud must have one, exactly
 	Algorithms []string // that it may sign with: the defaults are [Algorithms]
+	Private    bool     // it is in a private network, of which addresses may be asked
 	KeyIssuers []string // if a key says whose it is, one of these; empty is whatever it says
 }
 

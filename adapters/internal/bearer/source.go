@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/portolan-io/portolan/adapters/internal/outgoing"
 	"github.com/portolan-io/portolan/core/fault"
 )
 
@@ -38,14 +39,7 @@ func newSource(op string, i Issuer) (*source, error) {
 	case i.Discovery == "":
 		i.Discovery = i.Name
 	}
-	s := &source{op: op + ".Open", issuer: i, keys: i.Keys, client: &http.Client{
-		Timeout:       answerTime,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{
-			Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxResponseHeaderBytes: 64 << 10,
-			DisableKeepAlives: true, // two documents an hour are not worth a connection
-		},
-	}}
+	s := &source{op: op + ".Open", issuer: i, keys: i.Keys}
 	address, err := url.Parse(i.Discovery)
 	if err != nil {
 		return nil, s.wrong("issuer is no URL").Hinting("write it as the provider's discovery document does, as in https://login.example.com/")
@@ -58,7 +52,19 @@ func newSource(op string, i Issuer) (*source, error) {
 	if why != "" {
 		return nil, s.wrong("issuer %s", why).Hinting("write it as the provider's discovery document does, as in https://login.example.com/")
 	}
+	s.client = outgoing.Client(s.reach(address), answerTime)
 	return s, nil
+}
+
+// reach returns which addresses may be asked for the documents of the issuer.
+func (s *source) reach(address *url.URL) outgoing.Reach {
+	switch {
+	case loopback(address):
+		return outgoing.Own
+	case s.issuer.Private:
+		return outgoing.Private
+	}
+	return outgoing.Public
 }
 
 // wrong returns the error of what no waiting mends.
@@ -68,7 +74,12 @@ func (s *source) wrong(format string, args ...any) *fault.Error {
 
 // silent returns the error of an issuer that does not answer now.
 func (s *source) silent(cause error) error {
-	return fault.New(fault.Unavailable, s.op, "the issuer %s does not answer", s.issuer.Name).Because(cause)
+	err := fault.New(fault.Unavailable, s.op, "the issuer %s does not answer", s.issuer.Name).Because(cause)
+	if errors.Is(cause, outgoing.ErrAddress) {
+		err.Detail = "the issuer " + s.issuer.Name + " is not asked"
+		return err.Hinting("a name that it goes by stands for an address of a private network or of this machine, where the configuration does not say that it is")
+	}
+	return err
 }
 
 // unfit says why nothing may be asked at the address, empty if it may.
@@ -112,18 +123,28 @@ func (s *source) fetch(ctx context.Context) ([]key, time.Duration, error) {
 	return keys, fresh, nil
 }
 
-// discover finds out where the keys are (OpenID Connect Discovery §4).
-func (s *source) discover(ctx context.Context) error {
+// document returns the discovery document (OpenID Connect Discovery §4), which is of
+// the issuer itself.
+func (s *source) document(ctx context.Context) (map[string]any, error) {
 	text, _, err := s.get(ctx, strings.TrimSuffix(s.issuer.Discovery, "/")+"/.well-known/openid-configuration")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	document, ok := object(text)
 	if !ok {
-		return s.wrong("the issuer %s answers with no discovery document", s.issuer.Name)
+		return nil, s.wrong("the issuer %s answers with no discovery document", s.issuer.Name)
 	}
 	if name, _ := document["issuer"].(string); name != s.issuer.Name {
-		return s.wrong("issuer is %q, but its discovery document says %.200q; they must be the same, to the last slash", s.issuer.Name, name)
+		return nil, s.wrong("issuer is %q, but its discovery document says %.200q; they must be the same, to the last slash", s.issuer.Name, name)
+	}
+	return document, nil
+}
+
+// discover finds out where the keys are.
+func (s *source) discover(ctx context.Context) error {
+	document, err := s.document(ctx)
+	if err != nil {
+		return err
 	}
 	where, _ := document["jwks_uri"].(string)
 	address, err := url.Parse(where)

@@ -9,11 +9,13 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/portolan-io/portolan/adapters/internal/bearer/bearertest"
+	"github.com/portolan-io/portolan/adapters/internal/outgoing"
 	"github.com/portolan-io/portolan/core/fault"
 )
 
@@ -214,5 +216,52 @@ func TestCertificates(t *testing.T) {
 	var unknown *tls.CertificateVerificationError
 	if _, _, err := from.fetch(t.Context()); fault.KindOf(err) != fault.Unavailable || !errors.As(err, &unknown) {
 		t.Errorf("fetch = %v, want %s because of the certificate", err, fault.Unavailable)
+	}
+}
+
+// TestInwardAddresses: neither the issuer nor its keys are asked for at an address of a
+// private network or of this machine, whatever its documents say, unless that is where
+// it is.
+func TestInwardAddresses(t *testing.T) {
+	secret := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was asked") }))
+	defer secret.Close()
+	for _, where := range []string{"https://169.254.169.254/keys", "https://10.0.0.1/keys", "https://[fd00::1]/keys", "https://0.0.0.0/keys"} {
+		i := bearertest.New(t)
+		i.Answer(func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q}`, i.URL, where)
+		})
+		from, err := newSource("test", Issuer{Name: i.URL})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := from.fetch(t.Context()); fault.KindOf(err) != fault.Unavailable || !errors.Is(err, outgoing.ErrAddress) {
+			t.Errorf("keys at %s: %v, want that it is not asked", where, err)
+		}
+	}
+	for _, tt := range []struct {
+		name    string
+		private bool
+		reach   outgoing.Reach
+	}{
+		{"https://login.example.com", false, outgoing.Public},
+		{"https://login.example.com", true, outgoing.Private},
+		{secret.URL, false, outgoing.Own},
+		{"http://localhost:8080", true, outgoing.Own},
+	} {
+		from, err := newSource("test", Issuer{Name: tt.name, Private: tt.private})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if address, _ := url.Parse(tt.name); from.reach(address) != tt.reach {
+			t.Errorf("%s, private %t: the reach is %d, want %d", tt.name, tt.private, from.reach(address), tt.reach)
+		}
+	}
+	// What the issuer of the internet is said to have at this machine.
+	from, err := newSource("test", Issuer{Name: "https://login.example.com", Keys: "https://login.example.com/keys"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := from.get(t.Context(), secret.URL); !errors.Is(err, outgoing.ErrAddress) || fault.Of(err).Hint == "" {
+		t.Errorf("this machine is asked: %v", err)
 	}
 }

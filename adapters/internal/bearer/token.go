@@ -13,6 +13,7 @@ type Token struct {
 	Issuer  string
 	Subject string         // sub; empty if there is none
 	Type    string         // the typ of the header, in lower case and without "application/"; empty if there is none
+	Alg     string         // the algorithm that it is signed with
 	Claims  map[string]any // all of them, as policy.Principal has them
 	Issued  time.Time      // iat; zero if there is none
 	Expires time.Time
@@ -60,6 +61,7 @@ func split(token string) (parts, bool) {
 // here and now.
 func (v *Verifier) judge(from *issuer, p parts) (Token, error) {
 	token := Token{Issuer: from.Name, Type: typeOf(p.header), Claims: p.claims}
+	token.Alg, _ = p.header["alg"].(string)
 	if err := v.checkTimes(&token); err != nil {
 		return Token{}, err
 	}

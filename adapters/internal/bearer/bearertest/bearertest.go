@@ -29,6 +29,8 @@ type Issuer struct {
 
 	mu       sync.Mutex
 	names    string
+	document []any // pairs of members of the discovery document, besides the usual ones
+	routes   map[string]http.HandlerFunc
 	keys     []map[string]any
 	header   http.Header
 	answer   http.HandlerFunc // instead of everything else, unless nil
@@ -55,7 +57,7 @@ func New(t testing.TB) *Issuer {
 func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
 	i.requests[r.URL.Path]++
-	answer, keys, names := i.answer, i.keys, i.names
+	answer, keys, names, more, route := i.answer, i.keys, i.names, i.document, i.routes[r.URL.Path]
 	for name, values := range i.header {
 		w.Header()[name] = values
 	}
@@ -66,7 +68,10 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(w, r)
 		return
 	case r.URL.Path == DiscoveryPath:
-		document = map[string]any{"issuer": names, "jwks_uri": i.URL + KeysPath}
+		document = changed(map[string]any{"issuer": names, "jwks_uri": i.URL + KeysPath}, more)
+	case route != nil:
+		route(w, r)
+		return
 	case r.URL.Path == KeysPath:
 		document = map[string]any{"keys": keys}
 	default:
@@ -103,6 +108,23 @@ func (i *Issuer) Names(issuer string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.names = issuer
+}
+
+// Document adds members to the discovery document, which are pairs of a name and a value.
+func (i *Issuer) Document(members ...any) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.document = members
+}
+
+// Route makes the issuer answer at the path so.
+func (i *Issuer) Route(path string, with http.HandlerFunc) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.routes == nil {
+		i.routes = map[string]http.HandlerFunc{}
+	}
+	i.routes[path] = with
 }
 
 // Header sets a header of all answers.
