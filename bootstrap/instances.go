@@ -54,7 +54,7 @@ func openInstance(ctx context.Context, s *settings, store unwatched, server cach
 		}
 	}
 	apart.Else = instance
-	wired := caches{coherent: apart, presence: instance, many: true, ping: server.Ping}
+	wired := caches{coherent: apart, presence: instance, many: true, ping: usable(server)}
 	return wired.counted(near, w)
 }
 
@@ -78,5 +78,14 @@ func modeLogger(log *slog.Logger) func(from, to cache.Mode, why string) {
 		case from.State == cache.On:
 			log.Warn("the cache that instances share is not used for now", "mode", to.State.String(), "why", why)
 		}
+	}
+}
+
+// usable returns what asks the server whether instances can share it: one that answers
+// may forget what it must not.
+func usable(server cache.Server) func(context.Context) error {
+	return func(ctx context.Context) error {
+		_, err := server.Identity(ctx)
+		return err
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/portolan-io/portolan/ports/cache"
+	"github.com/portolan-io/portolan/test/servers"
 )
 
 // What is logged of the mode says who answers from which cache, and why not.
@@ -33,4 +34,35 @@ func TestModeLog(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Validate says that instances cannot share the cache, and what would be right: that it
+// answers is not enough. It is no mistake, because they serve without it.
+func TestValidateAsksTheCacheThatIsShared(t *testing.T) {
+	t.Chdir(t.TempDir())
+	config := func(redis string) {
+		write(t, "portolan.yaml", `service: {instances: many}
+repository: {driver: sqlite, sqlite: {path: a.db}}
+cache: {driver: redis, redis: {url: "redis://`+redis+`"}}
+collections: {things: {id: id, fields: {id: {type: string, max: 10}}, access: {anonymous: {read: true}}}}
+`)
+	}
+	says := func(when, want string) {
+		t.Helper()
+		if got := newProgram(t).must(t, "validate"); want != "" && !strings.Contains(got, want) || want == "" && strings.Contains(got, "warning") {
+			t.Errorf("%s it says %q, want %q in it", when, got, want)
+		}
+	}
+	config("127.0.0.1:1")
+	says("where nobody listens", "warning: the cache is not used: ")
+	servers.Redis(t) // or none can be started
+	forgetful, err := servers.StartRedis("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = forgetful.Stop() }()
+	config(forgetful.Address)
+	says("of one that forgets", "set its maxmemory-policy to volatile-lru or noeviction")
+	config(servers.Redis(t))
+	says("of one that is right", "")
 }

@@ -157,5 +157,23 @@ func (p *program) connect(ctx context.Context, doc *document) (warnings []string
 	if err := s.store.Ping(ctx); err != nil {
 		return nil, err
 	}
-	return s.tables.inspect(ctx, s.api.Schemas())
+	warnings, err = s.tables.inspect(ctx, s.api.Schemas())
+	return append(warnings, s.cache.warn(ctx)...), err
+}
+
+// warn returns why the cache cannot be used, if it cannot. That keeps nobody from
+// starting: every answer is read from the repository then.
+func (c caches) warn(ctx context.Context) []string {
+	if c.ping == nil {
+		return nil
+	}
+	err := c.ping(ctx)
+	if err == nil {
+		return nil
+	}
+	why := fault.Of(err)
+	if why.Hint == "" {
+		return []string{"the cache is not used: " + why.Detail}
+	}
+	return []string{"the cache is not used: " + why.Detail + "; " + why.Hint}
 }

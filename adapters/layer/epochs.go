@@ -231,6 +231,9 @@ func (d *Distributed) troubled(mode cache.Mode, err error) {
 	trouble := ""
 	if err != nil {
 		trouble = err.Error()
+		if hint := fault.Of(err).Hint; hint != "" {
+			trouble += "; " + hint
+		}
 	}
 	if trouble != "" && trouble != d.trouble {
 		d.told(mode, mode, trouble)
