@@ -3,12 +3,15 @@ package bootstrap
 import (
 	"bytes"
 	"log/slog"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/portolan-io/portolan/ports/cache"
 	"github.com/portolan-io/portolan/test/servers"
 )
+
+func TestMain(m *testing.M) { os.Exit(servers.Main(m)) }
 
 // What is logged of the mode says who answers from which cache, and why not.
 func TestModeLog(t *testing.T) {
