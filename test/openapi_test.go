@@ -117,6 +117,7 @@ func calls() []call {
 		{"products.deleteMany", "POST", "/v1/products/$delete", "Prefer: max-affected=1", `{"filter":"category_id eq 12"}`, 422},
 		{"products.delete", "DELETE", "/v1/products/X1", "", "", 204},
 		{"categories.delete", "DELETE", "/v1/categories/12", "", "", 409},
+		{"auth.jwks", "GET", "/v1/auth/jwks", "", "", 200},
 	}
 }
 
