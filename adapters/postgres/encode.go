@@ -23,6 +23,9 @@ type encoded struct {
 // encode returns the values as parameters of the types. They are valid until the
 // next call.
 func (e *encoded) encode(types []uint32, args []gormstore.Arg) ([][]byte, error) {
+	if e.octets == nil {
+		e.octets = make([]byte, 0, 64) // of no memory at all an empty value would be a piece that is nil, and so null
+	}
 	e.octets, e.ends, e.values = e.octets[:0], e.ends[:0], e.values[:0]
 	var err error
 	for i, arg := range args {

@@ -90,30 +90,51 @@ func sessionConcurrent(t T, s cache.Server) {
 	sessionLife(t, s)
 }
 
+// concurrently has half of the writers fence while the others lift what they fenced
+// before, and then looks at whose fences stand.
 func concurrently(t T, of func(writer int) cache.Session) {
 	t.Helper()
 	const writers, rounds = 8, 40
-	var running sync.WaitGroup
+	sessions, stands := make([]cache.Session, writers), make([]bool, writers)
 	for writer := range writers {
-		running.Go(func() {
-			session, own := of(writer), fmt.Sprint("fence", writer)
-			for round := range rounds {
-				err := session.Fence(t.Context(), goods, []string{"tag", own}, own)
-				if err != nil {
-					t.Errorf("Fence = %v", err)
-					return
-				}
-				marks, err := session.Read(t.Context(), goods, []string{"tag", own}, "")
-				if err != nil || !slices.Contains(cache.Fences(marks.Tags[0]), own) || !slices.Equal(cache.Fences(marks.Tags[1]), []string{own}) {
-					t.Errorf("in round %d after Fence of %s Read = %q, %v", round, own, marks.Tags, err)
-					return
-				}
-				if err := session.Lift(t.Context(), goods, []string{"tag", own}, []string{own}); err != nil {
-					t.Errorf("Lift = %v", err)
-					return
+		sessions[writer] = of(writer)
+	}
+	each := func(do func(writer int, session cache.Session, own string)) {
+		var running sync.WaitGroup
+		for writer, session := range sessions {
+			running.Go(func() { do(writer, session, fmt.Sprint("fence", writer)) })
+		}
+		running.Wait()
+	}
+	for round := range rounds {
+		each(func(writer int, session cache.Session, own string) {
+			stands[writer] = (writer+round)%2 == 0
+			var err error
+			if stands[writer] {
+				err = session.Fence(t.Context(), goods, []string{"tag", own}, own)
+			} else {
+				err = session.Lift(t.Context(), goods, []string{"tag", own}, []string{own})
+			}
+			if err != nil {
+				t.Errorf("in round %d Fence or Lift of %s = %v", round, own, err)
+			}
+		})
+		each(func(writer int, session cache.Session, own string) {
+			marks, err := session.Read(t.Context(), goods, []string{"tag", own}, "")
+			if err != nil {
+				t.Errorf("in round %d Read = %v", round, err)
+				return
+			}
+			for i, mark := range marks.Tags {
+				if slices.Contains(cache.Fences(mark), own) != stands[writer] {
+					t.Errorf("in round %d %s is at tag %d: %v, want %v", round, own, i, !stands[writer], stands[writer])
 				}
 			}
 		})
 	}
-	running.Wait()
+	each(func(_ int, session cache.Session, own string) {
+		if err := session.Lift(t.Context(), goods, []string{"tag", own}, []string{own}); err != nil {
+			t.Errorf("Lift = %v", err)
+		}
+	})
 }
