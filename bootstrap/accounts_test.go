@@ -15,7 +15,7 @@ import (
 
 // TestBrokenAccounts shows what is refused of accounts, and where.
 func TestBrokenAccounts(t *testing.T) {
-	const pepper = `service: {key_pepper: "pppppppppppppppppppppppppppppppp", listen`
+	const pepper = `service: {key_pepper: "q7Vw2mKx9Tn4Rb8Yc6Ld3Hf5Js1Gz0Pa", listen`
 	for _, tt := range []struct{ name, service, new, want string }{
 		{"nobody issues", pepper, "accounts: {}",
 			"c.yaml:2: accounts: accounts need an authenticator that makes tokens and keeps passwords; add {driver: local} to auth"},
@@ -78,7 +78,7 @@ accounts: {signup: open}`), "service: {", `service: {key_pepper: "secret://PEPPE
 func TestUsersBesideAServer(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	t.Chdir(t.TempDir())
-	t.Setenv("PEPPER", strings.Repeat("p", 32))
+	t.Setenv("PEPPER", "q7Vw2mKx9Tn4Rb8Yc6Ld3Hf5Js1Gz0Pa")
 	t.Run("serve", func(t *testing.T) {
 		r, api, _ := serveFor(t, strings.Replace(accountsConfig(), "{anonymous: {all: true}}", "{clerk: {all: true}}", 1))
 		c := newProgram(t)
@@ -147,7 +147,7 @@ func TestUsersBesideAServer(t *testing.T) {
 // TestAccountsInTheDocument: portolan openapi knows of accounts where there are some.
 func TestAccountsInTheDocument(t *testing.T) {
 	t.Chdir(t.TempDir())
-	t.Setenv("PEPPER", strings.Repeat("p", 32))
+	t.Setenv("PEPPER", "q7Vw2mKx9Tn4Rb8Yc6Ld3Hf5Js1Gz0Pa")
 	for config, want := range map[string]bool{accountsConfig(): true, cachedConfig("repository: {driver: memory}"): false} {
 		write(t, "portolan.yaml", config)
 		document := newProgram(t).must(t, "openapi")
@@ -162,7 +162,7 @@ func TestAccountsInTheDocument(t *testing.T) {
 // TestUsersWithoutAccounts says what is missing.
 func TestUsersWithoutAccounts(t *testing.T) {
 	t.Chdir(t.TempDir())
-	t.Setenv("PEPPER", strings.Repeat("p", 32))
+	t.Setenv("PEPPER", "q7Vw2mKx9Tn4Rb8Yc6Ld3Hf5Js1Gz0Pa")
 	for _, tt := range []struct {
 		config string
 		args   []string
@@ -193,7 +193,7 @@ func (b box) Close() error { return nil }
 func TestMailOfAccounts(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	t.Chdir(t.TempDir())
-	t.Setenv("PEPPER", strings.Repeat("p", 32))
+	t.Setenv("PEPPER", "q7Vw2mKx9Tn4Rb8Yc6Ld3Hf5Js1Gz0Pa")
 	t.Run("serve", func(t *testing.T) {
 		sent := make(box, 1)
 		config := strings.Replace(accountsConfig(), "accounts: {signup: open}",

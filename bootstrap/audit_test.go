@@ -18,7 +18,7 @@ import (
 const withAudit = `service: {listen: "127.0.0.1:0", admin: "off", drain_delay: 0s}
 repository: {driver: memory}
 development: {admin_key: true}
-audit: {file: FILE, authentication: "on", pseudonym_key: "0123456789abcdef0123456789abcdef"}
+audit: {file: FILE, authentication: "on", pseudonym_key: "q7Vw2mKx9Tn4Rb8Yc6Ld3Hf5Js1Gz0Pa"}
 collections:
   a: {audit: required, fields: {x: {type: int}}, access: {anonymous: {read: true}}}
   b: {audit: "on", fields: {x: {type: int}}, access: {admin: {all: true}}}

@@ -62,6 +62,9 @@ type Service struct {
 	// The address of metrics, the full readiness report and profiles, or off. Keep
 	// it from the public. The default is 127.0.0.1:9090.
 	Admin string `yaml:"admin"`
+	// By what the API shows who it is, and encrypts. Without it it speaks plain HTTP, as
+	// behind a proxy that does both.
+	TLS *TLS `yaml:"tls"`
 	// How the server is reached from outside, as https://api.example.com: what providers
 	// send browsers back to begins with it. http:// is for this machine.
 	PublicURL string `yaml:"public_url"`

@@ -154,6 +154,10 @@ func TestSecretsThatCannotBeHad(t *testing.T) {
 			`:1: secrets.file.dir: the secret dir cannot be had: the secrets port itself cannot refer to secrets`},
 		{"short pepper", "service: {key_pepper: short}\n",
 			"service.key_pepper has 5 octets, but must have 32 or more"},
+		{"an example", "service: {cursor_key: change-me-to-something-that-is-long-enough}\n",
+			"service.cursor_key is an example or a pattern, which anybody can guess\n  make one with openssl rand -base64 32"},
+		{"a pattern", "service: {key_pepper: abababababababababababababababababab}\n",
+			"service.key_pepper is an example or a pattern, which anybody can guess"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "c.yaml")

@@ -2,11 +2,13 @@ package bootstrap
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,8 +36,14 @@ func (p *program) healthcheck(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	url := "http://" + reachable(s.Service.Listen) + "/livez"
-	err = askLive(ctx, url)
+	transport, url := &http.Transport{DisableKeepAlives: true}, "http://"+reachable(s.Service.Listen)+"/livez"
+	if s.Service.TLS != nil {
+		url = "https" + strings.TrimPrefix(url, "http")
+		if transport.TLSClientConfig, err = p.expected(ctx, s.document); err != nil {
+			return err
+		}
+	}
+	err = askLive(ctx, transport, url)
 	switch {
 	case p.json && err != nil:
 		unwell := map[string]any{"url": url, "alive": false, "problem": fault.Of(err).Detail}
@@ -49,15 +57,25 @@ func (p *program) healthcheck(ctx context.Context) error {
 	return err
 }
 
+// expected returns how to speak with the server of the configuration. Its certificate may
+// be a secret.
+func (p *program) expected(ctx context.Context, doc *document) (*tls.Config, error) {
+	opened := &closers{}
+	var shown *certificate
+	if _, err := p.wire(ctx, doc, opened, func(ready *certificate) { shown = ready }); err != nil {
+		return nil, err
+	}
+	return shown.expecting(), opened.close(ctx)
+}
+
 // askLive returns an error unless what answers at url says that it lives.
-func askLive(ctx context.Context, url string) error {
+func askLive(ctx context.Context, transport *http.Transport, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
 	}
-	transport := &http.Transport{DisableKeepAlives: true}
 	response, err := transport.RoundTrip(request)
 	if err != nil {
 		return fault.New(fault.Unavailable, "bootstrap.healthcheck", "%s does not answer", url).Because(err)

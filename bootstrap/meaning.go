@@ -157,6 +157,7 @@ func (s *settings) checkService(found *mistakes) {
 		found.add(s.document.name, within(s.document.root, []string{"near_cache"}), "near_cache",
 			"this is for service.instances: many with a cache that they share; without, name it under cache")
 	}
+	s.checkTLS(found)
 	s.checkCORS(found)
 	s.checkAudit(found)
 	s.checkLimits(found)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"regexp"
 
 	"go.uber.org/fx"
 
@@ -29,7 +30,7 @@ const minSecretBytes = 32
 func graph(ctx context.Context, doc *document, drivers []Driver, env environment, opened *closers) fx.Option {
 	options := []fx.Option{
 		fx.Supply(doc, env, opened, fx.Annotate(ctx, fx.As(new(context.Context)))),
-		fx.Provide(openSettings, openTelemetry, openRepository, openCache, openAuth, openProviders, openLimits, newCore, newLog, openUploads, openAudit, newServer),
+		fx.Provide(openSettings, openTelemetry, openRepository, openCache, openAuth, openProviders, openLimits, newCore, newLog, openUploads, openAudit, openCertificate, newServer),
 	}
 	for _, driver := range drivers {
 		options = append(options, fx.Supply(fx.Annotate(driver, fx.ResultTags(`group:"drivers"`))))
@@ -256,7 +257,31 @@ func keyOf(ctx context.Context, path string, value secrets.Value) ([]byte, error
 		return nil, err
 	}
 	if len(text) < minSecretBytes {
-		return nil, fault.New(fault.Invalid, "bootstrap.newCore", "%s has %d octets, but must have %d or more", path, len(text), minSecretBytes)
+		return nil, fault.New(fault.Invalid, "bootstrap.newCore", "%s has %d octets, but must have %d or more", path, len(text), minSecretBytes).
+			Hinting(makeKey)
+	}
+	if guessable(text) {
+		return nil, fault.New(fault.Invalid, "bootstrap.newCore", "%s is an example or a pattern, which anybody can guess", path).
+			Hinting(makeKey)
 	}
 	return []byte(text), nil
+}
+
+// makeKey says where a key comes from.
+const makeKey = "make one with openssl rand -base64 32, and keep it where secrets are kept"
+
+// examples are parts of keys that stand in documentation, to be replaced.
+var examples = regexp.MustCompile(`(?i)change[-_ ]?(me|this|it)|replace[-_ ]?(me|this|with)|your[-_ ]|example|placeholder|insert[-_ ]|0123456789|abcdefghij|secret[-_ ]?key|s3cret|supersecret`)
+
+// leastOctets are how many different octets a random key of 32 or more has: of one in
+// hexadecimal digits, fewer come in one of a hundred million.
+const leastOctets = 8
+
+// guessable reports whether a key is an example, or too regular to be random.
+func guessable(key string) bool {
+	different := map[byte]bool{}
+	for i := range len(key) {
+		different[key[i]] = true
+	}
+	return len(different) < leastOctets || examples.MatchString(key)
 }

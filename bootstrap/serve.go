@@ -91,7 +91,11 @@ func (e endpoint) url() string {
 	if e.listener == nil {
 		return "off"
 	}
-	return "http://" + reachable(e.listener.Addr().String())
+	scheme := "http://"
+	if e.secure {
+		scheme = "https://"
+	}
+	return scheme + reachable(e.listener.Addr().String())
 }
 
 // operator is who runs a command: the process itself, under the name of the

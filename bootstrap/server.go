@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,6 +23,13 @@ import (
 // writeAllowance is what writing an answer may take on top of making it.
 const writeAllowance = 5 * time.Second
 
+// maxStreams is how many requests one connection of HTTP/2 may have at once.
+const maxStreams = 100
+
+// maxFrame is how many octets one of its frames may have: what every peer takes (RFC 9113,
+// section 4.2).
+const maxFrame = 16 << 10
+
 // maxAdminConnections is enough for probes, a scrape and a profile.
 const maxAdminConnections = 64
 
@@ -31,7 +39,9 @@ type server struct {
 	settings *settings
 	log      *slog.Logger
 	public   endpoint
-	admin    endpoint // without a handler if it is off
+	admin    endpoint     // without a handler if it is off
+	shown    *certificate // nil if it speaks plain HTTP
+	unwatch  func()       // ends what looks for another one
 	failed   chan error
 	draining atomic.Bool
 }
@@ -40,9 +50,10 @@ type server struct {
 type endpoint struct {
 	*http.Server
 	listener net.Listener
+	secure   bool // it speaks TLS; net/http puts a TLSConfig into any server
 }
 
-func newServer(s *served, uploads *core.Uploads, l limiting, noted *auditing, w *watching, log *slog.Logger) (*server, error) {
+func newServer(s *served, shown *certificate, uploads *core.Uploads, l limiting, noted *auditing, w *watching, log *slog.Logger) (*server, error) {
 	srv := &server{settings: s.settings, log: log, failed: make(chan error, 2)}
 	config := s.httpConfig(w, log)
 	config.Audit, config.LogKey = noted.to, noted.key
@@ -59,6 +70,9 @@ func newServer(s *served, uploads *core.Uploads, l limiting, noted *auditing, w 
 		return nil, err
 	}
 	srv.public.Server = srv.newHTTP(public)
+	if shown != nil {
+		srv.shown, srv.public.TLSConfig, srv.public.secure = shown, shown.config(), true
+	}
 	if s.settings.Service.Admin == "off" {
 		return srv, nil
 	}
@@ -132,6 +146,7 @@ func (s *server) newHTTP(handler http.Handler) *http.Server {
 		WriteTimeout:      service.RequestTimeout + writeAllowance,
 		IdleTimeout:       service.IdleTimeout,
 		MaxHeaderBytes:    service.MaxHeader,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams, MaxReadFrameSize: maxFrame},
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // clients that break off
 	}
 }
@@ -142,11 +157,12 @@ func (s *server) start(ctx context.Context) error {
 	if err := s.listen(ctx, &s.public, service.Listen, service.MaxConnections); err != nil {
 		return err.Hinting("%s", s.settings.elsewhere("listen"))
 	}
+	s.watch(ctx)
 	if s.admin.Server == nil {
 		return nil
 	}
 	if err := s.listen(ctx, &s.admin, service.Admin, maxAdminConnections); err != nil {
-		return errors.Join(err.Hinting("%s", s.settings.elsewhere("admin")), s.public.Close())
+		return errors.Join(err.Hinting("%s", s.settings.elsewhere("admin")), s.stop(ctx))
 	}
 	return nil
 }
@@ -172,6 +188,20 @@ func (s *settings) elsewhere(key string) string {
 	return where + ", or with " + enumerate(names, "and") + ", of which it is made"
 }
 
+// watch has it looked for another certificate until the stop.
+func (s *server) watch(ctx context.Context) {
+	if s.shown == nil {
+		return
+	}
+	ctx, end := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	running.Go(func() { s.shown.watch(ctx) })
+	s.unwatch = func() {
+		end()
+		running.Wait()
+	}
+}
+
 func (s *server) listen(ctx context.Context, e *endpoint, address string, most int) *fault.Error {
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", address)
@@ -181,7 +211,11 @@ func (s *server) listen(ctx context.Context, e *endpoint, address string, most i
 	}
 	e.listener = capConnections(listener, most)
 	go func() {
-		if err := e.Serve(e.listener); !errors.Is(err, http.ErrServerClosed) {
+		serve := func() error { return e.Serve(e.listener) }
+		if e.secure {
+			serve = func() error { return e.ServeTLS(e.listener, "", "") }
+		}
+		if err := serve(); !errors.Is(err, http.ErrServerClosed) {
 			s.failed <- err
 		}
 	}()
@@ -210,6 +244,9 @@ func (s *server) drain(ctx context.Context) {
 // long as ctx allows; what is left then is cut off.
 func (s *server) stop(ctx context.Context) error {
 	s.draining.Store(true)
+	if s.unwatch != nil {
+		s.unwatch()
+	}
 	var errs []error
 	for _, e := range []endpoint{s.public, s.admin} {
 		if e.Server == nil || e.listener == nil {

@@ -14,7 +14,7 @@ import (
 func TestCommandsBesideACachingServer(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	t.Chdir(t.TempDir())
-	t.Setenv("PEPPER", strings.Repeat("p", 32))
+	t.Setenv("PEPPER", "q7Vw2mKx9Tn4Rb8Yc6Ld3Hf5Js1Gz0Pa")
 	t.Run("serve", func(t *testing.T) {
 		config := strings.Replace(cachedConfig(`secrets: {driver: env}
 repository: {driver: sqlite, sqlite: {path: things.db}}

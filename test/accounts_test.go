@@ -30,7 +30,7 @@ func TestLoginsOnTwoServers(t *testing.T) {
 		}
 	})
 	faults := servers.FaultsTo(t, server.Address)
-	t.Setenv("PEPPER", strings.Repeat("p", 32))
+	t.Setenv("PEPPER", "q7Vw2mKx9Tn4Rb8Yc6Ld3Hf5Js1Gz0Pa")
 	t.Setenv("SIGNING_KEY", signingKey(t))
 	dir := t.TempDir()
 	config := write(t, dir, "c.yaml", fmt.Sprintf(`service: {listen: "127.0.0.1:${PORT:-0}", admin: "off", log_level: error, drain_delay: 0s, instances: many, key_pepper: "secret://PEPPER"}

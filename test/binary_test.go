@@ -96,6 +96,12 @@ func serve(t *testing.T, dir, config string, env ...string) string {
 // serveAs is serve for another program.
 func serveAs(t *testing.T, program, dir, config string, env ...string) string {
 	t.Helper()
+	return serveTo(t, http.DefaultClient, "http://", program, dir, config, env...)
+}
+
+// serveTo is serveAs for a client of its own, and the scheme of the address.
+func serveTo(t *testing.T, client *http.Client, scheme, program, dir, config string, env ...string) string {
+	t.Helper()
 	address := freeAddress(t)
 	_, port, _ := net.SplitHostPort(address)
 	cmd := exec.Command(program, "serve", "--config", config)
@@ -114,9 +120,9 @@ func serveAs(t *testing.T, program, dir, config string, env ...string) string {
 			t.Errorf("the server ended with %v\n%s", err, log.String())
 		}
 	})
-	url := "http://" + address
+	url := scheme + address
 	for range 200 {
-		response, err := http.Get(url + "/readyz")
+		response, err := client.Get(url + "/readyz")
 		if err == nil {
 			response.Body.Close()
 			if response.StatusCode == http.StatusOK {

@@ -11,7 +11,7 @@ import (
 )
 
 // oauthConfig is a server where people sign in at the provider.
-const oauthConfig = `service: {listen: "127.0.0.1:${PORT}", admin: off, public_url: "http://127.0.0.1:${PORT}", key_pepper: "pppppppppppppppppppppppppppppppp"}
+const oauthConfig = `service: {listen: "127.0.0.1:${PORT}", admin: off, public_url: "http://127.0.0.1:${PORT}", key_pepper: "q7Vw2mKx9Tn4Rb8Yc6Ld3Hf5Js1Gz0Pa"}
 repository: {driver: memory}
 auth: [{driver: local}]
 accounts:

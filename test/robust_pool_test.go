@@ -118,7 +118,7 @@ func thing(c *schema.Collection, id record.ID) record.Record {
 // TestBadRequestsCostNothing sends requests that cannot be right in every way there
 // is, 1,000 in all: none of them asks the store.
 func TestBadRequestsCostNothing(t *testing.T) {
-	h := host(t, `, max_body: 4096, key_pepper: "0123456789abcdef0123456789abcdef", cors: {origins: ["https://app.example.com"]}`, "")
+	h := host(t, `, max_body: 4096, key_pepper: "q7Vw2mKx9Tn4Rb8Yc6Ld3Hf5Js1Gz0Pa", cors: {origins: ["https://app.example.com"]}`, "")
 	fill(h, 1, 10)
 	h.warm()
 	before, sent := h.store.counted(""), 0
