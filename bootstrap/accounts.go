@@ -174,10 +174,9 @@ func newAccounts(ctx context.Context, s *settings, api *core.API, identity *core
 	var sender mail.Sender
 	if s.Mail.given() {
 		var err error
-		if sender, err = open[mail.Sender](ctx, s.mail); err != nil {
+		if sender, err = lendDriver[mail.Sender](ctx, opened, s.mail); err != nil {
 			return nil, err
 		}
-		opened.addClose(sender.Close)
 	}
 	accounts, err := core.NewAccounts(ctx, core.AccountsConfig{
 		API: api, Identity: identity, Issuer: issuer, Hasher: issuer, Limiter: limiter, SignUp: a.Signup == "open",

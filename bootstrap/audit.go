@@ -55,22 +55,27 @@ func (s *settings) checkAudit(found *mistakes) {
 // auditing is where decisions are noted, and what pseudonyms are keyed with.
 type auditing struct {
 	to  httpapi.AuditLog // nil: the log
-	key []byte           // nil: one that lives as long as the process
+	key []byte
 }
 
 // openAudit opens the file that the settings name, if they do.
 func openAudit(ctx context.Context, s *settings, log *slog.Logger, opened *closers) (*auditing, error) {
-	key, err := keyOf(ctx, "audit.pseudonym_key", s.Audit.PseudonymKey)
+	key, err := lentKey(ctx, opened, "audit.pseudonym_key", s.Audit.PseudonymKey)
 	if err != nil || s.Audit.File == "" {
 		return &auditing{key: key}, err
 	}
-	to, err := audit.Open(audit.Config{File: s.Audit.File, Lost: func(lines int, err error) {
-		log.Error("lines of the audit log were lost", "lines", lines, "error", err)
-	}})
+	to, err := lend(opened, "audit "+s.Audit.File, func(own *closers) (*audit.Log, error) {
+		to, err := audit.Open(audit.Config{File: s.Audit.File, Lost: func(lines int, err error) {
+			log.Error("lines of the audit log were lost", "lines", lines, "error", err)
+		}})
+		if err == nil {
+			own.addClose(to.Close)
+		}
+		return to, err
+	})
 	if err != nil {
 		return nil, err
 	}
-	opened.addClose(to.Close)
 	return &auditing{key: key, to: func(ctx context.Context, line []byte, wait bool) error {
 		if wait {
 			return to.Keep(ctx, line)

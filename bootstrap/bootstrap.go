@@ -112,17 +112,22 @@ func (p *program) report(err error) {
 // wire opens what the task needs. task is a function whose parameters are
 // taken from the graph; it is the one thing that fx invokes. If anything fails,
 // what was opened is closed again; else that is the caller's duty.
-func (p *program) wire(ctx context.Context, doc *document, opened *closers, task any) (*fx.App, error) {
+func (p *program) wire(ctx context.Context, doc *document, opened *closers, task any) error {
+	return p.wireIn(ctx, doc, opened, surroundings{}, task)
+}
+
+// wireIn is wire for a configuration that may follow another one.
+func (p *program) wireIn(ctx context.Context, doc *document, opened *closers, in surroundings, task any) error {
 	app := fx.New(
 		graph(ctx, doc, p.drivers, p.env, opened),
-		fx.Supply(logTo{p.err}),
+		fx.Supply(logTo{p.err}, in),
 		fx.Invoke(task),
 		fx.WithLogger(func() fxevent.Logger { return fxevent.NopLogger }), // a failure is returned, and told once
 	)
 	if err := app.Err(); err != nil {
-		return nil, errors.Join(dig.RootCause(err), opened.close(ctx))
+		return errors.Join(dig.RootCause(err), opened.close(ctx))
 	}
-	return app, nil
+	return nil
 }
 
 // with opens what the configuration describes, makes the storage fit it, does
@@ -134,7 +139,7 @@ func (p *program) with(ctx context.Context, task func(context.Context, *served) 
 	}
 	opened := &closers{}
 	var s *served
-	if _, err := p.wire(ctx, doc, opened, func(ready *served) { s = ready }); err != nil {
+	if err := p.wire(ctx, doc, opened, func(ready *served) { s = ready }); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, opened.close(ctx)) }()

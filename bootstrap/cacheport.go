@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 
 	"github.com/portolan-io/portolan/adapters/layer"
@@ -17,6 +18,15 @@ type caches struct {
 	many     bool     // the presence is that of one of many instances, each of which may write
 	ping     func(context.Context) error
 	held     func() (items, octets int) // nil if the adapter does not tell
+	looks    *layer.Looks               // nil without a cache
+	joined   *joined
+}
+
+// joined is whether the presence was made known, by a server: its caches may be those of
+// several configurations.
+type joined struct {
+	own  *closers // of the caches
+	once bool
 }
 
 // A presence makes this process known to others that write the store, as
@@ -30,7 +40,31 @@ type presence interface {
 // openCache opens the cache and makes it coherent. What can be asked of an adapter
 // beyond the contract is asked before it is wrapped, because layers do not pass
 // that on.
-func openCache(ctx context.Context, s *settings, store unwatched, w *watching, opened *closers, log *slog.Logger) (caches, error) {
+func openCache(ctx context.Context, s *settings, store unwatched, w *watching, opened *closers, in surroundings, log *slog.Logger) (caches, error) {
+	key := fmt.Sprintf("caches %s %s %s %s", s.repository.key(), s.cache.key(), s.nearCache.key(), s.Service.Instances)
+	if s.Service.Instances == "many" {
+		fenced, err := s.fences()
+		if err != nil {
+			return caches{}, err
+		}
+		key += fmt.Sprint(fenced) // instances agree on them
+	}
+	c, err := lend(opened, key, func(own *closers) (caches, error) {
+		c, err := openCaches(ctx, s, store, w, own, log)
+		c.joined = &joined{own: own}
+		return c, err
+	})
+	if err != nil {
+		return caches{}, err
+	}
+	w.watchCache(c)
+	if c.coherent != nil {
+		c.coherent = in.beside(c.coherent)
+	}
+	return c, nil
+}
+
+func openCaches(ctx context.Context, s *settings, store unwatched, w *watching, opened *closers, log *slog.Logger) (caches, error) {
 	shared := store.Capabilities().Durable
 	if !s.Cache.given() {
 		if shared {
@@ -52,18 +86,18 @@ func openCache(ctx context.Context, s *settings, store unwatched, w *watching, o
 		modal := core.NewModal(store, wired.coherent, nil)
 		wired.coherent, wired.presence = modal, modal
 	}
-	return wired.counted(kept, w)
+	return wired.counted(kept), nil
 }
 
 // counted returns the caches with their Looks counted, and what the adapter in
 // this process holds if it tells.
-func (c caches) counted(kept cache.Cache, w *watching) (caches, error) {
-	looks := layer.CountLooks(c.coherent)
-	c.coherent = looks
+func (c caches) counted(kept cache.Cache) caches {
+	c.looks = layer.CountLooks(c.coherent)
+	c.coherent = c.looks
 	if telling, ok := kept.(interface{ Held() (items, octets int) }); ok {
 		c.held = telling.Held
 	}
-	return c, w.watchCache(looks, c.held)
+	return c
 }
 
 // A cacheCounter is an observer that takes the figures of the cache.
@@ -73,11 +107,15 @@ type cacheCounter interface {
 
 // watchCache gives the figures of the cache to whoever takes them: what was
 // found, and what is held if the adapter can tell.
-func (w *watching) watchCache(looks *layer.Looks, held func() (items, octets int)) error {
+func (w *watching) watchCache(c caches) {
 	for _, counter := range w.caches {
-		if err := counter.Cache(looks.All, held); err != nil {
-			return err
+		if c.looks != nil {
+			w.figures = append(w.figures, func() error { return counter.Cache(c.looks.All, c.held) })
 		}
 	}
-	return nil
+	for _, counter := range w.many {
+		if instance, ok := c.presence.(*layer.Distributed); ok {
+			w.figures = append(w.figures, func() error { return counter.Instance(instance.Figures) })
+		}
+	}
 }

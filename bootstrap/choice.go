@@ -69,6 +69,7 @@ func (c *Choice) pick(drivers []Driver, port string, d *decoder) (Driver, bool) 
 			settings := reflect.New(driver.config)
 			within.decode(c.section(), join(c.path, c.Driver), settings.Elem(), "")
 			driver.settings = settings.Elem()
+			driver.written = within.written(c.section(), driver.settings)
 			return driver, true
 		}
 	}

@@ -17,6 +17,15 @@ const closeTime = time.Second
 // port fails to open, what is open already must be closed all the same.
 type closers struct {
 	functions []func(context.Context) error
+	lending   *lending // what of it others may have too
+}
+
+// shares returns the lending, which is its own if it was given none.
+func (c *closers) shares() *lending {
+	if c.lending == nil {
+		c.lending = newLending()
+	}
+	return c.lending
 }
 
 func (c *closers) add(end func(context.Context) error) {

@@ -27,7 +27,7 @@ func TestNoKeyForOthers(t *testing.T) {
 	opened := &closers{}
 	var made developing
 	var keys []core.Key
-	_, err = p.wire(t.Context(), doc, opened, func(s *served, log *slog.Logger) (err error) {
+	err = p.wire(t.Context(), doc, opened, func(s *served, log *slog.Logger) (err error) {
 		if err := s.store.Ensure(t.Context(), s.api.Schemas()); err != nil {
 			return err
 		}

@@ -31,6 +31,7 @@ type Driver struct {
 	config   reflect.Type
 	open     func(ctx context.Context, settings reflect.Value) (any, error)
 	settings reflect.Value // once the driver is picked
+	written  string        // what it was picked with, so that two that are alike are known
 	issues   bool          // of auth: it makes tokens and keeps passwords
 	shared   bool          // of a cache: many instances can share it
 }
@@ -112,6 +113,20 @@ func checkDrivers(drivers []Driver) error {
 		seen[key] = true
 	}
 	return nil
+}
+
+// key names the picked driver with its settings.
+func (d Driver) key() string { return d.port + " " + d.name + " " + d.written }
+
+// lendDriver is open, of what other configurations with the same driver may have too.
+func lendDriver[P interface{ Close() error }](ctx context.Context, of *closers, driver Driver) (P, error) {
+	return lend(of, driver.key(), func(own *closers) (P, error) {
+		adapter, err := open[P](ctx, driver)
+		if err == nil {
+			own.addClose(adapter.Close)
+		}
+		return adapter, err
+	})
 }
 
 // open opens the adapter of a picked driver as the type of its port.

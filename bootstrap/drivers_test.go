@@ -36,10 +36,10 @@ func TestDriversTable(t *testing.T) {
 // TestGraph shows that everything the server needs can be made.
 func TestGraph(t *testing.T) {
 	options := graph(t.Context(), &document{}, builtin(), variables(nil), &closers{})
-	if err := fx.ValidateApp(options, fx.Supply(logTo{}), fx.Invoke(func(*server) {})); err != nil {
+	if err := fx.ValidateApp(options, fx.Supply(logTo{}, surroundings{}), fx.Invoke(func(*generation) {})); err != nil {
 		t.Error(err)
 	}
-	if fx.ValidateApp(options, fx.Invoke(func(*server) {})) == nil {
+	if fx.ValidateApp(options, fx.Invoke(func(*generation) {})) == nil {
 		t.Error("a graph without a place for logs is valid")
 	}
 }

@@ -62,7 +62,7 @@ func (p *program) healthcheck(ctx context.Context) error {
 func (p *program) expected(ctx context.Context, doc *document) (*tls.Config, error) {
 	opened := &closers{}
 	var shown *certificate
-	if _, err := p.wire(ctx, doc, opened, func(ready *certificate) { shown = ready }); err != nil {
+	if err := p.wire(ctx, doc, opened, func(ready *certificate) { shown = ready }); err != nil {
 		return nil, err
 	}
 	return shown.expecting(), opened.close(ctx)

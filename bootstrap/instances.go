@@ -48,14 +48,9 @@ func openInstance(ctx context.Context, s *settings, store unwatched, server cach
 		apart.Near = layer.Coherent(config.Near)
 	}
 	instance := layer.NewDistributed(config)
-	for _, counter := range w.many {
-		if err := counter.Instance(instance.Figures); err != nil {
-			return caches{}, err
-		}
-	}
 	apart.Else = instance
 	wired := caches{coherent: apart, presence: instance, many: true, ping: usable(server)}
-	return wired.counted(near, w)
+	return wired.counted(near), nil
 }
 
 // An instanceCounter is an observer that takes the figures of one of many

@@ -2,7 +2,9 @@ package bootstrap
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"sync"
 
 	"github.com/portolan-io/portolan/core"
 )
@@ -30,7 +32,14 @@ func (s *served) spool() string {
 	return spoolAnywhere
 }
 
-func openUploads(s *served, log *slog.Logger, opened *closers) (*core.Uploads, error) {
+// openUploads opens the directory for imports, which is one for all configurations over the
+// same store.
+func openUploads(s *served, log *slog.Logger, opened *closers) (*importing, error) {
+	key := fmt.Sprintf("uploads %s %d %s", s.spool(), s.settings.Service.MaxImport, s.settings.repository.key())
+	return lend(opened, key, func(own *closers) (*importing, error) { return newUploads(s, log, own) })
+}
+
+func newUploads(s *served, log *slog.Logger, opened *closers) (*importing, error) {
 	uploads, err := core.NewUploads(core.UploadsConfig{
 		API: s.api, Dir: s.spool(), MaxOctets: s.settings.Service.MaxImport,
 		Broken: func(job string, err error) { log.Error("an import failed by a defect", "job", job, "error", err) },
@@ -39,14 +48,30 @@ func openUploads(s *served, log *slog.Logger, opened *closers) (*core.Uploads, e
 	if err != nil {
 		return nil, err
 	}
+	i := &importing{Uploads: uploads, background: importer(uploads, log)}
 	opened.addClose(uploads.Close)
-	return uploads, nil
+	opened.add(i.stop)
+	return i, nil
 }
 
-// A background is work that goes on from the start of the server to its stop.
+// An importing is what imports what callers send: for all configurations that have the same
+// store and the same directory.
+type importing struct {
+	*core.Uploads
+	*background
+	once sync.Once
+}
+
+// begin has it go by the API, and begin if it did not yet.
+func (i *importing) begin(ctx context.Context, api *core.API) {
+	i.Serve(api)
+	i.once.Do(func() { i.start(ctx) })
+}
+
+// A background is work that goes on until it is stopped.
 type background struct {
 	work   func(context.Context)
-	cancel context.CancelFunc
+	cancel context.CancelFunc // nil before the start
 	done   chan struct{}
 }
 
@@ -59,17 +84,19 @@ func importer(uploads *core.Uploads, log *slog.Logger) *background {
 	}}
 }
 
-func (b *background) start(ctx context.Context) error {
+func (b *background) start(ctx context.Context) {
 	ctx, b.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	go func() {
 		defer close(b.done)
 		b.work(ctx)
 	}()
-	return nil
 }
 
 // stop ends the work and waits for that, as long as ctx allows.
 func (b *background) stop(ctx context.Context) error {
+	if b.cancel == nil {
+		return nil
+	}
 	b.cancel()
 	select {
 	case <-b.done:

@@ -150,7 +150,7 @@ func (p *program) issueToken(ctx context.Context, h holder) error {
 	}
 	opened := &closers{}
 	var token string
-	_, err = p.wire(ctx, doc, opened, func(s *settings, authenticators []auth.Authenticator) (err error) {
+	err = p.wire(ctx, doc, opened, func(s *settings, authenticators []auth.Authenticator) (err error) {
 		token, err = s.issue(ctx, authenticators, h)
 		if err == nil {
 			p.warnOfHolder(s, "the token", h)

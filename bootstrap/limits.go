@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -131,6 +132,7 @@ type limiting struct {
 	limits  *core.Limits
 	limiter limit.Limiter               // nil if there is nothing to count
 	ping    func(context.Context) error // of a limiter elsewhere, else nil
+	fell    func() uint64               // how often it was done without
 }
 
 // openLimits opens the limiter that the configuration names, or one in this process. One
@@ -139,30 +141,13 @@ func openLimits(ctx context.Context, s *settings, w *watching, opened *closers, 
 	if s.Limits == nil && s.Accounts == nil {
 		return limiting{}, nil
 	}
-	own, err := memory.OpenLimiter(ctx, memory.LimiterConfig{})
-	if err != nil {
-		return limiting{}, err
-	}
-	var limiter limit.Limiter = own
-	var opening limiting
-	fell := func() uint64 { return 0 }
-	if s.Limit.given() {
-		chosen, err := open[limit.Limiter](ctx, s.limit)
-		if err != nil {
-			return limiting{}, err
-		}
-		limiter = chosen
-		if elsewhere, ok := chosen.(interface{ Ping(context.Context) error }); ok {
-			sharing := layer.Share(chosen, own, s.shares(), limitLogger(log, s.shares()))
-			limiter, opening.ping, fell = sharing, elsewhere.Ping, sharing.Fell
-		}
-	}
-	opened.addClose(limiter.Close)
-	if opening.limiter = limiter; s.Limits == nil {
-		return opening, nil
+	key := fmt.Sprintf("limit %s %d", s.limit.key(), s.shares())
+	opening, err := lend(opened, key, func(own *closers) (limiting, error) { return openLimiter(ctx, s, own, log) })
+	if err != nil || s.Limits == nil {
+		return opening, err
 	}
 	config := core.LimitsConfig{
-		Limiter: limiter, Tiers: make(map[string]limit.Rate), Address: s.Limits.Address.of(), Global: s.Limits.Global.of(),
+		Limiter: opening.limiter, Tiers: make(map[string]limit.Rate), Address: s.Limits.Address.of(), Global: s.Limits.Global.of(),
 		Failures: s.Limits.FailedAuthentication.of(), Costs: s.Limits.Costs.of(),
 	}
 	for _, entry := range s.Limits.Tiers {
@@ -172,10 +157,30 @@ func openLimits(ctx context.Context, s *settings, w *watching, opened *closers, 
 		return limiting{}, err
 	}
 	for _, counter := range w.limits {
-		if err := counter.Limits(opening.limits.Refused, fell); err != nil {
+		w.figures = append(w.figures, func() error { return counter.Limits(opening.limits.Refused, opening.fell) })
+	}
+	return opening, nil
+}
+
+// openLimiter opens what counts.
+func openLimiter(ctx context.Context, s *settings, opened *closers, log *slog.Logger) (limiting, error) {
+	own, err := memory.OpenLimiter(ctx, memory.LimiterConfig{})
+	if err != nil {
+		return limiting{}, err
+	}
+	opening := limiting{limiter: own, fell: func() uint64 { return 0 }}
+	if s.Limit.given() {
+		chosen, err := open[limit.Limiter](ctx, s.limit)
+		if err != nil {
 			return limiting{}, err
 		}
+		opening.limiter = chosen
+		if elsewhere, ok := chosen.(interface{ Ping(context.Context) error }); ok {
+			sharing := layer.Share(chosen, own, s.shares(), limitLogger(log, s.shares()))
+			opening.limiter, opening.ping, opening.fell = sharing, elsewhere.Ping, sharing.Fell
+		}
 	}
+	opened.addClose(opening.limiter.Close)
 	return opening, nil
 }
 

@@ -25,6 +25,7 @@ type document struct {
 	text     []byte // of the first file
 	root     *yaml.Node
 	included []include
+	patterns []string // of files that it includes
 }
 
 type include struct {
@@ -99,6 +100,7 @@ func (doc *document) include(pattern, dir string, node *yaml.Node, found *mistak
 	if !filepath.IsAbs(pattern) {
 		pattern = filepath.Join(dir, pattern)
 	}
+	doc.patterns = append(doc.patterns, pattern)
 	paths, err := filepath.Glob(pattern)
 	if err != nil {
 		found.add(doc.name, node, "include", "%s is no pattern of files", quoted(pattern))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"errors"
 	"log/slog"
 	"net/http"
 	"reflect"
@@ -30,7 +31,7 @@ const minSecretBytes = 32
 func graph(ctx context.Context, doc *document, drivers []Driver, env environment, opened *closers) fx.Option {
 	options := []fx.Option{
 		fx.Supply(doc, env, opened, fx.Annotate(ctx, fx.As(new(context.Context)))),
-		fx.Provide(openSettings, openTelemetry, openRepository, openCache, openAuth, openProviders, openLimits, newCore, newLog, openUploads, openAudit, openCertificate, newServer),
+		fx.Provide(openSettings, openTelemetry, openRepository, openCache, openAuth, openProviders, openLimits, newCore, newLog, openUploads, openAudit, openCertificate, newGeneration),
 	}
 	for _, driver := range drivers {
 		options = append(options, fx.Supply(fx.Annotate(driver, fx.ResultTags(`group:"drivers"`))))
@@ -59,10 +60,9 @@ func openSettings(ctx context.Context, doc *document, all unopened, env environm
 	}
 	var source secrets.Source
 	if s.Secrets.given() {
-		if source, err = open[secrets.Source](ctx, s.secrets); err != nil {
+		if source, err = lendDriver[secrets.Source](ctx, opened, s.secrets); err != nil {
 			return nil, err
 		}
-		opened.addClose(source.Close)
 	}
 	return doc.read(all.Drivers, env, binder(ctx, source))
 }
@@ -88,6 +88,8 @@ type watching struct {
 	rereads  []rereadCounter
 	many     []instanceCounter
 	limits   []limitCounter
+
+	figures []func() error // tell of what is open; called when it begins to serve
 }
 
 // A poolCounter is an observer that takes the figures of connection pools.
@@ -95,26 +97,43 @@ type poolCounter interface {
 	Pool(name string, stats func() sql.DBStats) error
 }
 
+// tell has everybody take the figures of what serves from now on.
+func (w *watching) tell() error {
+	var errs []error
+	for _, give := range w.figures {
+		errs = append(errs, give())
+	}
+	return errors.Join(errs...)
+}
+
 // watchPools gives the figures of the store's pools, if it has any, to whoever
 // takes them.
-func (w *watching) watchPools(store repository.Store) error {
+func (w *watching) watchPools(store repository.Store) {
 	pooled, ok := store.(interface {
 		Pools() map[string]func() sql.DBStats
 	})
 	if !ok {
-		return nil
+		return
 	}
 	for name, stats := range pooled.Pools() {
 		for _, counter := range w.counters {
-			if err := counter.Pool(name, stats); err != nil {
-				return err
-			}
+			w.figures = append(w.figures, func() error { return counter.Pool(name, stats) })
 		}
 	}
-	return nil
 }
 
+// openTelemetry opens the observers, which are those of the first configuration whatever a
+// later one says.
 func openTelemetry(ctx context.Context, s *settings, log *slog.Logger, opened *closers) (*watching, error) {
+	lent, err := lend(opened, "telemetry", func(own *closers) (*watching, error) { return newWatching(ctx, s, log, own) })
+	if err != nil {
+		return nil, err
+	}
+	w := *lent
+	return &w, nil
+}
+
+func newWatching(ctx context.Context, s *settings, log *slog.Logger, opened *closers) (*watching, error) {
 	w := &watching{}
 	var observers []telemetry.Observer
 	for _, driver := range s.telemetry {
@@ -165,25 +184,21 @@ type unwatched struct{ repository.Store }
 // openRepository opens the store, and returns what can be asked of it beyond the
 // contract too, because layers do not pass that on.
 func openRepository(ctx context.Context, s *settings, w *watching, opened *closers) (repository.Store, unwatched, inspector, error) {
-	store, err := open[repository.Store](ctx, s.repository)
+	store, err := lendDriver[repository.Store](ctx, opened, s.repository)
 	if err != nil {
 		return nil, unwatched{}, inspector{}, err
 	}
-	opened.addClose(store.Close)
-	if err := w.watchPools(store); err != nil {
-		return nil, unwatched{}, inspector{}, err
-	}
+	w.watchPools(store)
 	return layer.Trace(store, w), unwatched{store}, inspectorOf(store), nil
 }
 
 func openAuth(ctx context.Context, s *settings, opened *closers) ([]auth.Authenticator, error) {
 	var all []auth.Authenticator
 	for _, driver := range s.auth {
-		authenticator, err := open[auth.Authenticator](ctx, driver)
+		authenticator, err := lendDriver[auth.Authenticator](ctx, opened, driver)
 		if err != nil {
 			return nil, err
 		}
-		opened.addClose(authenticator.Close)
 		all = append(all, authenticator)
 	}
 	return all, nil
@@ -203,21 +218,22 @@ type served struct {
 	issuer   issuing // nil if none of the authenticators makes tokens
 }
 
-func newCore(ctx context.Context, s *settings, store repository.Store, tables inspector, kept caches, authenticators []auth.Authenticator, providers signingIn, l limiting, w *watching, opened *closers, log *slog.Logger) (*served, error) {
+func newCore(ctx context.Context, s *settings, store repository.Store, tables inspector, kept caches, authenticators []auth.Authenticator, providers signingIn, l limiting, w *watching, opened *closers, in surroundings, log *slog.Logger) (*served, error) {
 	collections, err := s.collections()
 	if err != nil {
 		return nil, err
 	}
-	config := core.Config{Store: store, Cache: kept.coherent, CacheShared: kept.many && !s.NearCache.given(), Collections: collections, Pepper: s.pepper()}
-	if config.CursorKey, err = keyOf(ctx, "service.cursor_key", s.Service.CursorKey); err != nil {
+	config := core.Config{Store: store, Cache: kept.coherent, CacheShared: kept.many && !s.NearCache.given(), Collections: collections, Rules: in.rules}
+	if config.Pepper, err = s.lentPepper(opened); err != nil {
+		return nil, err
+	}
+	if config.CursorKey, err = lentKey(ctx, opened, "service.cursor_key", s.Service.CursorKey); err != nil {
 		return nil, err
 	}
 	if _, err = keyOf(ctx, "service.key_pepper", config.Pepper); err != nil {
 		return nil, err
 	}
-	if config.Rereads, err = newRereads(s, w, log); err != nil {
-		return nil, err
-	}
+	config.Rereads = newRereads(s, w, log)
 	api, err := core.New(config)
 	if err != nil {
 		return nil, err
@@ -244,6 +260,26 @@ func (s *settings) pepper() secrets.Value {
 		return secrets.Fixed(rand.Text() + rand.Text())
 	}
 	return s.Service.KeyPepper
+}
+
+// lentPepper is pepper, the same for as long as the process lives.
+func (s *settings) lentPepper(opened *closers) (secrets.Value, error) {
+	if s.Service.KeyPepper != nil {
+		return s.Service.KeyPepper, nil
+	}
+	return lend(opened, "pepper", func(*closers) (secrets.Value, error) { return s.pepper(), nil })
+}
+
+// lentKey is keyOf, but of no key one that lives as long as the process.
+func lentKey(ctx context.Context, opened *closers, path string, value secrets.Value) ([]byte, error) {
+	if value != nil {
+		return keyOf(ctx, path, value)
+	}
+	return lend(opened, path, func(*closers) ([]byte, error) {
+		key := make([]byte, minSecretBytes)
+		_, _ = rand.Read(key) // it never fails
+		return key, nil
+	})
 }
 
 // keyOf returns the octets of a key now, nil if there is none. One that is short

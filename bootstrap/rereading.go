@@ -10,19 +10,17 @@ import (
 // newRereads returns what looks for hits that are not right, or nil if there is
 // no cache. Of each that is found a line of the log tells, and nothing of what
 // was read.
-func newRereads(s *settings, w *watching, log *slog.Logger) (*core.Rereads, error) {
+func newRereads(s *settings, w *watching, log *slog.Logger) *core.Rereads {
 	if !s.Cache.given() {
-		return nil, nil //nolint:nilnil // there is nothing to look for, and nothing wrong
+		return nil
 	}
 	rereads := core.NewRereads(s.Service.Rereads, func(collection string) {
 		log.Warn("the cache answered what a write had changed", "collection", collection)
 	})
 	for _, counter := range w.rereads {
-		if err := counter.Rereads(rereads.All); err != nil {
-			return nil, err
-		}
+		w.figures = append(w.figures, func() error { return counter.Rereads(rereads.All) })
 	}
-	return rereads, nil
+	return rereads
 }
 
 // A rereadCounter is an observer that takes the figures of rereads.

@@ -47,10 +47,7 @@ func TestStaleReadIsLogged(t *testing.T) {
 	}
 	log := &lines{told: make(chan struct{}, 1)}
 	s := &settings{Config: Config{Cache: Choice{Driver: "memory"}, Service: Service{Rereads: 1}}}
-	rereads, err := newRereads(s, &watching{}, slog.New(slog.NewJSONHandler(log, nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	rereads := newRereads(s, &watching{}, slog.New(slog.NewJSONHandler(log, nil)))
 	api, err := core.New(core.Config{
 		Store: store, Cache: unfenced{layer.Coherent(kept)}, Rereads: rereads, Collections: []core.Collection{{Schema: things, Access: access}},
 	})

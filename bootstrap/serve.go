@@ -8,9 +8,6 @@ import (
 	"os/user"
 	"time"
 
-	"go.uber.org/fx"
-
-	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/policy"
 )
 
@@ -27,44 +24,35 @@ func (p *program) serve(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	opened := &closers{}
-	var running struct {
-		*served
-		server *server
-		log    *slog.Logger
+	r, err := p.newReloader(doc)
+	if err != nil {
+		return err
 	}
-	app, err := p.wire(ctx, doc, opened, func(lc fx.Lifecycle, s *served, srv *server, l limiting, uploads *core.Uploads, log *slog.Logger) {
-		running.served, running.server, running.log = s, srv, log
-		s.settings.warnOfLimits(l, log)
-		lc.Append(fx.StartStopHook(srv.start, srv.stop))
-		imports := importer(uploads, log)
-		lc.Append(fx.StartStopHook(imports.start, imports.stop)) // stops first: it has the longest way to its end
+	first, err := r.open(ctx, doc, surroundings{})
+	if err != nil {
+		return err
+	}
+	srv := newServer(first, &r.draining)
+	r.serving = &srv.serving
+	defer func() { err = errors.Join(err, r.close(ctx)) }()
+	first.settings.warnOfLimits(first.limiting, first.log)
+	developing, err := first.develop(ctx, first.log)
+	if err != nil {
+		return err
+	}
+	if err := srv.start(ctx); err != nil {
+		return err
+	}
+	first.lead(ctx)
+	defer sparing(ctx, first.cache.held, spareEvery, p.env)()
+	p.announce(ctx, first.served, srv, developing)
+	first.log.Info("serving", "api", srv.public.url(), "admin", srv.admin.url(), "configuration", doc.name)
+	unwatch := r.watch(ctx, doc, watchEvery)
+	return srv.untilStopped(ctx, first.log, func(within context.Context) error {
+		unwatch()
+		imports := srv.serving.now.Load().uploads // stops first: it has the longest way to its end
+		return errors.Join(imports.stop(within), srv.stop(within))
 	})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, opened.close(ctx)) }()
-	if err := running.store.Ensure(ctx, running.api.Schemas()); err != nil {
-		return err
-	}
-	unfollow, err := running.cache.follow(ctx, opened)
-	if err != nil {
-		return err
-	}
-	defer unfollow()
-	developing, err := running.develop(ctx, running.log)
-	if err != nil {
-		return err
-	}
-	if err := app.Start(ctx); err != nil {
-		return err
-	}
-	defer sweeping(ctx, running.api, sweepEvery, running.log)()
-	defer rereading(ctx, running.rereads)()
-	defer sparing(ctx, running.cache.held, spareEvery, p.env)()
-	p.announce(ctx, running.served, running.server, developing)
-	running.log.Info("serving", "api", running.server.public.url(), "admin", running.server.admin.url(), "configuration", doc.name)
-	return running.server.untilStopped(ctx, running.log, app.Stop)
 }
 
 // untilStopped waits for the order to stop, or for a listener to fail, and then

@@ -16,7 +16,6 @@ import (
 
 	"github.com/portolan-io/portolan/adapters/httpapi"
 	"github.com/portolan-io/portolan/adapters/otel"
-	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/fault"
 )
 
@@ -42,8 +41,9 @@ type server struct {
 	admin    endpoint     // without a handler if it is off
 	shown    *certificate // nil if it speaks plain HTTP
 	unwatch  func()       // ends what looks for another one
+	serving  serving
 	failed   chan error
-	draining atomic.Bool
+	draining *atomic.Bool
 }
 
 // An endpoint is one listener and what answers on it.
@@ -53,43 +53,20 @@ type endpoint struct {
 	secure   bool // it speaks TLS; net/http puts a TLSConfig into any server
 }
 
-func newServer(s *served, shown *certificate, uploads *core.Uploads, l limiting, noted *auditing, w *watching, log *slog.Logger) (*server, error) {
-	srv := &server{settings: s.settings, log: log, failed: make(chan error, 2)}
-	config := s.httpConfig(w, log)
-	config.Audit, config.LogKey = noted.to, noted.key
-	config.AuditAuthentication = auditOf(s.settings.Audit.Authentication)
-	config.Uploads, config.Stall, config.Limits = uploads, s.settings.Service.ReadTimeout, l.limits
-	config.Ready = func(ctx context.Context) error {
-		if err := srv.accepting(ctx); err != nil {
-			return err
-		}
-		return s.store.Ping(ctx)
+// newServer returns the server that answers by the generation, and by those that follow it.
+// How it listens is that of the first.
+func newServer(g *generation, draining *atomic.Bool) *server {
+	s := &server{settings: g.settings, log: g.log, shown: g.shown, draining: draining, failed: make(chan error, 2)}
+	s.serving.now.Store(g)
+	s.public.Server = s.newHTTP(s.serving.handler(func(g *generation) http.Handler { return g.public }))
+	if g.shown != nil {
+		s.public.TLSConfig, s.public.secure = g.shown.config(), true
 	}
-	public, err := httpapi.New(config)
-	if err != nil {
-		return nil, err
+	if g.admin != nil {
+		s.admin.Server = s.newHTTP(s.serving.handler(func(g *generation) http.Handler { return g.admin }))
+		s.admin.WriteTimeout = 0 // a profile takes as long as it was asked to
 	}
-	srv.public.Server = srv.newHTTP(public)
-	if shown != nil {
-		srv.shown, srv.public.TLSConfig, srv.public.secure = shown, shown.config(), true
-	}
-	if s.settings.Service.Admin == "off" {
-		return srv, nil
-	}
-	admin, err := httpapi.NewAdmin(httpapi.AdminConfig{
-		Ports:    []httpapi.Port{{Name: "repository", Driver: s.settings.Repository.Driver, Ping: s.store.Ping}},
-		Optional: s.optional(l),
-		Ready:    srv.accepting,
-		Log:      log,
-		Site:     config,
-		Handlers: adminHandlers(w),
-	})
-	if err != nil {
-		return nil, err
-	}
-	srv.admin.Server = srv.newHTTP(admin)
-	srv.admin.WriteTimeout = 0 // a profile takes as long as it was asked to
-	return srv, nil
+	return s
 }
 
 // optional returns the ports without which requests are answered all the same.
@@ -219,14 +196,6 @@ func (s *server) listen(ctx context.Context, e *endpoint, address string, most i
 			s.failed <- err
 		}
 	}()
-	return nil
-}
-
-// accepting returns an error from the moment that the server is to stop.
-func (s *server) accepting(context.Context) error {
-	if s.draining.Load() {
-		return fault.New(fault.Unavailable, "bootstrap.drain", "the server is stopping")
-	}
 	return nil
 }
 

@@ -150,7 +150,7 @@ func (p *program) readOffline() (*settings, error) {
 func (p *program) connect(ctx context.Context, doc *document) (warnings []string, err error) {
 	opened := &closers{}
 	var s *served
-	if _, err := p.wire(ctx, doc, opened, func(ready *served, _ limiting, _ *certificate) { s = ready }); err != nil {
+	if err := p.wire(ctx, doc, opened, func(ready *served, _ limiting, _ *certificate) { s = ready }); err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, opened.close(ctx)) }()

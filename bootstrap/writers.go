@@ -36,6 +36,24 @@ func (c caches) among(ctx context.Context, task func() error) error {
 	return errors.Join(err, opened.close(ctx))
 }
 
+// join is follow for a server: it ends with the caches, which are those of all its
+// configurations that have the same.
+func (c caches) join(ctx context.Context) error {
+	if c.joined.once {
+		return nil
+	}
+	end, err := c.follow(context.WithoutCancel(ctx), c.joined.own)
+	if err != nil {
+		return err
+	}
+	c.joined.once = true
+	c.joined.own.add(func(context.Context) error {
+		end()
+		return nil
+	})
+	return nil
+}
+
 // follow makes this process known as one that writes the store, before its first
 // write, and has its cache, if it has one, used whenever no other process writes.
 // It ends with ctx, or when the returned function is called; with the ports the

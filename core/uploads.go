@@ -8,6 +8,7 @@ import (
 	"hash"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/portolan-io/portolan/core/fault"
@@ -21,7 +22,7 @@ import (
 // it is imported, by [Uploads.Work], as a job that anybody may end at any moment
 // and a later process goes on with. It is safe for concurrent use.
 type Uploads struct {
-	a      *API
+	api    atomic.Pointer[API]
 	most   int64
 	spool  *spool
 	queue  chan received // what was received; there is room for every place
@@ -94,11 +95,17 @@ func NewUploads(config UploadsConfig) (*Uploads, error) {
 	if config.Warn == nil {
 		config.Warn = func(string, string, error) {}
 	}
-	return &Uploads{
-		a: config.API, most: config.MaxOctets, spool: spool, pause: time.Second, broken: config.Broken, warn: config.Warn,
+	u := &Uploads{
+		most: config.MaxOctets, spool: spool, pause: time.Second, broken: config.Broken, warn: config.Warn,
 		queue: make(chan received, uploadPlaces), held: make(map[record.ID]*os.File), places: make(map[caller]int),
-	}, nil
+	}
+	u.Serve(config.API)
+	return u, nil
 }
+
+// Serve has all that is received and begun from now on go by api, which serves the same
+// store. What is being imported goes on by the one before.
+func (u *Uploads) Serve(api *API) { u.api.Store(api) }
 
 // MaxOctets returns the most octets of one upload, decompressed.
 func (u *Uploads) MaxOctets() int64 { return u.most }
@@ -114,7 +121,7 @@ func (u *Uploads) Close() error {
 		if file == nil {
 			continue
 		}
-		if u.a.store.Capabilities().Durable && !u.spool.own {
+		if u.api.Load().store.Capabilities().Durable && !u.spool.own {
 			errs = append(errs, file.Close()) // which unlocks it
 		} else {
 			errs = append(errs, discard(file))
@@ -128,6 +135,7 @@ func (u *Uploads) Close() error {
 // which ends it with Submit or Discard.
 type Upload struct {
 	u      *Uploads
+	a      *API
 	c      *collection
 	who    policy.Principal
 	by     caller
@@ -143,7 +151,8 @@ type Upload struct {
 // once as there can be, in all or of one caller, are fault.Unavailable with the
 // code too-many-imports.
 func (u *Uploads) Receive(_ context.Context, who policy.Principal, collection string, format ingest.Format) (*Upload, error) {
-	c, err := u.a.importGate(who, collection)
+	a := u.api.Load()
+	c, err := a.importGate(who, collection)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +160,7 @@ func (u *Uploads) Receive(_ context.Context, who policy.Principal, collection st
 	if err := u.enter(by); err != nil {
 		return nil, err
 	}
-	now := u.a.now().UTC().Truncate(time.Microsecond) // as it is stored
+	now := a.now().UTC().Truncate(time.Microsecond) // as it is stored
 	id := record.NewUUID(now)
 	u.hold(id, nil) // before anybody can find the file
 	file, err := u.spool.create(id)
@@ -161,9 +170,9 @@ func (u *Uploads) Receive(_ context.Context, who policy.Principal, collection st
 		return nil, err
 	}
 	u.hold(id, file)
-	return &Upload{u: u, c: c, who: who, by: by, file: file, hash: sha256.New(), job: job{
+	return &Upload{u: u, a: a, c: c, who: who, by: by, file: file, hash: sha256.New(), job: job{
 		id: id, collection: c.Name, source: file.Name(), run: string(record.NewRevision(now)), state: JobQueued,
-		rejected: map[string]int64{}, started: now, updated: now, kind: kindUpload, format: format, owner: u.a.importer(who, c),
+		rejected: map[string]int64{}, started: now, updated: now, kind: kindUpload, format: format, owner: a.importer(who, c),
 	}}, nil
 }
 
@@ -172,19 +181,20 @@ func (u *Uploads) Receive(_ context.Context, who policy.Principal, collection st
 // there was one. The Upload then keeps nothing of what is written, and its Submit
 // stores nothing.
 func (u *Uploads) Repeat(ctx context.Context, who policy.Principal, collection string, once *Once, full error) (*Upload, bool, error) {
-	c, err := u.a.importGate(who, collection)
+	a := u.api.Load()
+	c, err := a.importGate(who, collection)
 	if err != nil {
 		return nil, false, err
 	}
-	claim, err := u.a.newClaim(who, c, once)
+	claim, err := a.newClaim(who, c, once)
 	if err != nil {
 		return nil, false, err
 	}
-	_, same, err := u.a.lookUp(ctx, claim)
+	_, same, err := a.lookUp(ctx, claim)
 	if reused := fault.KindOf(err) == fault.Refused; !same && !reused { // of which source it was is known when this one is read
 		return nil, false, err
 	}
-	return &Upload{u: u, c: c, who: who, hash: sha256.New(), full: full}, true, nil
+	return &Upload{u: u, a: a, c: c, who: who, hash: sha256.New(), full: full}, true, nil
 }
 
 // Write takes the next octets of the source. More than MaxOctets in all are
@@ -228,14 +238,14 @@ func (up *Upload) Submit(ctx context.Context, once *Once) (Written, error) {
 		return Written{}, up.failed
 	}
 	if up.full != nil {
-		return up.u.a.once(ctx, up.who, up.c, How{Once: once}, func(How) (Written, error) { return Written{}, up.full })
+		return up.a.once(ctx, up.who, up.c, How{Once: once}, func(How) (Written, error) { return Written{}, up.full })
 	}
 	if err := up.file.Sync(); err != nil {
 		return Written{}, unspooled(err)
 	}
 	up.u.spool.sync()
 	up.job.digest = hex.EncodeToString(up.hash.Sum(nil))
-	written, err := up.u.a.once(ctx, up.who, up.c, How{Once: once}, func(how How) (Written, error) {
+	written, err := up.a.once(ctx, up.who, up.c, How{Once: once}, func(how How) (Written, error) {
 		var written Written
 		batch, err := how.claim.put(&written)
 		if err != nil {
@@ -244,7 +254,7 @@ func (up *Upload) Submit(ctx context.Context, once *Once) (Written, error) {
 		stored := up.job.put(record.NewRevision(up.job.started), up.job.started)
 		stored.If = repository.Absent
 		rests := relied(up.who)
-		_, err = up.u.a.store.Apply(ctx, append(append(batch, rests...), stored))
+		_, err = up.a.store.Apply(ctx, append(append(batch, rests...), stored))
 		return written, explainRelied(how.claim.explain(err), rests)
 	})
 	if err == nil && !written.Repeated {

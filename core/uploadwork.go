@@ -126,7 +126,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 // importOne imports what the job says, as whoever asked for it.
 func (u *Uploads) importOne(ctx context.Context, id record.ID) (err error) {
 	defer recovered(&err)
-	j, err := u.a.job(ctx, id)
+	a := u.api.Load()
+	j, err := a.job(ctx, id)
 	if err != nil || j == nil || j.ended() {
 		return err
 	}
@@ -134,7 +135,7 @@ func (u *Uploads) importOne(ctx context.Context, id record.ID) (err error) {
 	if err != nil {
 		return err
 	}
-	_, err = u.a.Import(ctx, j.owner, ImportRequest{
+	_, err = a.Import(ctx, j.owner, ImportRequest{
 		Collection: j.collection, Source: source, Resume: true, MaxRejects: -1, BatchRows: uploadRows, job: id,
 	})
 	return err
@@ -151,7 +152,8 @@ func recovered(err *error) {
 
 // fail marks the job as failed, unless it has ended.
 func (u *Uploads) fail(ctx context.Context, id record.ID, cause error) error {
-	j, err := u.a.job(ctx, id)
+	a := u.api.Load()
+	j, err := a.job(ctx, id)
 	if err != nil || j == nil || j.ended() {
 		return err
 	}
@@ -166,7 +168,7 @@ func (u *Uploads) fail(ctx context.Context, id record.ID, cause error) error {
 			j.detail += "; " + place.Pointer + ": " + place.Detail
 		}
 	}
-	_, err = u.a.store.Apply(ctx, []repository.Mutation{j.put(j.revision, u.a.now())})
+	_, err = a.store.Apply(ctx, []repository.Mutation{j.put(j.revision, a.now())})
 	return err
 }
 

@@ -2,18 +2,13 @@ package prometheus
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/portolan-io/portolan/core/fault"
 )
 
 // Cache adds the figures of the cache: how often answers of each collection were
 // looked for, by what was found ("hit", "miss", "fenced", "off"), and what the
-// cache holds, unless held is nil. It can be added once.
+// cache holds, unless held is nil. A later one takes the place of the former.
 func (o *Observer) Cache(looks func(yield func(collection, state string, n uint64) bool), held func() (items, octets int)) error {
-	if err := o.registry.Register(cacheFigures{looks, held}); err != nil {
-		return fault.New(fault.Invalid, "prometheus.Cache", "there is a cache already").Because(err)
-	}
-	return nil
+	return o.put("the cache", cacheFigures{looks, held})
 }
 
 // cacheFigures collect the figures of a cache, read anew each time.

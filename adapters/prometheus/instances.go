@@ -2,18 +2,13 @@ package prometheus
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/portolan-io/portolan/core/fault"
 )
 
 // Instance adds how one of many instances sees the cache that they share: the
 // mode, "idle", "on", "down" or "unknown"; how often it saw another one; how many fences
-// of writes could not be put; and how many chores wait. It can be added once.
+// of writes could not be put; and how many chores wait. A later one takes the place of the former.
 func (o *Observer) Instance(figures func() (mode string, changes, unfenced uint64, chores int)) error {
-	if err := o.registry.Register(instanceFigures(figures)); err != nil {
-		return fault.New(fault.Invalid, "prometheus.Instance", "there is an instance already").Because(err)
-	}
-	return nil
+	return o.put("the instance", instanceFigures(figures))
 }
 
 // instanceFigures collect the figures of an instance, read anew each time.

@@ -2,17 +2,12 @@ package prometheus
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/portolan-io/portolan/core/fault"
 )
 
 // Limits adds how many requests each bound has refused, and how often the limiter that
-// instances share was done without. It can be added once.
+// instances share was done without. A later one takes the place of the former.
 func (o *Observer) Limits(refused func(yield func(bound string, n uint64) bool), fell func() uint64) error {
-	if err := o.registry.Register(limitFigures{refused, fell}); err != nil {
-		return fault.New(fault.Invalid, "prometheus.Limits", "there are limits already").Because(err)
-	}
-	return nil
+	return o.put("limits", limitFigures{refused, fell})
 }
 
 // limitFigures collect the figures of limits, read anew each time.

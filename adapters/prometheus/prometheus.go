@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,6 +33,9 @@ type Observer struct {
 	inFlight *prometheus.GaugeVec
 	running  *memo.Map[telemetry.Op, prometheus.Gauge]
 	endings  *memo.Map[ending, endingFigures]
+
+	mu      sync.Mutex
+	figures map[string]prometheus.Collector // those that were put, by name
 }
 
 // An ending is an operation with how it ended: "ok" or the kind of its error.
@@ -107,11 +111,26 @@ func label(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
 // Pool adds the figures of a connection pool under the given name: connections
 // open, in use and idle, and how often and how long somebody waited for one.
-// Each name can be added once.
+// Another one of the name takes its place.
 func (o *Observer) Pool(name string, stats func() sql.DBStats) error {
-	if err := o.registry.Register(newPool(name, stats)); err != nil {
-		return fault.New(fault.Invalid, "prometheus.Pool", "there is a pool called %q already", name).Because(err)
+	return o.put("the pool "+name, newPool(name, stats))
+}
+
+// put adds figures that are read anew each time. They take the place of those that had the
+// name before, which belong to something that is closed.
+func (o *Observer) put(name string, figures prometheus.Collector) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if former := o.figures[name]; former != nil {
+		o.registry.Unregister(former)
 	}
+	if err := o.registry.Register(figures); err != nil {
+		return fault.New(fault.Invalid, "prometheus.put", "the figures of %s cannot be added", name).Because(err)
+	}
+	if o.figures == nil {
+		o.figures = make(map[string]prometheus.Collector)
+	}
+	o.figures[name] = figures
 	return nil
 }
 

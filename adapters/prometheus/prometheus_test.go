@@ -132,9 +132,14 @@ func TestPool(t *testing.T) {
 	if err := o.Pool("replica", func() sql.DBStats { return sql.DBStats{OpenConnections: 1} }); err != nil {
 		t.Fatalf("a second pool: %v", err)
 	}
-	if err := o.Pool("sqlite", func() sql.DBStats { return stats }); !errors.Is(err, fault.Invalid) {
-		t.Errorf("the same pool twice = %v, want %s", err, fault.Invalid)
+	former := stats
+	if stats.OpenConnections = 4; o.Pool("sqlite", func() sql.DBStats { return stats }) != nil {
+		t.Error("another pool of the name is refused")
 	}
+	if got := samples(t, o)[`portolan_pool_open_connections{pool="sqlite"}`]; got != 4 {
+		t.Errorf("another pool of the name has %v connections open, want its own 4", got)
+	}
+	stats = former
 	got := samples(t, o)
 	for name, want := range map[string]float64{
 		`portolan_pool_max_connections{pool="sqlite"}`:    16,
@@ -171,8 +176,11 @@ func TestCache(t *testing.T) {
 			t.Errorf("%s is %v, %t; want %v", name, value, ok, want)
 		}
 	}
-	if err := o.Cache(looks, nil); !errors.Is(err, fault.Invalid) {
-		t.Errorf("a second cache = %v, want a %s", err, fault.Invalid)
+	if err := o.Cache(looks, nil); err != nil {
+		t.Error(err)
+	}
+	if _, there := samples(t, o)["portolan_cache_items"]; there {
+		t.Error("what the former cache holds is still told")
 	}
 	other := open(t)
 	if err := other.Cache(looks, nil); err != nil {
@@ -197,9 +205,11 @@ func TestRereads(t *testing.T) {
 		`portolan_cache_observed_reads_total{collection="categories"}`: 2,
 		`portolan_cache_stale_reads_total{collection="categories"}`:    1,
 	})
-	if err := o.Rereads(all); !errors.Is(err, fault.Invalid) {
-		t.Errorf("twice = %v, want a %s", err, fault.Invalid)
+	others := func(yield func(collection string, observed, stale uint64) bool) { _ = yield("products", 8, 0) }
+	if err := o.Rereads(others); err != nil {
+		t.Error(err)
 	}
+	wantSamples(t, o, map[string]float64{`portolan_cache_observed_reads_total{collection="products"}`: 8})
 }
 
 func TestLimits(t *testing.T) {
@@ -213,9 +223,10 @@ func TestLimits(t *testing.T) {
 		`portolan_limit_refused_total{bound="global"}`:  0,
 		`portolan_limit_fallbacks_total`:                9,
 	})
-	if err := o.Limits(refused, func() uint64 { return 9 }); !errors.Is(err, fault.Invalid) {
-		t.Errorf("twice = %v, want a %s", err, fault.Invalid)
+	if err := o.Limits(refused, func() uint64 { return 1 }); err != nil {
+		t.Error(err)
 	}
+	wantSamples(t, o, map[string]float64{`portolan_limit_fallbacks_total`: 1})
 }
 
 func TestInstance(t *testing.T) {
@@ -233,9 +244,10 @@ func TestInstance(t *testing.T) {
 		`portolan_cache_fence_failures_total`: 1,
 		`portolan_cache_chores_waiting`:       12,
 	})
-	if err := o.Instance(figures); !errors.Is(err, fault.Invalid) {
-		t.Errorf("twice = %v, want a %s", err, fault.Invalid)
+	if err := o.Instance(func() (string, uint64, uint64, int) { return "on", 0, 0, 0 }); err != nil {
+		t.Error(err)
 	}
+	wantSamples(t, o, map[string]float64{`portolan_cache_mode{mode="on"}`: 1})
 }
 
 func wantSamples(t *testing.T, o *prometheus.Observer, want map[string]float64) {

@@ -2,18 +2,13 @@ package prometheus
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/portolan-io/portolan/core/fault"
 )
 
 // Rereads adds how many hits of the cache were read from the store again, of each
-// collection, and how many of these should not have been hits. It can be added
-// once.
+// collection, and how many of these should not have been hits. Later
+// ones take the place of the former.
 func (o *Observer) Rereads(all func(yield func(collection string, observed, stale uint64) bool)) error {
-	if err := o.registry.Register(rereadFigures(all)); err != nil {
-		return fault.New(fault.Invalid, "prometheus.Rereads", "there are rereads already").Because(err)
-	}
-	return nil
+	return o.put("rereads", rereadFigures(all))
 }
 
 // rereadFigures collect the figures of rereads, read anew each time.

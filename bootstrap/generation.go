@@ -1,0 +1,136 @@
+package bootstrap
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"github.com/portolan-io/portolan/adapters/httpapi"
+)
+
+// A generation is all that one configuration opened, and what answers by it. A server has
+// one, and while it reloads for a moment two: requests that one began it also ends.
+type generation struct {
+	*served
+	public, admin http.Handler // admin is nil if it is off
+	limiting      limiting
+	uploads       *importing
+	shown         *certificate
+	watching      *watching
+	log           *slog.Logger
+	opened        *closers
+	work          []func() // ends what goes on beside requests
+
+	asked    atomic.Int64 // requests that it answers now
+	replaced atomic.Bool  // another one answers what comes
+	idle     func()       // closes gone
+	gone     chan struct{}
+}
+
+func newGeneration(s *served, shown *certificate, uploads *importing, l limiting, noted *auditing, w *watching, in surroundings, opened *closers, log *slog.Logger) (*generation, error) {
+	g := &generation{served: s, limiting: l, uploads: uploads, shown: shown, watching: w, log: log, opened: opened, gone: make(chan struct{})}
+	g.idle = sync.OnceFunc(func() { close(g.gone) })
+	config := s.httpConfig(w, log)
+	config.Audit, config.LogKey = noted.to, noted.key
+	config.AuditAuthentication = auditOf(s.settings.Audit.Authentication)
+	config.Uploads, config.Stall, config.Limits = uploads.Uploads, s.settings.Service.ReadTimeout, l.limits
+	config.Ready = func(ctx context.Context) error {
+		if err := in.accepting(ctx); err != nil {
+			return err
+		}
+		return s.store.Ping(ctx)
+	}
+	var err error
+	if g.public, err = httpapi.New(config); err != nil || s.settings.Service.Admin == "off" {
+		return g, err
+	}
+	handlers := adminHandlers(w)
+	if in.reload != nil {
+		handlers[reloadPath] = in.reload
+	}
+	g.admin, err = httpapi.NewAdmin(httpapi.AdminConfig{
+		Ports:    []httpapi.Port{{Name: "repository", Driver: s.settings.Repository.Driver, Ping: s.store.Ping}},
+		Optional: s.optional(l),
+		Ready:    in.accepting,
+		Log:      log,
+		Site:     config,
+		Handlers: handlers,
+	})
+	return g, err
+}
+
+// begin makes the storage fit, and has everything else work that is needed before the first
+// request.
+func (g *generation) begin(ctx context.Context) error {
+	if err := g.store.Ensure(ctx, g.api.Schemas()); err != nil {
+		return err
+	}
+	return g.cache.join(ctx)
+}
+
+// lead has what goes on beside requests go by this generation, from now on.
+func (g *generation) lead(ctx context.Context) {
+	ctx = context.WithoutCancel(ctx)
+	if err := g.watching.tell(); err != nil {
+		g.log.Error("some figures are not told", "error", err)
+	}
+	g.uploads.begin(ctx, g.api)
+	g.work = []func(){sweeping(ctx, g.api, sweepEvery, g.log), rereading(ctx, g.rereads)}
+}
+
+// rest ends what goes on beside requests.
+func (g *generation) rest() {
+	for _, end := range g.work {
+		end()
+	}
+	g.work = nil
+}
+
+// close waits until nobody is answered any more, for as long as ctx allows, and lets go of
+// everything.
+func (g *generation) close(ctx context.Context) error {
+	g.rest()
+	g.replaced.Store(true)
+	if g.asked.Load() == 0 {
+		g.idle()
+	}
+	select {
+	case <-g.gone:
+	case <-ctx.Done():
+		g.idle() // what is left is cut off
+	}
+	return g.opened.close(ctx)
+}
+
+// leave is called when a request is answered.
+func (g *generation) leave() {
+	if g.asked.Add(-1) == 0 && g.replaced.Load() {
+		g.idle()
+	}
+}
+
+// A serving is the generation that answers. It is safe for concurrent use.
+type serving struct{ now atomic.Pointer[generation] }
+
+// enter returns the generation for a request, which calls leave on it.
+func (s *serving) enter() *generation {
+	for {
+		g := s.now.Load()
+		g.asked.Add(1)
+		if s.now.Load() == g { // or it may be closed already
+			return g
+		}
+		g.leave()
+	}
+}
+
+// handler answers by the generation of the moment at which the request came.
+func (s *serving) handler(of func(*generation) http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		g := s.enter()
+		defer g.leave()
+		of(g).ServeHTTP(w, r)
+	})
+}
