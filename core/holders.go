@@ -14,8 +14,11 @@ import (
 	"github.com/portolan-io/portolan/ports/repository"
 )
 
-// sidClaim is the claim of the id of the login that a credential is of.
-const sidClaim = "sid"
+// Claims of who has an account.
+const (
+	sidClaim      = "sid"            // the id of the login that a credential is of
+	verifiedClaim = "email_verified" // the address of the account was shown to be theirs
+)
 
 // Identify returns who presents the credential, as [Identity.Identify] does. It knows
 // sessions and passwords itself. Of a token of a login it also asks whether the login
@@ -93,7 +96,7 @@ func (a *Accounts) holder(ctx context.Context, l *login) (policy.Principal, erro
 // principal returns who the account is, by the login if sid is not empty. The address is
 // not among the claims: it is nobody's identity, and would be in every token.
 func (a *Accounts) principal(of *account, sid string) policy.Principal {
-	claims := map[string]any{"email_verified": of.Verified}
+	claims := map[string]any{verifiedClaim: of.Verified}
 	if sid != "" {
 		claims[sidClaim] = sid
 	}

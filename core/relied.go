@@ -70,15 +70,16 @@ func (a *API) upheld(ctx context.Context, who policy.Principal) (policy.Principa
 		}
 		return who, err
 	}
-	row, found, err := a.required(ctx, accountsSchema, who.Subject, accountRoles, accountGeneration)
+	row, found, err := a.required(ctx, accountsSchema, who.Subject, accountRoles, accountGeneration, accountVerified)
 	switch {
 	case err != nil:
 		return who, err
 	case !found || row.Values[1].AsInt() != who.Standing.Generation: // which it has another of once it was disabled
 		return who, endedMeanwhile()
-	case !slices.EqualFunc(row.Values[0].AsList(), who.Roles, func(now record.Value, was string) bool { return now.AsString() == was }):
-		return who, fault.New(fault.Unauthenticated, "core.write", "the account has other roles by now, and nothing was written").
-			Coded("roles-changed").Hinting("ask again, to be judged by the roles that it has now")
+	case !slices.EqualFunc(row.Values[0].AsList(), who.Roles, func(now record.Value, was string) bool { return now.AsString() == was }),
+		who.Claims[verifiedClaim] == true && !row.Values[2].AsBool():
+		return who, fault.New(fault.Unauthenticated, "core.write", "the account may do something else by now, and nothing was written").
+			Coded("rights-changed").Hinting("ask again, to be judged by what it may do now")
 	}
 	if who.Standing.Login != "" {
 		if _, found, err = a.required(ctx, sessionsSchema, who.Standing.Login); err != nil {

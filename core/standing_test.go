@@ -53,6 +53,17 @@ func (s *interrupted) once(first func()) {
 	s.first = func() { s.first = nil; first() }
 }
 
+// interrupted returns an API over the store of the house that is interrupted.
+func (h *house) interrupted(t *testing.T) (*core.API, *interrupted) {
+	t.Helper()
+	store := &interrupted{lasting: lasting{h.store}}
+	api, err := core.New(core.Config{Store: store, Collections: catalogue(t), Pepper: secrets.Fixed("pepper")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return api, store
+}
+
 // standing runs the test with an account of ann's for the role admin, whom all
 // instances know by what it shows, and an API over an interrupted store.
 func standing(t *testing.T, by string, test func(t *testing.T, h *house, api *core.API, store *interrupted, who policy.Principal)) {
@@ -71,11 +82,7 @@ func standing(t *testing.T, by string, test func(t *testing.T, h *house, api *co
 				t.Fatal(err)
 			}
 		}
-		store := &interrupted{lasting: lasting{h.store}}
-		api, err := core.New(core.Config{Store: store, Collections: catalogue(t), Pepper: secrets.Fixed("pepper")})
-		if err != nil {
-			t.Fatal(err)
-		}
+		api, store := h.interrupted(t)
 		test(t, h, api, store, who)
 	})
 }
@@ -97,11 +104,11 @@ var revocations = map[string]struct {
 	"logging out everywhere": {"login-ended", func(h *house, ctx context.Context, who policy.Principal) error {
 		return h.LogOut(ctx, who, true)
 	}},
-	"other roles": {"roles-changed", func(h *house, ctx context.Context, _ policy.Principal) error {
+	"other roles": {"rights-changed", func(h *house, ctx context.Context, _ policy.Principal) error {
 		_, err := h.SetRoles(ctx, operator, ann, []string{"clerk"})
 		return err
 	}},
-	"more roles": {"roles-changed", func(h *house, ctx context.Context, _ policy.Principal) error {
+	"more roles": {"rights-changed", func(h *house, ctx context.Context, _ policy.Principal) error {
 		_, err := h.SetRoles(ctx, operator, ann, []string{"admin", "clerk"})
 		return err
 	}},
@@ -195,6 +202,47 @@ func TestWritesOfAnAccountThatChanges(t *testing.T) {
 					}
 				})
 			}
+		}
+	}
+}
+
+// A write of who signed in elsewhere rests on what the provider says of them, as long as
+// that takes nothing.
+func TestWritesOfWhoSignsInAgain(t *testing.T) {
+	as := func(email string, verified bool, roles ...string) policy.Principal {
+		from := elsewhere("1", email, verified)
+		from.Roles = roles
+		return from
+	}
+	for name, tt := range map[string]struct {
+		first, again policy.Principal
+		code         string
+	}{
+		"the same":              {as(ann, true, "admin"), as(ann, true, "admin"), ""},
+		"another address":       {as(ann, true, "admin"), as("ann@example.org", true, "admin"), ""},
+		"an address":            {as(ann, false, "admin"), as(ann, true, "admin"), ""},
+		"an address that is no": {as(ann, true, "admin"), as(ann, false, "admin"), "rights-changed"},
+		"other roles":           {as(ann, true, "admin"), as(ann, true, "clerk"), "rights-changed"},
+		"nothing of roles":      {as(ann, true, "admin"), as(ann, true), ""},
+	} {
+		for what, write := range writes {
+			inHouse(t, 0, func(t *testing.T, h *house) {
+				newAPI(t, h.store)
+				login, err := h.SignIn(t.Context(), tt.first, core.LoginToken)
+				if err != nil {
+					t.Fatal(err)
+				}
+				api, store := h.interrupted(t)
+				store.once(func() {
+					if _, err := h.SignIn(t.Context(), tt.again, core.LoginToken); err != nil {
+						t.Fatal(err)
+					}
+				})
+				err = write(t, api, h.who(t, login))
+				if tt.code == "" && err != nil || tt.code != "" && (fault.KindOf(err) != fault.Unauthenticated || fault.Of(err).Code != tt.code) {
+					t.Errorf("%s while somebody signs in with %s: %v, want %q", what, name, err, tt.code)
+				}
+			})
 		}
 	}
 }
