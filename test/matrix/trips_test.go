@@ -75,7 +75,7 @@ func (t *trips) pass(client net.Conn, server string) {
 	defer behind.Close()
 	go func() {
 		_, _ = io.Copy(client, heard{behind, func() { t.said(true) }})
-		client.Close()
+		_ = client.Close() // the server has no more to say
 	}()
 	_, _ = io.Copy(behind, heard{client, func() { t.said(false) }})
 }
