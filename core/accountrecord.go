@@ -167,7 +167,7 @@ func (a *Accounts) byEmail(ctx context.Context, email string) (*account, error) 
 // create stores a new account. It returns fault.Exists if the address has one.
 func (a *Accounts) create(ctx context.Context, made *account, also ...repository.Mutation) error {
 	made.ID, made.Created = randomText(15), a.now()
-	made.Changed = made.Created
+	made.Changed, made.revision = made.Created, record.NewRevision(a.api.now())
 	address := addressID(made.Email)
 	batch := append([]repository.Mutation{
 		{
@@ -176,7 +176,7 @@ func (a *Accounts) create(ctx context.Context, made *account, also ...repository
 		},
 		{
 			Op: repository.Put, Collection: accountsSchema, ID: record.ID(made.ID), If: repository.Absent,
-			Revision: record.NewRevision(a.api.now()), Fields: made.fields(),
+			Revision: made.revision, Fields: made.fields(),
 		},
 	}, also...)
 	_, err := a.api.apply(ctx, batch, nil) // nothing is kept of what was not there
@@ -202,10 +202,11 @@ func (a *Accounts) edit(ctx context.Context, id string, change func(*account) er
 		if err := change(now); err != nil {
 			return nil, err
 		}
-		now.Changed = a.now()
+		was := now.revision
+		now.Changed, now.revision = a.now(), record.NewRevision(a.api.now())
 		batch := append([]repository.Mutation{{
-			Op: repository.Put, Collection: accountsSchema, ID: record.ID(id), If: repository.At(now.revision),
-			Revision: record.NewRevision(a.api.now()), Fields: now.fields(),
+			Op: repository.Put, Collection: accountsSchema, ID: record.ID(id), If: repository.At(was),
+			Revision: now.revision, Fields: now.fields(),
 		}}, also...)
 		if err = a.fenced(ctx, accountsSchema, record.ID(id), batch); err == nil || !lost(err, 0) {
 			return now, err

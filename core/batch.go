@@ -20,7 +20,7 @@ type batch struct {
 	a       *API
 	c       *collection
 	read    func(*schema.Collection) (policy.Right, bool) // the caller's right to read a collection
-	relied  []repository.Mutation                         // what the caller's rights rest on
+	who     policy.Principal                              // the caller
 	records []repository.Mutation
 	checks  []repository.Mutation
 	checked []int          // by check: the field whose reference it is about
@@ -29,7 +29,7 @@ type batch struct {
 }
 
 func (a *API) newBatch(c *collection, who policy.Principal) *batch {
-	return &batch{a: a, c: c, relied: relied(who), read: func(other *schema.Collection) (policy.Right, bool) {
+	return &batch{a: a, c: c, who: who, read: func(other *schema.Collection) (policy.Right, bool) {
 		return a.collections[other.Name].access.For(who, other, policy.Read)
 	}}
 }
@@ -68,7 +68,8 @@ func (b *batch) apply(ctx context.Context, how How, written *Written) ([]reposit
 	if err != nil {
 		return nil, err
 	}
-	mutations := slices.Concat(answer, b.relied, b.records, b.checks, b.unreferenced())
+	relied := relied(b.who)
+	mutations := slices.Concat(answer, relied, b.records, b.checks, b.unreferenced())
 	if how.DryRun {
 		mutations = append(mutations, impossible)
 	}
@@ -76,21 +77,25 @@ func (b *batch) apply(ctx context.Context, how How, written *Written) ([]reposit
 	case len(mutations) > repository.MaxBatch-maxWitness:
 		return nil, fault.New(fault.TooLarge, "core.write", "%d records with %d different references are more than %d at once",
 			len(b.records), len(b.checks), repository.MaxBatch-maxWitness).Coded("too-many-references").Hinting("send fewer records at once, or import them")
-	case len(mutations) == len(b.relied):
+	case len(mutations) == len(relied):
 		return nil, nil
 	}
 	if err := b.unseen(ctx); err != nil {
 		return nil, err
 	}
-	outcomes, err := b.store(ctx, how, mutations)
-	err = explainRelied(how.claim.explain(err), b.relied)
+	before := len(answer) + len(relied)
+	var outcomes []repository.Outcome
+	err = b.a.reliably(ctx, b.who, mutations[len(answer):before], func() (err error) {
+		outcomes, err = b.store(ctx, how, mutations)
+		return how.claim.explain(err)
+	})
 	var failed *repository.BatchError
 	switch {
 	case err == nil:
-		return outcomes[len(answer)+len(b.relied):], nil
+		return outcomes[before:], nil
 	case !errors.As(err, &failed):
 		return nil, err
-	case how.DryRun && failed.Index == len(mutations)-len(b.relied)-1: // all others could be done
+	case how.DryRun && failed.Index == len(mutations)-before-1: // all others could be done
 		return make([]repository.Outcome, len(b.records)), nil
 	}
 	return nil, b.explain(failed)

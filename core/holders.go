@@ -14,8 +14,11 @@ import (
 	"github.com/portolan-io/portolan/ports/repository"
 )
 
-// sidClaim is the claim of the id of the login that a credential is of.
-const sidClaim = "sid"
+// Claims of who has an account.
+const (
+	sidClaim      = "sid"            // the id of the login that a credential is of
+	verifiedClaim = "email_verified" // the address of the account was shown to be theirs
+)
 
 // Identify returns who presents the credential, as [Identity.Identify] does. It knows
 // sessions and passwords itself. Of a token of a login it also asks whether the login
@@ -87,17 +90,20 @@ func (a *Accounts) holder(ctx context.Context, l *login) (policy.Principal, erro
 	if of == nil || of.Disabled || of.generation != l.generation || l.over(a.now(), a.timing) {
 		return policy.Principal{}, loginOver()
 	}
-	return a.principal(&of.Account, l.id), nil
+	return a.principal(of, l.id), nil
 }
 
 // principal returns who the account is, by the login if sid is not empty. The address is
 // not among the claims: it is nobody's identity, and would be in every token.
-func (a *Accounts) principal(of *Account, sid string) policy.Principal {
-	claims := map[string]any{"email_verified": of.Verified}
+func (a *Accounts) principal(of *account, sid string) policy.Principal {
+	claims := map[string]any{verifiedClaim: of.Verified}
 	if sid != "" {
 		claims[sidClaim] = sid
 	}
-	return policy.Principal{Issuer: a.issuer.Name(), Subject: of.ID, Roles: of.Roles, Claims: claims}
+	return policy.Principal{
+		Issuer: a.issuer.Name(), Subject: of.ID, Roles: of.Roles, Claims: claims,
+		Standing: policy.Standing{Revision: of.revision, Generation: of.generation, Login: sid},
+	}
 }
 
 func loginOver() error {
@@ -187,7 +193,7 @@ func encodeLogin(l *login) []byte {
 
 func decodeLogin(kept []byte) (*login, bool) {
 	from := keptReader{rest: kept}
-	if !from.present() {
+	if !from.begins(keptPresent) {
 		return nil, false
 	}
 	l := &login{generation: from.number()}
@@ -195,6 +201,10 @@ func decodeLogin(kept []byte) (*login, bool) {
 	l.kind, l.account = LoginKind(from.text()), from.text()
 	return l, from.whole()
 }
+
+// keptRevised is the first octet of an account that is kept with its revision. Processes
+// of the version before, which kept it without, read neither theirs here nor ours there.
+const keptRevised = 0xa2
 
 // encodeAccount returns an account as it is kept: without its hash and its address. A
 // cache may hold what is personal for longer than it is told to.
@@ -206,7 +216,8 @@ func encodeAccount(of *account) []byte {
 	if of.Verified {
 		flags |= 2
 	}
-	kept := binary.AppendVarint(binary.AppendVarint([]byte{keptPresent}, of.generation), flags)
+	kept := binary.AppendVarint(binary.AppendVarint([]byte{keptRevised}, of.generation), flags)
+	kept = appendText(kept, string(of.revision))
 	for _, role := range of.Roles {
 		kept = appendText(kept, role)
 	}
@@ -215,12 +226,13 @@ func encodeAccount(of *account) []byte {
 
 func decodeAccount(kept []byte) (*account, bool) {
 	from := keptReader{rest: kept}
-	if !from.present() {
+	if !from.begins(keptRevised) {
 		return nil, false
 	}
 	of := &account{generation: from.number()}
 	flags := from.number()
 	of.Disabled, of.Verified, of.Roles = flags&1 != 0, flags&2 != 0, []string{}
+	of.revision = record.Revision(from.text())
 	for !from.failed && len(from.rest) > 0 {
 		of.Roles = append(of.Roles, from.text())
 	}
@@ -237,8 +249,8 @@ type keptReader struct {
 	failed bool
 }
 
-func (r *keptReader) present() bool {
-	if len(r.rest) == 0 || r.rest[0] != keptPresent {
+func (r *keptReader) begins(kind byte) bool {
+	if len(r.rest) == 0 || r.rest[0] != kind {
 		return false
 	}
 	r.rest = r.rest[1:]

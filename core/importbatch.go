@@ -120,7 +120,8 @@ func (im *importing) read(ctx context.Context, b *importBatch) error {
 }
 
 // settle stores the rows of the batch and rejects the others. Rows whose
-// references are gone by the time they are stored are looked at again.
+// references are gone by the time they are stored are looked at again, and so is who
+// imports.
 func (im *importing) settle(ctx context.Context, b *importBatch) error {
 	for range attempts {
 		if err := im.refer(ctx, b); err != nil {
@@ -137,13 +138,32 @@ func (im *importing) settle(ctx context.Context, b *importBatch) error {
 		if err == nil && im.exceeded(0) {
 			return im.tooMany(im.job.rejectedRows(), im.job.at)
 		}
-		err = im.a.stillRelied(ctx, im.who, err)
-		if err == nil || im.unwritten != nil || !errors.Is(err, fault.NotFound) {
+		again, err := im.uphold(ctx, err)
+		if !again {
 			return im.explain(err)
 		}
 		im.known.forget()
 	}
 	return busy()
+}
+
+// uphold reports whether what failed with the error may do if it is tried again: because
+// something is not there that it requires, or another process is at it, or the account of
+// who imports has changed. If who imports may no more, that is the error.
+func (im *importing) uphold(ctx context.Context, err error) (again bool, _ error) {
+	missing, stale := errors.Is(err, fault.NotFound), errors.Is(err, fault.Stale)
+	if im.unwritten != nil || !missing && !stale {
+		return false, err
+	}
+	if len(relied(im.who)) == 0 {
+		return missing, err
+	}
+	was := im.who.Standing
+	var refused error
+	if im.who, refused = im.a.upheld(ctx, im.who); refused != nil {
+		return false, refused
+	}
+	return missing || im.who.Standing != was, err
 }
 
 // load stores what of the batch is not stored yet.

@@ -10,7 +10,9 @@ import (
 )
 
 // own fills in who asked for the job, and what it takes to look at the owner's
-// rights again.
+// rights again. Of an account that is how it stood, and not the login that it came by:
+// what was accepted goes on when somebody logs out, and ends with the account, with its
+// roles, and when all its logins are ended.
 func (j *job) own(fields []record.Value) {
 	roles := make([]record.Value, len(j.owner.Roles))
 	for i, role := range j.owner.Roles {
@@ -18,6 +20,9 @@ func (j *job) own(fields []record.Value) {
 	}
 	fields[jobsIssuer], fields[jobsSubject] = record.String(j.owner.Issuer), record.String(j.owner.Subject)
 	fields[jobsRoles], fields[jobsKey] = record.List(roles), orNull(j.owner.Key)
+	if standing := j.owner.Standing; standing.Revision != "" {
+		fields[jobsStanding], fields[jobsGeneration] = record.String(string(standing.Revision)), record.Int(standing.Generation)
+	}
 	if j.owner.Address.IsValid() {
 		fields[jobsAddress] = record.String(j.owner.Address.String())
 	}
@@ -32,6 +37,7 @@ func ownerOf(v []record.Value) policy.Principal {
 		return policy.Principal{Local: true}
 	}
 	owner := policy.Principal{Issuer: v[jobsIssuer].AsString(), Subject: v[jobsSubject].AsString(), Key: v[jobsKey].AsString()}
+	owner.Standing = policy.Standing{Revision: record.Revision(v[jobsStanding].AsString()), Generation: v[jobsGeneration].AsInt()}
 	for _, role := range v[jobsRoles].AsList() {
 		owner.Roles = append(owner.Roles, role.AsString())
 	}

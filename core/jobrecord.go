@@ -50,6 +50,8 @@ var jobsSchema = system(schema.Spec{
 		{Name: "sample", Type: "json"},
 		{Name: "claims", Type: "json"},
 		{Name: "key", Type: "string", Max: "16"},
+		{Name: "standing", Type: "string"}, // null: of no account
+		{Name: "generation", Type: "int"},
 	},
 })
 
@@ -81,6 +83,8 @@ const (
 	jobsSample
 	jobsClaims
 	jobsKey
+	jobsStanding
+	jobsGeneration
 )
 
 // kindUpload is the kind of a job whose source a caller sent.
@@ -168,7 +172,7 @@ func (j *job) record(claim record.Revision, now time.Time) record.Record {
 		jobsKind: orNull(j.kind), jobsFormat: orNull(string(j.format)),
 		jobsRead: record.Int(j.read), jobsTotal: record.Int(j.total),
 		jobsErrorCode: orNull(j.code), jobsErrorDetail: orNull(j.detail), jobsSample: record.JSON("[" + j.sample + "]"), jobsClaims: record.Null,
-		jobsKey: record.Null,
+		jobsKey: record.Null, jobsStanding: record.Null, jobsGeneration: record.Null,
 	}
 	if !j.owner.Local {
 		j.own(fields)

@@ -93,7 +93,7 @@ func (a *Accounts) link(ctx context.Context, from policy.Principal) (*account, e
 	made.Email = verifiedEmail(from)
 	made.Verified = made.Email != ""
 	made.Created = a.now()
-	made.Changed = made.Created
+	made.Changed, made.revision = made.Created, record.NewRevision(a.api.now())
 	identity := identityID(from.Issuer, from.Subject)
 	_, err := a.api.apply(ctx, []repository.Mutation{
 		{
@@ -102,7 +102,7 @@ func (a *Accounts) link(ctx context.Context, from policy.Principal) (*account, e
 		},
 		{
 			Op: repository.Put, Collection: accountsSchema, ID: record.ID(made.ID), If: repository.Absent,
-			Revision: record.NewRevision(a.api.now()), Fields: made.fields(),
+			Revision: made.revision, Fields: made.fields(),
 		},
 	}, nil) // nothing is kept of what was not there
 	return made, err

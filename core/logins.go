@@ -206,7 +206,7 @@ func (a *Accounts) begin(ctx context.Context, of *account, kind LoginKind) (Logi
 
 // shown returns the login with what it is shown by.
 func (a *Accounts) shown(ctx context.Context, of *account, l *login, secret string) (Login, error) {
-	who := a.principal(&of.Account, l.id)
+	who := a.principal(of, l.id)
 	if l.kind == LoginCookie {
 		return Login{Account: of.Account, Kind: l.kind, Who: who, Cookie: secret, Lasts: a.timing.Absolute}, nil
 	}

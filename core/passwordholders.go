@@ -75,7 +75,7 @@ func (a *Accounts) passwordHolder(ctx context.Context, credential auth.Credentia
 			return policy.Principal{}, err
 		}
 		if of != nil && of.generation == right.generation && !of.Disabled {
-			return a.principal(&of.Account, ""), nil
+			return a.principal(of, ""), nil
 		}
 	}
 	email, secret, ok := strings.Cut(credential.Token, ":")
@@ -87,5 +87,5 @@ func (a *Accounts) passwordHolder(ctx context.Context, credential auth.Credentia
 		return policy.Principal{}, err
 	}
 	a.basic.keep(credential.Token, rightPassword{of.ID, of.generation, now.Add(verifiedFor)})
-	return a.principal(&of.Account, ""), nil
+	return a.principal(of, ""), nil
 }

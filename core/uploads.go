@@ -254,8 +254,12 @@ func (up *Upload) Submit(ctx context.Context, once *Once) (Written, error) {
 		stored := up.job.put(record.NewRevision(up.job.started), up.job.started)
 		stored.If = repository.Absent
 		rests := relied(up.who)
-		_, err = up.a.store.Apply(ctx, append(append(batch, rests...), stored))
-		return written, explainRelied(how.claim.explain(err), rests)
+		first, behind := len(batch), len(batch)+len(rests)
+		batch = append(append(batch, rests...), stored)
+		return written, up.a.reliably(ctx, up.who, batch[first:behind], func() error {
+			_, err := up.a.store.Apply(ctx, batch)
+			return how.claim.explain(err)
+		})
 	})
 	if err == nil && !written.Repeated {
 		up.file = nil

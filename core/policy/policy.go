@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/portolan-io/portolan/core/query"
+	"github.com/portolan-io/portolan/core/record"
 )
 
 // A Principal is who asks. Its identity is (Issuer, Subject), never an e-mail
@@ -22,6 +23,16 @@ type Principal struct {
 	Expires time.Time      // when the credential ends; zero if it does not
 	Key     string         // the id of the API key that it shows; empty if it shows none
 	Local   bool           // the process itself acts, at its operator's command: everything is allowed; no credential gives it
+
+	Standing Standing `json:"-"` // how its account stood; zero if it is of no account of this server
+}
+
+// A Standing is how the account of a principal stood when it was judged who asks, and by
+// what: what a write by it requires to be so still. It is for nobody to see.
+type Standing struct {
+	Revision   record.Revision // of the record of the account
+	Generation int64           // of the account: logins of an earlier one are over
+	Login      string          // the id of the login; empty if a password was shown, or nothing any more
 }
 
 // Roles that nobody is given, because they follow from being here or signed in.

@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"encoding/json"
 	"net/netip"
 	"strings"
 	"testing"
@@ -245,5 +246,14 @@ func TestHas(t *testing.T) {
 		if got := tt.who.Has(tt.role); got != tt.want {
 			t.Errorf("%q has %s: %t, want %t", tt.who.Subject, tt.role, got, tt.want)
 		}
+	}
+}
+
+// How an account stood is in nothing that a principal is written to.
+func TestStandingIsForNobodyToSee(t *testing.T) {
+	who := policy.Principal{Subject: "ann", Standing: policy.Standing{Revision: "r1", Login: "abcdefgh"}}
+	text, err := json.Marshal(who)
+	if err != nil || !strings.Contains(string(text), "ann") || strings.Contains(string(text), "abcdefgh") || strings.Contains(string(text), "r1") {
+		t.Errorf("a principal is written as %s, %v", text, err)
 	}
 }
