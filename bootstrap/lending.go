@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"hash"
 	"reflect"
@@ -40,8 +39,8 @@ func lend[T any](of *closers, key string, open func(own *closers) (T, error)) (T
 		lent = &loan{users: 1, own: &closers{lending: l}}
 		value, err := open(lent.own)
 		if err != nil {
-			var none T
-			return none, errors.Join(err, lent.own.close(context.Background()))
+			of.add(lent.own.close) // what was opened of it
+			return value, err
 		}
 		lent.value = value
 		l.mu.Lock()

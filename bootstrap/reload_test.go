@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"strings"
@@ -53,6 +54,9 @@ func TestReload(t *testing.T) {
 		key := r.developmentKey()
 		want := func(what string, status int, method, path, body string, header http.Header) string {
 			t.Helper()
+			if header == nil {
+				header = http.Header{"Content-Type": {"application/json"}}
+			}
 			got, answer := r.do(method, path, body, header)
 			if got != status {
 				t.Errorf("%s: %s %s is answered with %d %s, want %d", what, method, path, got, answer, status)
@@ -62,7 +66,11 @@ func TestReload(t *testing.T) {
 		want("at first", http.StatusCreated, http.MethodPut, api+"/things/a", `{"kind":1,"name":"first"}`, key)
 		want("at first", http.StatusUnauthorized, http.MethodPut, api+"/things/b", `{"kind":1}`, nil)
 		want("at first", http.StatusNotFound, http.MethodGet, api+"/others", "", nil)
-		cursor := want("at first", http.StatusOK, http.MethodGet, api+"/things?$first=1", "", nil)
+		want("at first", http.StatusCreated, http.MethodPut, api+"/things/z", `{"kind":1,"name":"last"}`, key)
+		var page struct{ NextLink string }
+		if err := json.Unmarshal([]byte(want("at first", http.StatusOK, http.MethodGet, api+"/things?$first=1", "", nil)), &page); err != nil || page.NextLink == "" {
+			t.Fatalf("there is no next page: %v", err)
+		}
 
 		opened := strings.NewReplacer("anonymous: {read: true}", "anonymous: {all: true}", "collections:\n", "collections:\n  others: {fields: {n: {type: int}}, access: {anonymous: {all: true}}}\n").Replace(reloadable)
 		status, answer := r.reload(t, admin, opened)
@@ -74,9 +82,7 @@ func TestReload(t *testing.T) {
 				t.Errorf("the changes %v are told, without %q", answer["changes"], change)
 			}
 		}
-		if got := want("reloaded", http.StatusOK, http.MethodGet, api+"/things?$first=1", "", nil); got != cursor {
-			t.Errorf("a page is now %s, and was %s", got, cursor)
-		}
+		want("reloaded, the next page", http.StatusOK, http.MethodGet, strings.TrimSuffix(api, "/v1")+page.NextLink, "", nil)
 		want("reloaded", http.StatusCreated, http.MethodPut, api+"/things/b", `{"kind":1}`, nil)
 		want("reloaded", http.StatusCreated, http.MethodPost, api+"/others", `{"n":1}`, nil)
 		want("reloaded", http.StatusOK, http.MethodPut, api+"/things/a", `{"kind":2,"name":"second"}`, key)
@@ -113,6 +119,43 @@ func TestReload(t *testing.T) {
 			t.Error("the figures of the cache are gone")
 		}
 	})
+}
+
+// TestReloadBackAndForth has pages kept by one scope, changes what they show while they live
+// by another, and goes back: they are not what they were.
+func TestReloadBackAndForth(t *testing.T) {
+	t.Chdir(t.TempDir())
+	by := func(scope string) string {
+		return strings.NewReplacer("    access", "    cache: "+scope+"\n    access", "anonymous: {read: true}", "anonymous: {all: true}").Replace(reloadable)
+	}
+	r, api, admin := serveFor(t, by("{scopes: [kind]}"))
+	header := http.Header{"Content-Type": {"application/json"}}
+	put := func(name string) {
+		t.Helper()
+		if status, said := r.do(http.MethodPut, api+"/things/a", `{"kind":1,"name":"`+name+`"}`, header); status >= http.StatusMultipleChoices {
+			t.Fatalf("%d %s", status, said)
+		}
+	}
+	pages := []string{"/things/a", "/things?$filter=kind%20eq%201", "/things", "/things?$filter=name%20ne%20%27%27"}
+	for i, scope := range []string{"{scopes: [name]}", "{scopes: [kind]}", "{class: none}", "{scopes: [kind]}", "{scopes: [kind, name]}"} {
+		put("kept")
+		for _, page := range append(pages, pages...) {
+			r.told(t, api+page)
+		}
+		if status, answer := r.reload(t, admin, by(scope)); status != http.StatusOK {
+			t.Fatalf("%s: %v", scope, answer)
+		}
+		changed := fmt.Sprint("changed", i)
+		put(changed)
+		if status, answer := r.reload(t, admin, by("{scopes: [kind]}")); status != http.StatusOK {
+			t.Fatalf("back from %s: %v", scope, answer)
+		}
+		for _, page := range pages {
+			if status, body := r.told(t, api+page); !strings.Contains(body, changed) {
+				t.Errorf("back from %s, %s says %s (%s)", scope, page, body, status)
+			}
+		}
+	}
 }
 
 func texts(list any) []string {
@@ -189,5 +232,43 @@ collections: {a: {fields: {x: {type: string, max: 9}}, access: {admin: {read: tr
 	}
 	if diff := cmp.Diff(want, differences(former, now)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// TestReloadDuringAnImport: an import that was accepted comes to its end, whatever is
+// reloaded meanwhile.
+func TestReloadDuringAnImport(t *testing.T) {
+	t.Chdir(t.TempDir())
+	r, api, admin := serveFor(t, reloadable)
+	key := r.developmentKey()
+	key["Content-Type"] = []string{"text/csv"}
+	var rows strings.Builder
+	rows.WriteString("id,kind,name\n")
+	const many = 20_000
+	for i := range many {
+		fmt.Fprintf(&rows, "r%d,%d,x\n", i, i%7)
+	}
+	status, said := r.do(http.MethodPost, api+"/things/$import", rows.String(), key)
+	if status != http.StatusAccepted {
+		t.Fatalf("%d %s", status, said)
+	}
+	var job struct {
+		ID, State string
+		Loaded    int
+	}
+	for i := 0; job.State != "finished"; i++ {
+		if err := json.Unmarshal([]byte(said), &job); err != nil || i > 600 || job.State == "failed" {
+			t.Fatalf("after %d reloads the job is %s, %v", i, said, err)
+		}
+		if status, answer := r.reload(t, admin, strings.Replace(reloadable, "{type: int}", fmt.Sprintf("{type: int, max: %d}", 10+i), 1)); status != http.StatusOK {
+			t.Fatalf("reload %d: %v", i, answer)
+		}
+		time.Sleep(10 * time.Millisecond)
+		if status, said = r.do(http.MethodGet, api+"/jobs/"+job.ID, "", key); status != http.StatusOK {
+			t.Fatalf("the job is answered with %d %s", status, said)
+		}
+	}
+	if job.Loaded != many {
+		t.Errorf("%d rows were imported, want %d", job.Loaded, many)
 	}
 }
