@@ -29,6 +29,8 @@ type AdminConfig struct {
 	// /docs and /openapi.json are here.
 	Site Config
 
+	failed *failures
+
 	// Handlers answer for the paths that they are listed under, /metrics or
 	// /docs; a path that ends in a slash takes all below it, /debug/pprof/.
 	Handlers map[string]http.Handler
@@ -49,6 +51,7 @@ const pingTimeout = 2 * time.Second
 // for those who reach it. It is safe for concurrent use. NewAdmin returns
 // fault.Invalid if a path is no template of gorilla/mux.
 func NewAdmin(cfg AdminConfig) (http.Handler, error) {
+	cfg.failed = new(failures)
 	resources := []*resource{
 		{template: "/livez", methods: map[string]operation{http.MethodGet: {serve: live, open: true}}},
 		{template: readyPath, methods: map[string]operation{http.MethodGet: {serve: cfg.readiness, open: true}}},
@@ -115,11 +118,33 @@ func readiness(ready func(context.Context) error) func(x *exchange) error {
 // A portStatus is what the full /readyz says of a port. Error is the kind of
 // the error alone: the text may name hosts and users.
 type portStatus struct {
-	Name      string     `json:"name"`
-	Driver    string     `json:"driver"`
-	Status    string     `json:"status"`
-	LatencyMS float64    `json:"latencyMs"`
-	Error     fault.Kind `json:"error,omitempty"`
+	Name        string     `json:"name"`
+	Driver      string     `json:"driver"`
+	Needed      bool       `json:"needed"` // without it the server is not ready
+	Status      string     `json:"status"`
+	LatencyMS   float64    `json:"latencyMs"`
+	ThresholdMS int64      `json:"thresholdMs"` // a port that takes longer is failing
+	Error       fault.Kind `json:"error,omitempty"`
+	LastError   *failure   `json:"lastError,omitempty"` // the last time that it was asked and failed
+}
+
+// A failure is why a port did not answer /readyz, and when.
+type failure struct {
+	Error fault.Kind `json:"error"`
+	At    time.Time  `json:"at"`
+}
+
+// failures are the last one of each port. They are safe for concurrent use.
+type failures struct{ last sync.Map }
+
+// note keeps the failure, if there is one, and returns the last that there was.
+func (f *failures) note(port string, kind fault.Kind) *failure {
+	if kind != "" {
+		f.last.Store(port, &failure{kind, time.Now().UTC()})
+	}
+	last, _ := f.last.Load(port)
+	known, _ := last.(*failure)
+	return known
 }
 
 // readyStatus is the body of the full /readyz.
@@ -136,7 +161,11 @@ func (cfg AdminConfig) readiness(x *exchange) error {
 	answer := readyStatus{Status: "ok", Ports: make([]portStatus, len(asked))}
 	var pings sync.WaitGroup
 	for i, port := range asked {
-		pings.Go(func() { answer.Ports[i] = port.status(ctx) })
+		pings.Go(func() {
+			answer.Ports[i] = port.status(ctx)
+			answer.Ports[i].Needed = i < len(cfg.Ports)
+			answer.Ports[i].LastError = cfg.failed.note(port.Name, answer.Ports[i].Error)
+		})
 	}
 	pings.Wait()
 	for _, port := range answer.Ports[:len(cfg.Ports)] {
@@ -164,7 +193,7 @@ func (cfg AdminConfig) readiness(x *exchange) error {
 func (p Port) status(ctx context.Context) portStatus {
 	begun := time.Now()
 	err := p.Ping(ctx)
-	status := portStatus{Name: p.Name, Driver: p.Driver, Status: "ok", Error: fault.KindOf(err)}
+	status := portStatus{Name: p.Name, Driver: p.Driver, Status: "ok", ThresholdMS: pingTimeout.Milliseconds(), Error: fault.KindOf(err)}
 	status.LatencyMS = float64(time.Since(begun).Microseconds()) / 1000
 	if err != nil {
 		status.Status = "failing"

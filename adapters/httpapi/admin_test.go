@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -71,7 +72,14 @@ func TestAdminReadiness(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i := range got.Ports {
-				got.Ports[i].LatencyMS = 0
+				port := &got.Ports[i]
+				if failed := port.LastError; (failed != nil) != (port.Error != "") || failed != nil && (failed.Error != port.Error || failed.At.IsZero()) {
+					t.Errorf("%s is %+v, and failed last with %+v", port.Name, port, failed)
+				}
+				if port.Needed != (i < len(tt.cfg.Ports)) || port.ThresholdMS != 2000 {
+					t.Errorf("%s is needed: %v, within %d ms", port.Name, port.Needed, port.ThresholdMS)
+				}
+				port.LatencyMS, port.Needed, port.ThresholdMS, port.LastError = 0, false, 0, nil
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" || w.Code != tt.status {
 				t.Errorf("got %d, want %d (-want +got):\n%s", w.Code, tt.status, diff)
@@ -80,6 +88,28 @@ func TestAdminReadiness(t *testing.T) {
 				t.Errorf("the body tells the cause: %s", w.Body)
 			}
 		})
+	}
+}
+
+// TestLastError: what a port failed with is told when it is well again, too.
+func TestLastError(t *testing.T) {
+	var down atomic.Bool
+	admin, err := NewAdmin(AdminConfig{Ports: []Port{{"repository", "memory", func(context.Context) error {
+		if down.Load() {
+			return fault.New(fault.Unavailable, "x", "db.internal is down")
+		}
+		return nil
+	}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{`"status":"ok"`, `"status":"failing"`, `"lastError":{"error":"unavailable","at":"`} {
+		down.Store(i == 1)
+		w := httptest.NewRecorder()
+		admin.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/readyz", nil))
+		if !strings.Contains(w.Body.String(), want) || i == 0 && strings.Contains(w.Body.String(), "lastError") {
+			t.Errorf("at %d: got %s, want %s", i, w.Body, want)
+		}
 	}
 }
 
