@@ -108,8 +108,7 @@ func NewAccounts(ctx context.Context, config AccountsConfig) (*Accounts, error) 
 // the code account-exists if the address has one.
 func (a *Accounts) SignUp(ctx context.Context, who policy.Principal, email, secret string) (Account, error) {
 	if !a.signUp {
-		return Account{}, fault.New(fault.Forbidden, "core.SignUp", "accounts are made by the operator alone").Coded("signup-off").
-			Hinting("ask whoever runs this server for an account")
+		return Account{}, signUpOff()
 	}
 	email, err := normalised(email)
 	if err != nil {
@@ -129,6 +128,11 @@ func (a *Accounts) SignUp(ctx context.Context, who policy.Principal, email, secr
 		return Account{}, err
 	}
 	return made.Account, nil
+}
+
+func signUpOff() error {
+	return fault.New(fault.Forbidden, "core.SignUp", "accounts are made by the operator alone").Coded("signup-off").
+		Hinting("ask whoever runs this server for an account")
 }
 
 // Me returns the account of who asks.

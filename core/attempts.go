@@ -23,6 +23,10 @@ var (
 // many may be tried before the first is known to be wrong. If it cannot be counted,
 // nothing is tried.
 func (a *Accounts) attempt(ctx context.Context, who policy.Principal, email string) error {
+	return attempt(ctx, a.limiter, who, email)
+}
+
+func attempt(ctx context.Context, limiter limit.Limiter, who policy.Principal, email string) error {
 	if who.Local {
 		return nil
 	}
@@ -31,7 +35,7 @@ func (a *Accounts) attempt(ctx context.Context, who policy.Principal, email stri
 	if email != "" {
 		takes = append(takes, limit.Take{Key: from + "/" + string(addressID(email)), Rate: triesForAccount, Amount: 1})
 	}
-	verdicts, err := a.limiter.Take(ctx, takes...)
+	verdicts, err := limiter.Take(ctx, takes...)
 	if err != nil {
 		return err
 	}
