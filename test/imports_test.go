@@ -50,7 +50,7 @@ var rules = []rule{
 	{"adapters/local", []string{"core/*", "ports/*"}, []string{"github.com/golang-jwt/jwt/v5", "golang.org/x/crypto/argon2", "golang.org/x/text/unicode/norm"}},
 	{"adapters/oidc", []string{"core/*", "ports/*", "adapters/internal/*"}, nil},
 	{"adapters/entra", []string{"core/*", "ports/*", "adapters/internal/*"}, nil},
-	{"adapters/firebase", []string{"core/*", "ports/*", "adapters/internal/*"}, nil},
+	{"adapters/firebase", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"cloud.google.com/go/auth"}},
 	{"adapters/otel", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"go.opentelemetry.io/"}},
 	{"adapters/prometheus", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"github.com/prometheus/client_golang"}},
 	{"adapters/layer", []string{"core/*", "ports/*"}, nil},
