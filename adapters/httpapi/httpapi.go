@@ -28,10 +28,10 @@ type Config struct {
 	// one; nil refuses every credential.
 	Identify func(ctx context.Context, c auth.Credential) (policy.Principal, error)
 
-	// Accounts are who logs in here, whose Identify is the one above; nil is nobody.
+	// Accounts are who logs in here, whose tokens Identify knows; nil is nobody.
 	// Loopback says that only this machine reaches the listener: then passwords and
 	// cookies are taken without TLS too.
-	Accounts *core.Accounts
+	Accounts Accounts
 	Loopback bool
 
 	// KeySet returns the keys that verify our tokens; nil publishes none.
@@ -77,7 +77,7 @@ const (
 // A server answers for collections.
 type server struct {
 	api      *core.API
-	accounts *core.Accounts // nil: nobody logs in here
+	accounts Accounts // nil: nobody logs in here
 	keySet   func(context.Context) ([]byte, error)
 	base     string
 	docs     string

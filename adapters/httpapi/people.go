@@ -1,0 +1,20 @@
+package httpapi
+
+import (
+	"context"
+
+	"github.com/portolan-io/portolan/core"
+	"github.com/portolan-io/portolan/core/policy"
+)
+
+// Accounts are who logs in here: core.Accounts, or core.AccountsElsewhere, whose
+// methods say what these do. It has a method for each route below auth.
+type Accounts interface {
+	SignUp(ctx context.Context, who policy.Principal, email, secret string) (core.Account, error)
+	LogIn(ctx context.Context, who policy.Principal, email, secret string, kind core.LoginKind) (core.Login, error)
+	Refresh(ctx context.Context, who policy.Principal, token string) (core.Login, error)
+	SetPassword(ctx context.Context, who policy.Principal, code, next string) error
+	ChangePassword(ctx context.Context, who policy.Principal, current, next string, kind core.LoginKind) (core.Login, error)
+	LogOut(ctx context.Context, who policy.Principal, all bool) error
+	Me(ctx context.Context, who policy.Principal) (core.Account, error)
+}
