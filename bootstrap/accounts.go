@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/portolan-io/portolan/adapters/firebase"
 	"github.com/portolan-io/portolan/adapters/local"
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/fault"
@@ -14,8 +15,11 @@ import (
 )
 
 // Accounts are people who log in here with an e-mail address and a password. They need
-// a local authenticator under auth, and service.key_pepper.
+// a local authenticator under auth and service.key_pepper, or a provider.
 type Accounts struct {
+	// The driver of auth that keeps the accounts: local, which is the default, or
+	// firebase. What says how long a login lasts is for local alone.
+	Provider string `yaml:"provider"`
 	// Who may make an account: off, which is the default, is the operator alone, with
 	// portolan users create; open is whoever wants.
 	Signup string `yaml:"signup" jsonschema:"enum=off,enum=open"`
@@ -43,7 +47,7 @@ type TokenTimes struct {
 }
 
 func (a *Accounts) setDefaults() {
-	a.Signup = "off"
+	a.Provider, a.Signup = "local", "off"
 	a.Session.setDefaults()
 	a.Token.setDefaults()
 }
@@ -73,6 +77,14 @@ func (s *settings) checkAccounts(found *mistakes) {
 		}
 		found.add(s.document.name, within(s.document.root, append([]string{"accounts"}, keys...)), path, format, args...)
 	}
+	if _, elsewhere := s.directory(); elsewhere {
+		s.checkDirectory(note)
+		return
+	}
+	if a.Provider != "local" {
+		note([]string{"provider"}, "no driver %s of auth keeps accounts; add one, as in {driver: firebase}", a.Provider)
+		return
+	}
 	issuing, given := s.issuing()
 	switch {
 	case !given:
@@ -97,6 +109,47 @@ func (s *settings) checkAccounts(found *mistakes) {
 			note(each.keys, "it is %s, but must be between %s and %s", each.value, leastTime, each.most)
 		}
 	}
+}
+
+// directory returns the driver that keeps accounts elsewhere, if that is configured.
+func (s *settings) directory() (Driver, bool) {
+	for _, driver := range s.auth {
+		if s.Accounts != nil && driver.name == s.Accounts.Provider && driver.directory {
+			return driver, true
+		}
+	}
+	return Driver{}, false
+}
+
+// checkDirectory notes what accounts at Firebase lack.
+func (s *settings) checkDirectory(note func(keys []string, format string, args ...any)) {
+	driver, _ := s.directory()
+	config, ok := driver.settings.Interface().(firebase.Config)
+	switch {
+	case !ok:
+	case !config.CheckRevoked:
+		note([]string{"provider"}, "accounts at Firebase need check_revoked: true under firebase, without which nobody could log out")
+	case config.APIKey == nil && config.Emulator == "":
+		note([]string{"provider"}, "accounts at Firebase need api_key under firebase, which is the Web API Key of the project")
+	}
+}
+
+// directoryOf returns what keeps the accounts elsewhere, nil if they are here.
+func directoryOf(s *settings, authenticators []auth.Authenticator) auth.Directory {
+	for i, driver := range s.auth {
+		if s.Accounts != nil && driver.name == s.Accounts.Provider && driver.directory {
+			return authenticators[i].(auth.Directory)
+		}
+	}
+	return nil
+}
+
+// newElsewhere returns the accounts of the directory, nil if there is none.
+func newElsewhere(s *settings, directory auth.Directory, limiter limit.Limiter) (*core.AccountsElsewhere, error) {
+	if directory == nil {
+		return nil, nil //nolint:nilnil // there are none, and nothing is wrong
+	}
+	return core.NewAccountsElsewhere(directory, limiter, s.Accounts.Signup == "open")
 }
 
 // issuing returns the first authenticator that makes tokens and keeps passwords.
@@ -139,7 +192,7 @@ func issuerOf(authenticators []auth.Authenticator) issuing {
 // newAccounts returns the accounts, nil if the configuration has none.
 func newAccounts(ctx context.Context, s *settings, api *core.API, identity *core.Identity, issuer issuing, limiter limit.Limiter, log *slog.Logger) (*core.Accounts, error) {
 	a := s.Accounts
-	if a == nil {
+	if _, elsewhere := s.directory(); a == nil || elsewhere {
 		return nil, nil //nolint:nilnil // there are none, and nothing is wrong
 	}
 	return core.NewAccounts(ctx, core.AccountsConfig{
@@ -155,6 +208,10 @@ func newAccounts(ctx context.Context, s *settings, api *core.API, identity *core
 func (s *served) mustHaveAccounts() error {
 	if s.accounts != nil {
 		return s.mustLast(true, "an account")
+	}
+	if s.elsewhere != nil {
+		return fault.New(fault.Refused, "bootstrap.users", "the accounts of this configuration are kept by %s", s.settings.Accounts.Provider).
+			Hinting("make and change them there")
 	}
 	return fault.New(fault.Refused, "bootstrap.users", "this configuration has no accounts").
 		Hinting("write accounts: {} in it, with {driver: local} under auth and service.key_pepper")

@@ -44,6 +44,9 @@ type endpoint struct {
 
 func newServer(s *served, uploads *core.Uploads, l limiting, w *watching, log *slog.Logger) (*server, error) {
 	srv := &server{settings: s.settings, log: log, failed: make(chan error, 2)}
+	if err := s.checkUnsigned(log); err != nil {
+		return nil, err
+	}
 	config := s.httpConfig(w, log)
 	config.Uploads, config.Stall, config.Limits = uploads, s.settings.Service.ReadTimeout, l.limits
 	config.Ready = func(ctx context.Context) error {
@@ -76,6 +79,21 @@ func newServer(s *served, uploads *core.Uploads, l limiting, w *watching, log *s
 	return srv, nil
 }
 
+// checkUnsigned says aloud that whatever tokens say is believed, and returns an error if
+// others than this machine can send some.
+func (s *served) checkUnsigned(log *slog.Logger) error {
+	if !s.unsigned {
+		return nil
+	}
+	service := s.settings.Service
+	if !isLoopback(service.Listen) || len(service.TrustedProxies) > 0 {
+		return fault.New(fault.Invalid, "bootstrap.newServer", "with an emulator tokens are signed by nobody, and %s is reached by others than this machine", service.Listen).
+			Hinting("listen on 127.0.0.1 without trusted_proxies, or leave emulator out")
+	}
+	log.Warn("tokens of the Firebase emulator are accepted, which nobody signs: whoever reaches this server can be anybody")
+	return nil
+}
+
 // optional returns the ports without which requests are answered all the same.
 func (s *served) optional(l limiting) []httpapi.Port {
 	var ports []httpapi.Port
@@ -100,6 +118,9 @@ func (s *served) httpConfig(w *watching, log *slog.Logger) httpapi.Config {
 	}
 	if s.issuer != nil {
 		config.KeySet = s.issuer.KeySet
+	}
+	if s.elsewhere != nil {
+		config.Accounts = s.elsewhere
 	}
 	if s.accounts != nil {
 		config.Accounts, config.Identify = s.accounts, s.accounts.Identify
