@@ -1,10 +1,14 @@
 package bootstrap
 
 import (
+	"context"
 	"encoding/json"
+	"io"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -29,6 +33,14 @@ func TestBrokenAccounts(t *testing.T) {
 			"c.yaml:3: accounts.session.idle: it is 48h0m0s, but must be between 10s and 24h0m0s"},
 		{"long access", pepper, "auth: [{driver: local}]\naccounts: {token: {access: 25h}}",
 			"c.yaml:3: accounts.token.access: it is 25h0m0s, but must be between 10s and 24h0m0s"},
+		{"a provider that is not there", pepper, "auth: [{driver: local}]\naccounts: {provider: firebase}",
+			"c.yaml:3: accounts.provider: no driver firebase of auth keeps accounts; add one, as in {driver: firebase}"},
+		{"a provider that keeps none", pepper, "auth: [{driver: local}]\naccounts: {provider: oidc}",
+			"c.yaml:3: accounts.provider: no driver oidc of auth keeps accounts; add one, as in {driver: firebase}"},
+		{"logins that do not end", "service: {listen", "auth: [{driver: firebase, firebase: {project: shop-4f2a1}}]\naccounts: {provider: firebase}",
+			"c.yaml:3: accounts.provider: accounts at Firebase need check_revoked: true under firebase, without which nobody could log out"},
+		{"no key", "service: {listen", "auth: [{driver: firebase, firebase: {project: shop-4f2a1, check_revoked: true}}]\naccounts: {provider: firebase}",
+			"c.yaml:3: accounts.provider: accounts at Firebase need api_key under firebase, which is the Web API Key of the project"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			err := check(t, strings.Replace(strings.Replace(right, "repository:", tt.new+"\nrepository:", 1), "service: {listen", tt.service, 1))
@@ -145,6 +157,30 @@ func TestUsersWithoutAccounts(t *testing.T) {
 		write(t, "portolan.yaml", tt.config)
 		if code, _, errs := newProgram(t).do(t, tt.args...); code != exitFailed || !strings.Contains(errs, tt.want) {
 			t.Errorf("%v: exit code %d\n%s, want %s", tt.args, code, errs, tt.want)
+		}
+	}
+}
+
+// TestEmulatorIsNotReached: with an emulator, whose tokens nobody signs, the server is
+// for this machine alone.
+func TestEmulatorIsNotReached(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for name, service := range map[string]string{
+		"all addresses":  `{listen: ":0", admin: off}`,
+		"behind a proxy": `{listen: "127.0.0.1:0", admin: off, trusted_proxies: ["127.0.0.1/32"]}`,
+	} {
+		write(t, "portolan.yaml", "service: "+service+`
+repository: {driver: memory}
+auth: [{driver: firebase, firebase: {project: demo-shop, emulator: "127.0.0.1:9099"}}]
+collections:
+  things: {fields: {name: {type: string}}, access: {authenticated: {all: true}}}
+`)
+		var says strings.Builder
+		p := &program{out: io.Discard, err: &says, env: os.LookupEnv, drivers: builtin()}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		if code := p.run(ctx, []string{"serve"}); code != exitFailed || !strings.Contains(says.String(), "signed by nobody") {
+			t.Errorf("%s: exit code %d, want %d and why: %s", name, code, exitFailed, says.String())
 		}
 	}
 }
