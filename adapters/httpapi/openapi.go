@@ -18,7 +18,7 @@ func (s *server) openapi(x *exchange) error {
 			allowed[i].Imports = false
 		}
 	}
-	body, err := Document(allowed, public, s.base, Auth{KeySet: s.keySet != nil, Accounts: s.accounts != nil})
+	body, err := Document(allowed, public, s.base, Auth{KeySet: s.keySet != nil, Accounts: s.accounts != nil, Sessions: s.sessions()})
 	if err != nil {
 		return err
 	}
@@ -33,6 +33,8 @@ type documenter struct {
 	allowed []core.Description
 	public  map[string]core.Description // what needs no credential, by the name of the collection
 
+	sessions bool // of accounts
+
 	paths, schemas, parameters, headers, responses object
 }
 
@@ -40,6 +42,7 @@ type documenter struct {
 type Auth struct {
 	KeySet   bool // the keys that verify our tokens
 	Accounts bool
+	Sessions bool // they have cookies, and Basic
 }
 
 // Document returns the OpenAPI 3.1 document of the collections in allowed, of

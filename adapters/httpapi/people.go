@@ -18,3 +18,10 @@ type Accounts interface {
 	LogOut(ctx context.Context, who policy.Principal, all bool) error
 	Me(ctx context.Context, who policy.Principal) (core.Account, error)
 }
+
+// sessions reports whether the accounts have sessions by cookie and Basic, which only
+// those that are kept here do.
+func (s *server) sessions() bool {
+	_, here := s.accounts.(*core.Accounts)
+	return here
+}
