@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"strings"
@@ -181,6 +182,20 @@ collections:
 		defer cancel()
 		if code := p.run(ctx, []string{"serve"}); code != exitFailed || !strings.Contains(says.String(), "signed by nobody") {
 			t.Errorf("%s: exit code %d, want %d and why: %s", name, code, exitFailed, says.String())
+		}
+	}
+}
+
+// TestEmulatorIsLoud: that whatever tokens say is believed is said at the start.
+func TestEmulatorIsLoud(t *testing.T) {
+	var said strings.Builder
+	s := &settings{}
+	s.Service.Listen = "127.0.0.1:8080"
+	for unsigned, want := range map[bool]bool{false: false, true: true} {
+		said.Reset()
+		err := (&served{settings: s, unsigned: unsigned}).checkUnsigned(slog.New(slog.NewTextHandler(&said, nil)))
+		if got := strings.Contains(said.String(), "level=WARN"); err != nil || got != want {
+			t.Errorf("unsigned %t: %v, and said %q", unsigned, err, said.String())
 		}
 	}
 }
