@@ -144,6 +144,25 @@ func client(t *testing.T, server string) {
 	enter(t, server, "login", body(second))
 }
 
+// resets sets a password with a code that Firebase has sent, once.
+func resets(t *testing.T, server, emulator string) {
+	t.Helper()
+	text, _ := ask(t, http.MethodPost, "http://"+emulator+"/identitytoolkit.googleapis.com/v1/projects/"+emulated+"/accounts:sendOobCode",
+		`{"requestType":"PASSWORD_RESET","email":"anna@shop.example","returnOobLink":true}`, http.StatusOK, "Authorization", "Bearer owner")
+	var sent struct {
+		Code string `json:"oobCode"`
+	}
+	if err := json.Unmarshal([]byte(text), &sent); err != nil || sent.Code == "" {
+		t.Fatalf("there is no code: %v", err)
+	}
+	body := fmt.Sprintf(`{"code":%q,"new_password":"a third one for anna"}`, sent.Code)
+	ask(t, http.MethodPost, server+"/v1/auth/password", body, http.StatusNoContent)
+	if text, _ := ask(t, http.MethodPost, server+"/v1/auth/password", body, http.StatusUnauthorized); !strings.Contains(text, `"bad-code"`) {
+		t.Errorf("a code that was used: %s, want the code bad-code", text)
+	}
+	enter(t, server, "login", `{"email":"anna@shop.example","password":"a third one for anna"}`)
+}
+
 // TestOneClientLocal runs the client with accounts of our own.
 func TestOneClientLocal(t *testing.T) {
 	client(t, accountsServer(t, "auth: [{driver: local}]\naccounts: {signup: open}"))
@@ -156,6 +175,8 @@ func TestFirebaseEmulator(t *testing.T) {
 	address := emulator(t)
 	server := accountsServer(t, atFirebase(address))
 	client(t, server)
+
+	resets(t, server, address)
 
 	const otto = `{"email":"otto@shop.example","password":"correct horse battery"}`
 	ask(t, http.MethodPost, server+"/v1/auth/signup", otto, http.StatusCreated)
