@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/portolan-io/portolan/adapters/firebase"
 	"github.com/portolan-io/portolan/adapters/local"
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/fault"
@@ -17,8 +18,12 @@ import (
 )
 
 // Accounts are people who log in here with an e-mail address and a password, or sign in
-// at a provider. They need a local authenticator under auth, and service.key_pepper.
+// at a provider. They need a local authenticator under auth and service.key_pepper, or
+// accounts that are kept elsewhere.
 type Accounts struct {
+	// The driver of auth that keeps the accounts: local, which is the default, or
+	// firebase. What says how long a login lasts is for local alone.
+	Provider string `yaml:"provider"`
 	// Who may make an account: off, which is the default, is the operator alone, with
 	// portolan users create; open is whoever wants, also whoever signs in at a provider
 	// for the first time.
@@ -56,7 +61,7 @@ type TokenTimes struct {
 }
 
 func (a *Accounts) setDefaults() {
-	a.Signup = "off"
+	a.Provider, a.Signup = "local", "off"
 	a.Session.setDefaults()
 	a.Token.setDefaults()
 }
@@ -89,6 +94,14 @@ func (s *settings) checkAccounts(found *mistakes) {
 		}
 		found.add(s.document.name, within(s.document.root, append([]string{"accounts"}, keys...)), path, format, args...)
 	}
+	if _, elsewhere := s.directory(); elsewhere {
+		s.checkDirectory(note)
+		return
+	}
+	if a.Provider != "local" {
+		note([]string{"provider"}, "no driver %s of auth keeps accounts; add one, as in {driver: firebase}", a.Provider)
+		return
+	}
 	issuing, given := s.issuing()
 	switch {
 	case !given:
@@ -106,6 +119,11 @@ func (s *settings) checkAccounts(found *mistakes) {
 	if a.Page != "" && !isPage(a.Page) {
 		note([]string{"page"}, "%s is no address of a page; write one like https://app.example.com/code, without a #", quoted(a.Page))
 	}
+	a.checkTimes(note)
+}
+
+// checkTimes notes times that cannot be.
+func (a *Accounts) checkTimes(note func(keys []string, format string, args ...any)) {
 	for _, each := range []struct {
 		keys  []string
 		value time.Duration
@@ -126,6 +144,69 @@ func (s *settings) checkAccounts(found *mistakes) {
 func isPage(text string) bool {
 	page, err := url.Parse(text)
 	return err == nil && (page.Scheme == "https" || page.Scheme == "http") && page.Host != "" && !strings.ContainsAny(text, "# \t\r\n")
+}
+
+// directory returns the driver that keeps accounts elsewhere, if that is configured.
+func (s *settings) directory() (Driver, bool) {
+	for _, driver := range s.auth {
+		if s.Accounts != nil && driver.name == s.Accounts.Provider && driver.directory {
+			return driver, true
+		}
+	}
+	return Driver{}, false
+}
+
+// checkDirectory notes what accounts at Firebase lack.
+func (s *settings) checkDirectory(note func(keys []string, format string, args ...any)) {
+	driver, _ := s.directory()
+	config, ok := driver.settings.Interface().(firebase.Config)
+	switch {
+	case !ok:
+	case !config.CheckRevoked:
+		note([]string{"provider"}, "accounts at Firebase need check_revoked: true under firebase, without which nobody could log out")
+	case config.APIKey == nil && config.Emulator == "":
+		note([]string{"provider"}, "accounts at Firebase need api_key under firebase, which is the Web API Key of the project")
+	}
+}
+
+// directoryOf returns what keeps the accounts elsewhere, nil if they are here.
+func directoryOf(s *settings, authenticators []auth.Authenticator) auth.Directory {
+	for i, driver := range s.auth {
+		if s.Accounts != nil && driver.name == s.Accounts.Provider && driver.directory {
+			return authenticators[i].(auth.Directory)
+		}
+	}
+	return nil
+}
+
+// newElsewhere returns the accounts of the directory, nil if there is none.
+func newElsewhere(ctx context.Context, s *settings, directory auth.Directory, limiter limit.Limiter, opened *closers, log *slog.Logger) (*core.AccountsElsewhere, error) {
+	if directory == nil {
+		return nil, nil //nolint:nilnil // there are none, and nothing is wrong
+	}
+	sender, err := openMail(ctx, s, opened)
+	if err != nil {
+		return nil, err
+	}
+	accounts, err := core.NewAccountsElsewhere(core.ElsewhereConfig{
+		Directory: directory, Limiter: limiter, SignUp: s.Accounts.Signup == "open", Mail: sender, Page: s.Accounts.Page, Unsent: unsent(log),
+	})
+	if err == nil {
+		opened.addClose(accounts.Close)
+	}
+	return accounts, err
+}
+
+// openMail opens who sends mail, nil if nobody does.
+func openMail(ctx context.Context, s *settings, opened *closers) (mail.Sender, error) {
+	if !s.Mail.given() {
+		return nil, nil //nolint:nilnil // there is none, and nothing is wrong
+	}
+	return lendDriver[mail.Sender](ctx, opened, s.mail)
+}
+
+func unsent(log *slog.Logger) func(error) {
+	return func(err error) { log.Error("mail of accounts was not sent", "error", err) }
 }
 
 // issuing returns the first authenticator that makes tokens and keeps passwords.
@@ -168,15 +249,12 @@ func issuerOf(authenticators []auth.Authenticator) issuing {
 // newAccounts returns the accounts, nil if the configuration has none.
 func newAccounts(ctx context.Context, s *settings, api *core.API, identity *core.Identity, issuer issuing, limiter limit.Limiter, opened *closers, log *slog.Logger) (*core.Accounts, error) {
 	a := s.Accounts
-	if a == nil {
+	if _, elsewhere := s.directory(); a == nil || elsewhere {
 		return nil, nil //nolint:nilnil // there are none, and nothing is wrong
 	}
-	var sender mail.Sender
-	if s.Mail.given() {
-		var err error
-		if sender, err = lendDriver[mail.Sender](ctx, opened, s.mail); err != nil {
-			return nil, err
-		}
+	sender, err := openMail(ctx, s, opened)
+	if err != nil {
+		return nil, err
 	}
 	accounts, err := core.NewAccounts(ctx, core.AccountsConfig{
 		API: api, Identity: identity, Issuer: issuer, Hasher: issuer, Limiter: limiter, SignUp: a.Signup == "open",
@@ -185,7 +263,7 @@ func newAccounts(ctx context.Context, s *settings, api *core.API, identity *core
 			log.Warn("a refresh token was shown that was used up; somebody else may have it, and the login is ended", "account", account, "login", login)
 		},
 		Verify: a.Verify, Mail: sender, Page: a.Page,
-		Unsent: func(err error) { log.Error("mail of accounts was not sent", "error", err) },
+		Unsent: unsent(log),
 	})
 	if err == nil {
 		opened.addClose(accounts.Close)
@@ -197,6 +275,10 @@ func newAccounts(ctx context.Context, s *settings, api *core.API, identity *core
 func (s *served) mustHaveAccounts() error {
 	if s.accounts != nil {
 		return s.mustLast(true, "an account")
+	}
+	if s.elsewhere != nil {
+		return fault.New(fault.Refused, "bootstrap.users", "the accounts of this configuration are kept by %s", s.settings.Accounts.Provider).
+			Hinting("make and change them there")
 	}
 	return fault.New(fault.Refused, "bootstrap.users", "this configuration has no accounts").
 		Hinting("write accounts: {} in it, with {driver: local} under auth and service.key_pepper")

@@ -3,9 +3,13 @@ package bootstrap
 import (
 	"context"
 	"encoding/json"
+	"io"
+	"log/slog"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -46,6 +50,14 @@ func TestBrokenAccounts(t *testing.T) {
 			"c.yaml:3: accounts.oauth.a/b: a provider is called by a small letter and up to 31 more, digits and dashes, because its name is in paths"},
 		{"a provider without an issuer", strings.Replace(pepper, "{", "{public_url: 'https://api.example.com', ", 1), "auth: [{driver: local}]\naccounts: {oauth: {google: {client_id: a}}}",
 			"c.yaml:3: accounts.oauth.google: issuer is missing"},
+		{"a provider that is not there", pepper, "auth: [{driver: local}]\naccounts: {provider: firebase}",
+			"c.yaml:3: accounts.provider: no driver firebase of auth keeps accounts; add one, as in {driver: firebase}"},
+		{"a provider that keeps none", pepper, "auth: [{driver: local}]\naccounts: {provider: oidc}",
+			"c.yaml:3: accounts.provider: no driver oidc of auth keeps accounts; add one, as in {driver: firebase}"},
+		{"logins that do not end", "service: {listen", "auth: [{driver: firebase, firebase: {project: shop-4f2a1}}]\naccounts: {provider: firebase}",
+			"c.yaml:3: accounts.provider: accounts at Firebase need check_revoked: true under firebase, without which nobody could log out"},
+		{"no key", "service: {listen", "auth: [{driver: firebase, firebase: {project: shop-4f2a1, check_revoked: true}}]\naccounts: {provider: firebase}",
+			"c.yaml:3: accounts.provider: accounts at Firebase need api_key under firebase, which is the Web API Key of the project"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			err := check(t, strings.Replace(strings.Replace(right, "repository:", tt.new+"\nrepository:", 1), "service: {listen", tt.service, 1))
@@ -222,4 +234,42 @@ func TestMailOfAccounts(t *testing.T) {
 			t.Errorf("a verified address logs in with %d", status)
 		}
 	})
+}
+
+// TestEmulatorIsNotReached: with an emulator, whose tokens nobody signs, the server is
+// for this machine alone.
+func TestEmulatorIsNotReached(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for name, service := range map[string]string{
+		"all addresses":  `{listen: ":0", admin: off}`,
+		"behind a proxy": `{listen: "127.0.0.1:0", admin: off, trusted_proxies: ["127.0.0.1/32"]}`,
+	} {
+		write(t, "portolan.yaml", "service: "+service+`
+repository: {driver: memory}
+auth: [{driver: firebase, firebase: {project: demo-shop, emulator: "127.0.0.1:9099"}}]
+collections:
+  things: {fields: {name: {type: string}}, access: {authenticated: {all: true}}}
+`)
+		var says strings.Builder
+		p := &program{out: io.Discard, err: &says, env: os.LookupEnv, drivers: builtin()}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		if code := p.run(ctx, []string{"serve"}); code != exitFailed || !strings.Contains(says.String(), "signed by nobody") {
+			t.Errorf("%s: exit code %d, want %d and why: %s", name, code, exitFailed, says.String())
+		}
+	}
+}
+
+// TestEmulatorIsLoud: that whatever tokens say is believed is said at the start.
+func TestEmulatorIsLoud(t *testing.T) {
+	var said strings.Builder
+	s := &settings{}
+	s.Service.Listen = "127.0.0.1:8080"
+	for unsigned, want := range map[bool]bool{false: false, true: true} {
+		said.Reset()
+		err := (&served{settings: s, unsigned: unsigned}).checkUnsigned(slog.New(slog.NewTextHandler(&said, nil)))
+		if got := strings.Contains(said.String(), "level=WARN"); err != nil || got != want {
+			t.Errorf("unsigned %t: %v, and said %q", unsigned, err, said.String())
+		}
+	}
 }

@@ -34,6 +34,8 @@ type Driver struct {
 	written  string        // what it was picked with, so that two that are alike are known
 	issues   bool          // of auth: it makes tokens and keeps passwords
 	shared   bool          // of a cache: many instances can share it
+
+	directory bool // of auth: it keeps accounts elsewhere
 }
 
 // Repository returns the driver of a place to keep records. If the store has to be given
@@ -66,10 +68,14 @@ func Secrets[C any, S secrets.Source](name string, open func(context.Context, C)
 
 // Auth returns the driver of something that turns credentials into principals.
 //
-// If A is also an auth.Issuer and an auth.Hasher there may be accounts.
+// If A is also an auth.Issuer and an auth.Hasher, or an auth.Directory, there may be
+// accounts. If A has a method Revocable() bool that returns true, nothing it accepted is
+// believed without asking it again; if it has a method Unsigned() bool that returns true,
+// whatever tokens say is believed, and the server listens to this machine alone.
 func Auth[C any, A auth.Authenticator](name string, open func(context.Context, C) (A, error)) Driver {
 	d := newDriver("auth", name, open)
 	d.issues = issues(reflect.TypeFor[A]())
+	d.directory = reflect.TypeFor[A]().Implements(reflect.TypeFor[auth.Directory]())
 	return d
 }
 

@@ -32,6 +32,9 @@ type generation struct {
 func newGeneration(s *served, shown *certificate, uploads *importing, l limiting, noted *auditing, w *watching, in surroundings, opened *closers, log *slog.Logger) (*generation, error) {
 	g := &generation{served: s, limiting: l, uploads: uploads, shown: shown, watching: w, log: log, opened: opened, gone: make(chan struct{})}
 	g.idle = sync.OnceFunc(func() { close(g.gone) })
+	if err := s.checkUnsigned(log); err != nil {
+		return nil, err
+	}
 	config := s.httpConfig(w, log)
 	config.Audit, config.LogKey = noted.to, noted.key
 	config.AuditAuthentication = auditOf(s.settings.Audit.Authentication)

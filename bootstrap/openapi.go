@@ -55,8 +55,9 @@ func (p *program) openapi(ctx context.Context, roles []string) error {
 		return err
 	}
 	_, issues := s.issuing()
+	_, elsewhere := s.directory()
 	handler, err := httpapi.New(httpapi.Config{
-		Documented: httpapi.Auth{KeySet: issues, Accounts: s.Accounts != nil},
+		Documented: httpapi.Auth{KeySet: issues, Accounts: s.Accounts != nil, Sessions: s.Accounts != nil && !elsewhere},
 		API:        api, Uploads: uploads, Base: s.Service.Base, Docs: httpapi.DocsPublic, Log: slog.New(slog.DiscardHandler),
 		Identify: func(context.Context, auth.Credential) (policy.Principal, error) {
 			return policy.Principal{Issuer: "cli", Subject: "somebody", Roles: roles}, nil

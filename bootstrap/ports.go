@@ -213,9 +213,12 @@ type served struct {
 	api      *core.API
 	identity *core.Identity
 	rereads  *core.Rereads  // nil without a cache
-	accounts *core.Accounts // nil if there are none
+	accounts *core.Accounts // nil if there are none here
 	oauth    signingIn
 	issuer   issuing // nil if none of the authenticators makes tokens
+
+	elsewhere *core.AccountsElsewhere // nil if there are none there
+	unsigned  bool                    // whatever tokens say is believed
 }
 
 func newCore(ctx context.Context, s *settings, store repository.Store, tables inspector, kept caches, authenticators []auth.Authenticator, providers signingIn, l limiting, w *watching, opened *closers, in surroundings, log *slog.Logger) (*served, error) {
@@ -238,19 +241,43 @@ func newCore(ctx context.Context, s *settings, store repository.Store, tables in
 	if err != nil {
 		return nil, err
 	}
-	issuer := issuerOf(authenticators)
-	for i, authenticator := range authenticators {
-		authenticators[i] = layer.Remember(layer.TraceAuth(authenticator, w), nil) // so that metrics count what is verified
+	issuer, unsigned := issuerOf(authenticators), believed(authenticators)
+	elsewhere, err := newElsewhere(ctx, s, directoryOf(s, authenticators), l.limiter, opened, log)
+	if err != nil {
+		return nil, err
 	}
-	identity := core.NewIdentity(config, authenticators)
+	identity := core.NewIdentity(config, layered(authenticators, w))
 	accounts, err := newAccounts(ctx, s, api, identity, issuer, l.limiter, opened, log)
 	if err != nil {
 		return nil, err
 	}
 	return &served{
 		settings: s, store: store, tables: tables, cache: kept, api: api,
-		identity: identity, rereads: config.Rereads, accounts: accounts, issuer: issuer, oauth: providers,
+		identity: identity, rereads: config.Rereads, accounts: accounts, issuer: issuer, oauth: providers, elsewhere: elsewhere, unsigned: unsigned,
 	}, nil
+}
+
+// layered returns the authenticators with what they recognised remembered, where that
+// may be, and beneath that counted, so that metrics count what is verified.
+func layered(authenticators []auth.Authenticator, w *watching) []auth.Authenticator {
+	all := make([]auth.Authenticator, len(authenticators))
+	for i, authenticator := range authenticators {
+		all[i] = layer.TraceAuth(authenticator, w)
+		if asked, ok := authenticator.(interface{ Revocable() bool }); !ok || !asked.Revocable() {
+			all[i] = layer.Remember(all[i], nil)
+		}
+	}
+	return all
+}
+
+// believed reports whether one of the authenticators takes tokens that nobody signed.
+func believed(authenticators []auth.Authenticator) bool {
+	for _, each := range authenticators {
+		if emulated, ok := each.(interface{ Unsigned() bool }); ok && emulated.Unsigned() {
+			return true
+		}
+	}
+	return false
 }
 
 // pepper returns what keys the hashes of API keys. Where a key is made at every

@@ -69,6 +69,21 @@ func newServer(g *generation, draining *atomic.Bool) *server {
 	return s
 }
 
+// checkUnsigned says aloud that whatever tokens say is believed, and returns an error if
+// others than this machine can send some.
+func (s *served) checkUnsigned(log *slog.Logger) error {
+	if !s.unsigned {
+		return nil
+	}
+	service := s.settings.Service
+	if !isLoopback(service.Listen) || len(service.TrustedProxies) > 0 {
+		return fault.New(fault.Invalid, "bootstrap.newServer", "with an emulator tokens are signed by nobody, and %s is reached by others than this machine", service.Listen).
+			Hinting("listen on 127.0.0.1 without trusted_proxies, or leave emulator out")
+	}
+	log.Warn("tokens of the Firebase emulator are accepted, which nobody signs: whoever reaches this server can be anybody")
+	return nil
+}
+
 // optional returns the ports without which requests are answered all the same.
 func (s *served) optional(l limiting) []httpapi.Port {
 	var ports []httpapi.Port
@@ -93,6 +108,9 @@ func (s *served) httpConfig(w *watching, log *slog.Logger) httpapi.Config {
 	}
 	if s.issuer != nil {
 		config.KeySet = s.issuer.KeySet
+	}
+	if s.elsewhere != nil {
+		config.Accounts = s.elsewhere
 	}
 	if s.accounts != nil {
 		config.Accounts, config.Identify, config.Providers = s.accounts, s.accounts.Identify, s.oauth

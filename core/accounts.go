@@ -140,8 +140,7 @@ func (a *Accounts) Close() error {
 // mail what to do; then the work is the same too.
 func (a *Accounts) SignUp(ctx context.Context, who policy.Principal, email, secret string) (Account, error) {
 	if !a.signUp {
-		return Account{}, fault.New(fault.Forbidden, "core.SignUp", "accounts are made by the operator alone").Coded("signup-off").
-			Hinting("ask whoever runs this server for an account")
+		return Account{}, signUpOff()
 	}
 	email, err := normalised(email)
 	if err != nil {
@@ -164,6 +163,11 @@ func (a *Accounts) SignUp(ctx context.Context, who policy.Principal, email, secr
 		return Account{}, err
 	}
 	return made.Account, nil
+}
+
+func signUpOff() error {
+	return fault.New(fault.Forbidden, "core.SignUp", "accounts are made by the operator alone").Coded("signup-off").
+		Hinting("ask whoever runs this server for an account")
 }
 
 // Me returns the account of who asks.

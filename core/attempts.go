@@ -27,6 +27,10 @@ var refreshesOfAddress = limit.Rate{Amount: 10, Period: time.Second, Burst: 200}
 // many may be tried before the first is known to be wrong. If it cannot be counted,
 // nothing is tried.
 func (a *Accounts) attempt(ctx context.Context, who policy.Principal, email string) error {
+	return attempt(ctx, a.limiter, who, email)
+}
+
+func attempt(ctx context.Context, limiter limit.Limiter, who policy.Principal, email string) error {
 	if who.Local {
 		return nil
 	}
@@ -35,12 +39,16 @@ func (a *Accounts) attempt(ctx context.Context, who policy.Principal, email stri
 	if email != "" {
 		takes = append(takes, limit.Take{Key: from + "/" + string(addressID(email)), Rate: triesForAccount, Amount: 1})
 	}
-	return a.count(ctx, takes...)
+	return count(ctx, limiter, takes...)
 }
 
 // count takes all, or says when there is enough.
 func (a *Accounts) count(ctx context.Context, takes ...limit.Take) error {
-	verdicts, err := a.limiter.Take(ctx, takes...)
+	return count(ctx, a.limiter, takes...)
+}
+
+func count(ctx context.Context, limiter limit.Limiter, takes ...limit.Take) error {
+	verdicts, err := limiter.Take(ctx, takes...)
 	if err != nil {
 		return err
 	}

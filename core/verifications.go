@@ -73,7 +73,7 @@ func (a *Accounts) RequestReset(ctx context.Context, who policy.Principal, email
 		if of == nil || of.Disabled {
 			return nil
 		}
-		return a.mailCode(ctx, of, forPassword, "Set your password", "With this code you set a new password:\n")
+		return a.mailCode(ctx, of, forPassword, resetSubject, resetText)
 	})
 }
 
@@ -81,8 +81,7 @@ func (a *Accounts) RequestReset(ctx context.Context, who policy.Principal, email
 // answer.
 func (a *Accounts) request(ctx context.Context, who policy.Principal, email string, job func(context.Context, *account) error) error {
 	if a.post == nil {
-		return fault.New(fault.Refused, "core.accounts", "this server sends no mail").Coded("no-mail").
-			Hinting("ask whoever runs it for a code")
+		return noMail()
 	}
 	email, err := normalised(email)
 	if err != nil {
@@ -122,14 +121,32 @@ func (a *Accounts) signUpQuietly(ctx context.Context, made *account) error {
 }
 
 func (a *Accounts) mailVerification(ctx context.Context, of *account) error {
-	return a.mailCode(ctx, of, forAddress, "Verify your address", "With this code, and the password that you chose, you show that this address is yours:\n")
+	return a.mailCode(ctx, of, forAddress, verifySubject, verifyText)
+}
+
+// What mails with codes say.
+const (
+	resetSubject  = "Set your password"
+	resetText     = "With this code you set a new password:\n"
+	verifySubject = "Verify your address"
+	verifyText    = "With this code, and the password that you chose, you show that this address is yours:\n"
+)
+
+func noMail() error {
+	return fault.New(fault.Refused, "core.accounts", "this server sends no mail").Coded("no-mail").
+		Hinting("ask whoever runs it for a code")
+}
+
+// mailsFew counts a mail, and reports whether the address was not sent many just now.
+func mailsFew(ctx context.Context, limiter limit.Limiter, email string) (bool, error) {
+	verdicts, err := limiter.Take(ctx, limit.Take{Key: "mail/" + string(addressID(email)), Rate: mailsToAddress, Amount: 1})
+	return err == nil && verdicts[0].Allowed, err
 }
 
 // mailCode makes a code for the account and mails it, unless the address was sent many
 // just now.
 func (a *Accounts) mailCode(ctx context.Context, of *account, purpose, subject, text string) error {
-	verdicts, err := a.limiter.Take(ctx, limit.Take{Key: "mail/" + string(addressID(of.Email)), Rate: mailsToAddress, Amount: 1})
-	if err != nil || !verdicts[0].Allowed {
+	if few, err := mailsFew(ctx, a.limiter, of.Email); err != nil || !few {
 		return err
 	}
 	code, err := a.newCode(ctx, of, purpose)

@@ -55,7 +55,7 @@ var rules = []rule{
 	{"adapters/oidc", []string{"core/*", "ports/*", "adapters/internal/*"}, nil},
 	{"adapters/oauth", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"golang.org/x/oauth2"}},
 	{"adapters/entra", []string{"core/*", "ports/*", "adapters/internal/*"}, nil},
-	{"adapters/firebase", []string{"core/*", "ports/*", "adapters/internal/*"}, nil},
+	{"adapters/firebase", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"cloud.google.com/go/auth"}},
 	{"adapters/otel", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"go.opentelemetry.io/"}},
 	{"adapters/prometheus", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"github.com/prometheus/client_golang"}},
 	{"adapters/layer", []string{"core/*", "ports/*"}, nil},

@@ -1,9 +1,11 @@
 // Package firebase authenticates with ID tokens of Firebase Authentication and
-// of Google Cloud Identity Platform. Start at [Open].
+// of Google Cloud Identity Platform, and keeps accounts there. Start at [Open]; what
+// is asked of Google is in toolkit.go.
 package firebase
 
 import (
 	"context"
+	"net/netip"
 	"regexp"
 	"slices"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/policy"
 	"github.com/portolan-io/portolan/ports/auth"
+	"github.com/portolan-io/portolan/ports/secrets"
 )
 
 // Config says whose tokens are accepted, and what their claims mean.
@@ -23,6 +26,20 @@ type Config struct {
 	Anonymous  bool              `yaml:"anonymous"`                     // whether somebody who signed in anonymously is somebody; false refuses their tokens
 	Leeway     time.Duration     `yaml:"leeway"`                        // for exp, nbf, iat and auth_time; 0 is 60s, which is also the most
 	MaxStale   time.Duration     `yaml:"max_stale"`                     // how long keys are used after Google was last heard of; 0 is 24h, at least 2h and at most 168h
+
+	// CheckRevoked asks Google of each user, at most once a second, whether he is
+	// disabled or his tokens were revoked. It needs Application Default Credentials with
+	// the role roles/firebaseauth.admin.
+	CheckRevoked bool `yaml:"check_revoked"`
+
+	// APIKey is the Web API Key of the project, with which accounts of this project sign
+	// up and log in here. It needs CheckRevoked, without which nobody could log out.
+	APIKey secrets.Value `yaml:"api_key"`
+
+	// Emulator is the host:port of the Auth emulator on this machine, as in
+	// 127.0.0.1:9099, in place of Google: whatever tokens say is believed then, because
+	// the emulator signs none. FIREBASE_AUTH_EMULATOR_HOST is not read.
+	Emulator string `yaml:"emulator"`
 
 	// Now is the clock that the times of tokens are compared with; nil is time.Now.
 	Now func() time.Time `yaml:"-"`
@@ -43,10 +60,13 @@ const (
 // domain.
 var projectID = regexp.MustCompile(`^([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$`)
 
-// An Authenticator is an auth.Authenticator for the ID tokens of one project.
+// An Authenticator is an auth.Authenticator for the ID tokens of one project, and the
+// auth.Directory of its users.
 type Authenticator struct {
-	cfg    Config
-	tokens *bearer.Verifier
+	cfg     Config
+	tokens  *bearer.Verifier
+	google  *toolkit
+	revoked revocations
 }
 
 // Open returns an authenticator, having asked Google for the keys.
@@ -54,7 +74,7 @@ type Authenticator struct {
 // Open returns fault.Invalid if something in cfg is wrong. That Google does not
 // answer is no error: it is asked again in the background, and until it answers
 // tokens are fault.Unavailable. The tokens of the Auth emulator, which nobody
-// signs, are never accepted, whatever FIREBASE_AUTH_EMULATOR_HOST says.
+// signs, are accepted only if cfg.Emulator is given, and no others are then.
 func Open(ctx context.Context, cfg Config) (*Authenticator, error) {
 	return open(ctx, cfg, keysURL)
 }
@@ -74,20 +94,51 @@ func open(ctx context.Context, cfg Config, keys string) (*Authenticator, error) 
 	case slices.Contains(cfg.Tenants, ""):
 		return nil, fault.New(fault.Invalid, op, "tenants has an empty id; leave tenants out for users of no tenant")
 	}
+	if err := cfg.checkAccounts(op); err != nil {
+		return nil, err
+	}
 	if err := bearer.CheckRoles(op, "role_map", cfg.RoleMap); err != nil {
+		return nil, err
+	}
+	google, err := newToolkit(cfg)
+	if err != nil {
 		return nil, err
 	}
 	tokens, err := bearer.Open(ctx, bearer.Config{
 		Op: "firebase", Leeway: cfg.Leeway, MaxStale: cfg.MaxStale, Now: cfg.Now,
 		Issuers: []bearer.Issuer{{
 			Name: issuer + cfg.Project, Keys: keys, Audiences: []string{cfg.Project}, Algorithms: []string{"RS256"},
+			Unsigned: cfg.Emulator != "",
 		}},
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &Authenticator{cfg: cfg, tokens: tokens}, nil
+	return &Authenticator{cfg: cfg, tokens: tokens, google: google}, nil
 }
+
+// checkAccounts returns an error if what is given cannot work together.
+func (c *Config) checkAccounts(op string) error {
+	if c.APIKey != nil && !c.CheckRevoked {
+		return fault.New(fault.Invalid, op, "api_key is for accounts, and without check_revoked nobody could log out").
+			Hinting("write check_revoked: true")
+	}
+	if c.Emulator == "" {
+		return nil
+	}
+	if at, err := netip.ParseAddrPort(c.Emulator); err != nil || !at.Addr().IsLoopback() || at.Port() == 0 {
+		return fault.New(fault.Invalid, op, "emulator is %q, which is no address and port of this machine", c.Emulator).
+			Hinting("whatever its tokens say is believed, so it is like 127.0.0.1:9099")
+	}
+	return nil
+}
+
+// Unsigned reports whether tokens that nobody signed are believed.
+func (a *Authenticator) Unsigned() bool { return a.cfg.Emulator != "" }
+
+// Revocable reports whether a token may be refused that was accepted a second ago, so
+// that nobody may believe one for longer.
+func (a *Authenticator) Revocable() bool { return a.cfg.CheckRevoked }
 
 // Close stops asking Google for keys. Calling it again does nothing.
 func (a *Authenticator) Close() error { return a.tokens.Close() }
@@ -100,6 +151,11 @@ func (a *Authenticator) Authenticate(ctx context.Context, credential auth.Creden
 	}
 	if err := a.checkKind(token); err != nil {
 		return policy.Principal{}, err
+	}
+	if a.cfg.CheckRevoked {
+		if err := a.checkRevoked(ctx, token); err != nil {
+			return policy.Principal{}, err
+		}
 	}
 	who := policy.Principal{Issuer: token.Issuer, Subject: token.Subject, Claims: token.Claims, Expires: token.Expires}
 	claim, _ := who.Claim(a.cfg.RolesClaim)

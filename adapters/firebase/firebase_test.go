@@ -16,6 +16,7 @@ import (
 	"github.com/portolan-io/portolan/ports/auth"
 	"github.com/portolan-io/portolan/ports/auth/authtest"
 	"github.com/portolan-io/portolan/ports/contract"
+	"github.com/portolan-io/portolan/ports/secrets"
 )
 
 var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -173,8 +174,8 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-// TestEmulator: what the Auth emulator gives is signed by nobody, and is never a
-// credential, whatever the environment says.
+// TestEmulator: what the Auth emulator gives is signed by nobody, and is no credential
+// unless the configuration names the emulator, whatever the environment says.
 func TestEmulator(t *testing.T) {
 	emulator := bearertest.New(t)
 	t.Setenv("FIREBASE_AUTH_EMULATOR_HOST", strings.TrimPrefix(emulator.URL, "http://"))
@@ -205,6 +206,11 @@ func TestConfig(t *testing.T) {
 		"tenants has an empty id":                {Project: project, Tenants: []string{""}},
 		`role_map gives "a" the role ""`:         {Project: project, RoleMap: map[string]string{"a": ""}},
 		"leeway is 2m0s, but must be":            {Project: project, Leeway: 2 * time.Minute},
+		"without check_revoked nobody":           {Project: project, APIKey: secrets.Fixed("key")},
+		`emulator is "10.0.0.1:9099", which`:     {Project: project, Emulator: "10.0.0.1:9099"},
+		`emulator is "localhost:9099", which`:    {Project: project, Emulator: "localhost:9099"},
+		`emulator is "127.0.0.1:0", which is no`: {Project: project, Emulator: "127.0.0.1:0"},
+		`emulator is "http://127.0.0.1", which`:  {Project: project, Emulator: "http://127.0.0.1"},
 	} {
 		a, err := Open(t.Context(), cfg)
 		if a != nil || !errors.Is(err, fault.Invalid) || !strings.Contains(err.Error(), says) {

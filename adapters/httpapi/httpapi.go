@@ -28,10 +28,10 @@ type Config struct {
 	// one; nil refuses every credential.
 	Identify func(ctx context.Context, c auth.Credential) (policy.Principal, error)
 
-	// Accounts are who logs in here, whose Identify is the one above; nil is nobody.
+	// Accounts are who logs in here, whose tokens Identify knows; nil is nobody.
 	// Loopback says that only this machine reaches the listener: then passwords and
 	// cookies are taken without TLS too.
-	Accounts *core.Accounts
+	Accounts Accounts
 	Loopback bool
 
 	// Providers are where people sign in for an account of theirs, by the names that are
@@ -90,7 +90,8 @@ const (
 // A server answers for collections.
 type server struct {
 	api        *core.API
-	accounts   *core.Accounts // nil: nobody logs in here
+	accounts   Accounts // nil: nobody logs in here
+	signIns    signIns  // nil: nobody signs in elsewhere for an account here
 	providers  map[string]Provider
 	keySet     func(context.Context) ([]byte, error)
 	documented Auth
@@ -128,6 +129,9 @@ func newServer(cfg Config) (*server, error) {
 		return nil, fault.New(fault.Invalid, op, "docs is public, admin or off, not %q", cfg.Docs)
 	}
 	s := &server{api: cfg.API, base: cfg.Base, docs: cfg.Docs, maxBody: cfg.MaxBody, uploads: cfg.Uploads, stall: cfg.Stall, ready: cfg.Ready, accounts: cfg.Accounts, providers: cfg.Providers, keySet: cfg.KeySet, documented: cfg.Documented}
+	if s.signIns, _ = cfg.Accounts.(signIns); s.signIns == nil {
+		s.providers = nil
+	}
 	if s.stall <= 0 {
 		s.stall = defaultStall
 	}

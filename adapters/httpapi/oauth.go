@@ -36,7 +36,7 @@ const maxRedirect = 1024
 // oauthResources returns the resources of signing in elsewhere. What comes back from a
 // provider has parameters that are its own.
 func (s *server) oauthResources() []*resource {
-	if s.accounts == nil || len(s.providers) == 0 {
+	if len(s.providers) == 0 {
 		return nil
 	}
 	below := s.base + "/auth/oauth/{id}"
@@ -87,7 +87,7 @@ func (s *server) beginSignIn(x *exchange) error {
 		}
 		begun.To = to
 	}
-	begun, shown, err := s.accounts.BeginSignIn(x.r.Context(), x.who, begun)
+	begun, shown, err := s.signIns.BeginSignIn(x.r.Context(), x.who, begun)
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (s *server) finishSignIn(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	begun, err := s.accounts.ResumeSignIn(x.r.Context(), x.who, x.key, back.Get("state"), shown)
+	begun, err := s.signIns.ResumeSignIn(x.r.Context(), x.who, x.key, back.Get("state"), shown)
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func (s *server) finishSignIn(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	login, err := s.accounts.SignIn(x.r.Context(), who, begun.Kind)
+	login, err := s.signIns.SignIn(x.r.Context(), who, begun.Kind)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ func (s *server) openapi(x *exchange) error {
 		}
 	}
 	body, err := Document(allowed, public, s.base, Auth{
-		KeySet: s.keySet != nil || s.documented.KeySet, Accounts: s.accounts != nil || s.documented.Accounts,
+		KeySet: s.keySet != nil || s.documented.KeySet, Accounts: s.accounts != nil || s.documented.Accounts, Sessions: s.sessions() || s.documented.Sessions,
 		OAuth: slices.Sorted(maps.Keys(s.providers)),
 	})
 	if err != nil {
@@ -38,6 +38,8 @@ type documenter struct {
 	allowed []core.Description
 	public  map[string]core.Description // what needs no credential, by the name of the collection
 
+	sessions bool // of accounts
+
 	paths, schemas, parameters, headers, responses object
 }
 
@@ -46,6 +48,7 @@ type Auth struct {
 	KeySet   bool // the keys that verify our tokens
 	Accounts bool
 	OAuth    []string // the names of providers
+	Sessions bool     // they have cookies, and Basic
 }
 
 // Document returns the OpenAPI 3.1 document of the collections in allowed, of

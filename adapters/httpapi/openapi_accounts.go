@@ -19,8 +19,11 @@ func (d *documenter) describeAuth(below Auth, tags array) (array, object) {
 		d.describeKeySet()
 	}
 	if below.Accounts {
+		d.sessions = below.Sessions
 		d.describeAccounts()
 		d.describeOAuth(below.OAuth)
+	}
+	if below.Sessions {
 		schemes = withLogins(schemes)
 	}
 	if below.KeySet || below.Accounts {
@@ -55,23 +58,16 @@ func (d *documenter) describeAccounts() {
 		{"description", "Any characters; none of the 3,000 passwords that are chosen most often."},
 	}
 	given := object{{"type", "string"}, {"minLength", 1}}
-	choice := object{
-		{"type", "string"}, {"enum", array{string(core.LoginToken), string(core.LoginCookie)}}, {"default", string(core.LoginToken)},
-		{"description", "What the login is shown by: tokens, or a cookie that the browser keeps from scripts."},
-	}
-	login := object{
-		{"200", d.accountAnswer("The tokens (RFC 6749, section 5.1); or, of a session, the account, with the cookie.",
-			object{{"oneOf", array{d.tokenSchema(), d.accountSchema()}}})},
-	}
 	later := object{{"202", object{
 		{"description", "What there is to do is said by mail to the address, if there is anything."}, {"headers", d.headersOf()},
 	}}}
+	login, entry := d.describeLogin(object{{"email", given}, {"password", given}})
 	nothing := object{{"204", object{{"description", "It is done."}, {"headers", d.headersOf()}}}}
 	d.authOperation("signup", "Make an account", "Makes an account, where the operator lets everybody make one.",
 		closedObject(array{"email", "password"}, object{{"email", email}, {"password", chosen}}),
 		object{{"201", d.accountAnswer("The account.", d.accountSchema())}, later[0]}, http.StatusConflict)
 	d.authOperation("login", "Log in", "Begins a login, if the password is right.",
-		closedObject(array{"email", "password"}, object{{"email", given}, {"password", given}, {"session", choice}}), login)
+		closedObject(array{"email", "password"}, entry), login)
 	d.authOperation("refresh", "Get new tokens", "Answers with new tokens for a refresh token, which the new one replaces. One that was replaced ends the login.",
 		closedObject(array{"refresh_token"}, object{{"refresh_token", given}}),
 		object{{"200", d.accountAnswer("The tokens (RFC 6749, section 5.1).", d.tokenSchema())}})
@@ -88,8 +84,36 @@ func (d *documenter) describeAccounts() {
 		{"tags", array{authTag}},
 		{"summary", "See the account that one is logged in with"},
 		{"responses", d.answers(object{{"200", d.accountAnswer("The account.", d.accountSchema())}}, http.StatusNotAcceptable)},
-		{"security", array{needs("bearer"), needs("session"), needs("basic")}},
+		{"security", d.holding(array{needs("bearer")}, "session", "basic")},
 	}}})
+}
+
+// describeLogin returns the answer with a new login, and the members of a body that asks
+// for one.
+func (d *documenter) describeLogin(members object) (answer, body object) {
+	if !d.sessions {
+		return object{{"200", d.accountAnswer("The tokens (RFC 6749, section 5.1).", d.tokenSchema())}}, members
+	}
+	choice := object{
+		{"type", "string"}, {"enum", array{string(core.LoginToken), string(core.LoginCookie)}}, {"default", string(core.LoginToken)},
+		{"description", "What the login is shown by: tokens, or a cookie that the browser keeps from scripts."},
+	}
+	answer = object{
+		{"200", d.accountAnswer("The tokens (RFC 6749, section 5.1); or, of a session, the account, with the cookie.",
+			object{{"oneOf", array{d.tokenSchema(), d.accountSchema()}}})},
+	}
+	return answer, members.with("session", choice)
+}
+
+// holding returns the security with more schemes, where there are sessions.
+func (d *documenter) holding(security array, more ...string) array {
+	if !d.sessions {
+		return security
+	}
+	for _, scheme := range more {
+		security = append(security, needs(scheme))
+	}
+	return security
 }
 
 // authOperation adds what POST does at the path.
@@ -97,9 +121,9 @@ func (d *documenter) authOperation(name, summary, description string, body, well
 	security, required := array{object{}}, true
 	switch name {
 	case "logout":
-		security, required = array{needs("bearer"), needs("session")}, false
+		security, required = d.holding(array{needs("bearer")}, "session"), false
 	case "password":
-		security = array{object{}, needs("bearer"), needs("session"), needs("basic")}
+		security = d.holding(array{object{}, needs("bearer")}, "session", "basic")
 	}
 	statuses = append(statuses, http.StatusTooManyRequests)
 	d.paths = d.paths.with(d.base+"/auth/"+name, object{{"post", object{

@@ -285,3 +285,19 @@ func TestOpenAPIAnswers(t *testing.T) {
 		t.Errorf("a wrong credential is answered %d, want %d", w.Code, http.StatusUnauthorized)
 	}
 }
+
+// TestOpenAPIOfAccountsElsewhere: of accounts that are not kept here no session and no
+// Basic is described, and of those that are, both.
+func TestOpenAPIOfAccountsElsewhere(t *testing.T) {
+	for _, here := range []bool{false, true} {
+		document, err := Document(nil, nil, "/v1", Auth{Accounts: true, Sessions: here})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, word := range []string{`"basic"`, `"session"`, `"/v1/auth/login"`} {
+			if got, want := strings.Contains(string(document), word), here || word == `"/v1/auth/login"`; got != want {
+				t.Errorf("sessions %t: the document has %s: %t, want %t", here, word, got, want)
+			}
+		}
+	}
+}
