@@ -108,8 +108,9 @@ type Service struct {
 	// What the hashes of API keys are keyed with, 32 octets or more, best as
 	// secret://name. Without it there are no API keys.
 	KeyPepper secrets.Value `yaml:"key_pepper"`
-	// What cursors are signed with, 32 octets or more, the same for all instances,
-	// best as secret://name. Without it cursors end with the process.
+	// What cursors are signed with, and revisions made that are hashes of records, 32
+	// octets or more, the same for all instances, best as secret://name. Without it
+	// cursors end with the process.
 	CursorKey secrets.Value `yaml:"cursor_key"`
 	// How many processes serve the repository: one, which is the default, or many.
 	// Many agree by a cache that they share, or have none.

@@ -2,7 +2,9 @@ package bootstrap
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"log/slog"
@@ -222,15 +224,17 @@ type served struct {
 }
 
 func newCore(ctx context.Context, s *settings, store repository.Store, tables inspector, kept caches, authenticators []auth.Authenticator, providers signingIn, l limiting, w *watching, opened *closers, in surroundings, log *slog.Logger) (*served, error) {
+	cursorKey, err := lentKey(ctx, opened, "service.cursor_key", s.Service.CursorKey)
+	if err != nil {
+		return nil, err
+	}
+	s.revisionKey = derivedKey(cursorKey, "revisions")
 	collections, err := s.collections()
 	if err != nil {
 		return nil, err
 	}
-	config := core.Config{Store: store, Cache: kept.coherent, CacheShared: kept.many && !s.NearCache.given(), Collections: collections, Rules: in.rules}
+	config := core.Config{CursorKey: cursorKey, Store: store, Cache: kept.coherent, CacheShared: kept.many && !s.NearCache.given(), Collections: collections, Rules: in.rules}
 	if config.Pepper, err = s.lentPepper(opened); err != nil {
-		return nil, err
-	}
-	if config.CursorKey, err = lentKey(ctx, opened, "service.cursor_key", s.Service.CursorKey); err != nil {
 		return nil, err
 	}
 	if _, err = keyOf(ctx, "service.key_pepper", config.Pepper); err != nil {
@@ -307,6 +311,13 @@ func lentKey(ctx context.Context, opened *closers, path string, value secrets.Va
 		_, _ = rand.Read(key) // it never fails
 		return key, nil
 	})
+}
+
+// derivedKey returns a key for another purpose than that of the key that it is made of.
+func derivedKey(key []byte, purpose string) []byte {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte("portolan " + purpose)) // which never fails
+	return mac.Sum(nil)
 }
 
 // keyOf returns the octets of a key now, nil if there is none. One that is short

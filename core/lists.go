@@ -40,6 +40,9 @@ func (a *API) List(ctx context.Context, who policy.Principal, collection string,
 		return Page{}, err
 	}
 	related, err := c.expansions(who, right, req.Expand, req.Directives)
+	if err == nil {
+		err = allowed(related, req.Related)
+	}
 	if err != nil {
 		return Page{}, err
 	}

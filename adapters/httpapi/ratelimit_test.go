@@ -17,6 +17,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/portolan-io/portolan/adapters/memory"
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/policy"
@@ -541,5 +543,30 @@ func BenchmarkLimited(b *testing.B) {
 				f.ServeHTTP(discarded, r)
 			}
 		})
+	}
+}
+
+// TestWrongCredentialsOfAnotherPassword: the route that sets a password looks at credentials
+// no more often than any other.
+func TestWrongCredentialsOfAnotherPassword(t *testing.T) {
+	f, _ := newAccounts(t, func(cfg *Config) {
+		limiter, err := memory.OpenLimiter(t.Context(), memory.LimiterConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = limiter.Close() })
+		cfg.Limits, err = core.NewLimits(core.LimitsConfig{Limiter: limiter, Failures: limit.Rate{Amount: 1, Period: time.Hour, Burst: 3}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	var got []int
+	for range 5 {
+		w := f.ask(t, http.MethodPost, "/v1/auth/password", `{"current_password":"aaaaaaaaaaaa","new_password":"bbbbbbbbbbbbbb"}`,
+			append([]string{"X-API-Key", "ptl_aaaaaaaa_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}, asJSON...)...)
+		got = append(got, w.Code)
+	}
+	if diff := cmp.Diff([]int{401, 401, 401, 429, 429}, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }

@@ -177,7 +177,7 @@ func (x *exchange) perform() (err error) {
 		return fault.New(fault.Invalid, "httpapi.perform", "this path does not take the method %s", shortened(x.r.Method)).
 			Coded(codeMethod).Hinting("it takes %s", x.allow())
 	case op.open:
-		return op.serve(x)
+		return x.site.audit.enters(x, op)
 	}
 	if x.query, err = parseQuery(x.r.URL.RawQuery, op.options); err != nil {
 		return err
@@ -200,7 +200,7 @@ func (x *exchange) perform() (err error) {
 	}
 	if op.nameless { // which finds out itself who asks
 		x.who.Address = x.site.trusted.client(x.r)
-		return x.site.audit.identified(x, op.serve(x))
+		return x.site.audit.enters(x, op)
 	}
 	if err := x.site.audit.identified(x, x.authenticate()); err != nil {
 		return err
