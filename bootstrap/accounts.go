@@ -164,6 +164,12 @@ func (s *settings) directory() (Driver, bool) {
 // checkDirectory notes what accounts at Firebase lack.
 func (s *settings) checkDirectory(note func(keys []string, format string, args ...any)) {
 	driver, _ := s.directory()
+	if s.Accounts.Verify {
+		note([]string{"verify"}, "at Firebase nobody has to verify an address before the first login; leave verify out, and let policies ask for @claims.email_verified")
+	}
+	if len(s.Accounts.OAuth) > 0 {
+		note([]string{"oauth"}, "who signs in at a provider of oauth has an account here, and accounts are at Firebase; turn the provider on there, and leave oauth out")
+	}
 	config, ok := driver.settings.Interface().(firebase.Config)
 	switch {
 	case !ok:
