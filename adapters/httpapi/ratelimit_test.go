@@ -570,3 +570,30 @@ func TestWrongCredentialsOfAnotherPassword(t *testing.T) {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
+
+// TestSessionsAreSomebodys: a request with the cookie of a session is counted for whom it is
+// of, and not as nobody's.
+func TestSessionsAreSomebodys(t *testing.T) {
+	f, _ := newAccounts(t, func(cfg *Config) {
+		limiter, err := memory.OpenLimiter(t.Context(), memory.LimiterConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = limiter.Close() })
+		hourly := func(n int) limit.Rate { return limit.Rate{Amount: n, Period: time.Hour} }
+		cfg.Limits, err = core.NewLimits(core.LimitsConfig{
+			Limiter: limiter, Failures: hourly(10), Tiers: map[string]limit.Rate{policy.Anonymous: hourly(2), policy.Authenticated: hourly(6)},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	_, cookie := session(t, f)
+	var got []int
+	for range 7 {
+		got = append(got, f.ask(t, http.MethodGet, "/v1/auth/me", "", cookie...).Code)
+	}
+	if diff := cmp.Diff([]int{200, 200, 200, 200, 200, 200, 429}, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}

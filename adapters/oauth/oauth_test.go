@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -283,6 +284,25 @@ func TestProviderThatIsAway(t *testing.T) {
 	now = now.Add(retryAfter)
 	if _, err := p.Begin(t.Context(), attempt); err != nil {
 		t.Errorf("it is back, and the attempt ends with %v", err)
+	}
+}
+
+// TestBrowserThatGoesAway: one that leaves while the provider is asked says nothing of the
+// provider, and keeps nobody else from it.
+func TestBrowserThatGoesAway(t *testing.T) {
+	p := newProvider(t)
+	leaving, leave := context.WithCancel(t.Context())
+	p.Answer(func(w http.ResponseWriter, r *http.Request) {
+		leave()
+		<-r.Context().Done()
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})
+	if _, err := p.Begin(leaving, attempt); !errors.Is(err, context.Canceled) {
+		t.Errorf("who left gets %v", err)
+	}
+	p.Answer(nil)
+	if _, err := p.Begin(t.Context(), attempt); err != nil {
+		t.Errorf("somebody else gets %v", err)
 	}
 }
 
