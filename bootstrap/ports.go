@@ -70,12 +70,12 @@ func openSettings(ctx context.Context, doc *document, all unopened, env environm
 // binder returns what binds references to the secrets of the source. It asks for
 // each at once, so that one which is not there stops the start.
 func binder(ctx context.Context, source secrets.Source) binding {
-	return func(name string) (secrets.Value, string, error) {
+	return func(ref secrets.Ref) (secrets.Value, string, error) {
 		if source == nil {
 			return nil, "", fault.New(fault.Invalid, "bootstrap.secrets", "no secrets port is configured; write secrets: {driver: env}, for one")
 		}
-		now, err := source.Secret(ctx, name)
-		return func(ctx context.Context) (string, error) { return source.Secret(ctx, name) }, now, err
+		now, err := source.Secret(ctx, ref)
+		return func(ctx context.Context) (string, error) { return source.Secret(ctx, ref) }, now, err
 	}
 }
 
