@@ -18,6 +18,7 @@ import (
 	"github.com/portolan-io/portolan/adapters/smtp"
 	"github.com/portolan-io/portolan/adapters/sqlite"
 	"github.com/portolan-io/portolan/adapters/sqlserver"
+	"github.com/portolan-io/portolan/adapters/vault"
 )
 
 // builtin are the program's drivers. An adapter is added by its line, and known nowhere else.
@@ -35,6 +36,7 @@ func builtin() []Driver {
 		Limit("redis", redis.OpenLimiter),
 		Secrets("env", env.Open),
 		Secrets("file", file.Open),
+		Secrets("vault", vault.Open),
 		Auth("local", local.Open),
 		Auth("oidc", oidc.Open),
 		Auth("entra", entra.Open),

@@ -47,7 +47,7 @@ type unopened struct {
 
 // openSettings reads the document, opens the secrets port, and reads the
 // document again with what the secrets hold.
-func openSettings(ctx context.Context, doc *document, all unopened, env environment, opened *closers) (*settings, error) {
+func openSettings(ctx context.Context, doc *document, all unopened, env environment, to logTo, opened *closers) (*settings, error) {
 	if err := checkDrivers(all.Drivers); err != nil {
 		return nil, err
 	}
@@ -60,6 +60,11 @@ func openSettings(ctx context.Context, doc *document, all unopened, env environm
 	}
 	var source secrets.Source
 	if s.Secrets.given() {
+		log := newLog(s, to)
+		s.secrets.telling(func(err error) {
+			why := fault.Of(err)
+			log.Warn("a secret cannot be read again, and what it was serves meanwhile", "code", why.Code, "error", why.Detail, "cause", why.Cause, "hint", why.Hint)
+		})
 		if source, err = lendDriver[secrets.Source](ctx, opened, s.secrets); err != nil {
 			return nil, err
 		}

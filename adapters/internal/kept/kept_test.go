@@ -48,12 +48,12 @@ func (s *store) set(value string, err error, takes time.Duration) {
 var down = fault.New(fault.Unavailable, "test", "the store is down")
 
 // bubble runs the test over a source of the store, by a clock of its own.
-func bubble(t *testing.T, test func(t *testing.T, source *kept.Source, s *store, told *[]error)) {
+func bubble(t *testing.T, test func(t *testing.T, source *kept.Source, s *store, told *atomic.Int64)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := &store{value: "one"}
-		var told []error
-		source := kept.New(kept.Config{Op: "test.Secret", Read: s.read, Failed: func(err error) { told = append(told, err) }})
+		var told atomic.Int64
+		source := kept.New(kept.Config{Op: "test.Secret", Read: s.read, Failed: func(error) { told.Add(1) }})
 		defer source.Close()
 		test(t, source, s, &told)
 	})
@@ -68,7 +68,7 @@ func expect(t *testing.T, source *kept.Source, want string) {
 }
 
 func TestFreshness(t *testing.T) {
-	bubble(t, func(t *testing.T, source *kept.Source, s *store, _ *[]error) {
+	bubble(t, func(t *testing.T, source *kept.Source, s *store, _ *atomic.Int64) {
 		expect(t, source, "one")
 		s.set("two", nil, 0)
 		time.Sleep(secrets.Fresh/2 - time.Second)
@@ -90,7 +90,7 @@ func TestFreshness(t *testing.T) {
 
 // TestSlow has an early reading take long: what is kept is given until a minute is over.
 func TestSlow(t *testing.T) {
-	bubble(t, func(t *testing.T, source *kept.Source, s *store, _ *[]error) {
+	bubble(t, func(t *testing.T, source *kept.Source, s *store, _ *atomic.Int64) {
 		expect(t, source, "one")
 		s.set("two", nil, 3*time.Second)
 		time.Sleep(secrets.Fresh - time.Second)
@@ -106,7 +106,7 @@ func TestSlow(t *testing.T) {
 }
 
 func TestOutage(t *testing.T) {
-	bubble(t, func(t *testing.T, source *kept.Source, s *store, told *[]error) {
+	bubble(t, func(t *testing.T, source *kept.Source, s *store, told *atomic.Int64) {
 		expect(t, source, "one")
 		s.set("", down, 0)
 		time.Sleep(secrets.Fresh)
@@ -125,7 +125,7 @@ func TestOutage(t *testing.T) {
 				t.Fatalf("Secret = %q, %v after %v; want one at once", got, err, time.Since(began))
 			}
 		}
-		if n := len(*told); n < 30 || n > 60 {
+		if n := told.Load(); n < 30 || n > 60 {
 			t.Errorf("%d failures were told in an hour, want one a minute at most", n)
 		}
 		time.Sleep(time.Minute)
@@ -141,7 +141,7 @@ func TestOutage(t *testing.T) {
 // TestGone has a secret end while it is kept, and come back.
 func TestGone(t *testing.T) {
 	for _, kind := range []fault.Kind{fault.NotFound, fault.Forbidden} {
-		bubble(t, func(t *testing.T, source *kept.Source, s *store, told *[]error) {
+		bubble(t, func(t *testing.T, source *kept.Source, s *store, told *atomic.Int64) {
 			expect(t, source, "one")
 			s.set("", fault.New(kind, "test", "it is gone"), 0)
 			time.Sleep(secrets.Fresh)
@@ -150,8 +150,8 @@ func TestGone(t *testing.T) {
 			}
 			s.set("two", nil, 0)
 			expect(t, source, "two")
-			if len(*told) != 0 {
-				t.Errorf("told %v, want nothing", *told)
+			if n := told.Load(); n != 0 {
+				t.Errorf("%d failures were told, want none", n)
 			}
 		})
 	}
@@ -178,7 +178,7 @@ func TestWait(t *testing.T) {
 		{"forbids", fault.New(fault.Forbidden, "test", "no"), 0, 1, 0, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, source *kept.Source, s *store, _ *[]error) {
+			bubble(t, func(t *testing.T, source *kept.Source, s *store, _ *atomic.Int64) {
 				s.set("", tt.err, tt.takes)
 				began := time.Now()
 				_, err := source.Secret(t.Context(), ref)
@@ -201,7 +201,7 @@ func TestWait(t *testing.T) {
 
 // TestTogether has many ask at once, of whom one leaves.
 func TestTogether(t *testing.T) {
-	bubble(t, func(t *testing.T, source *kept.Source, s *store, _ *[]error) {
+	bubble(t, func(t *testing.T, source *kept.Source, s *store, _ *atomic.Int64) {
 		s.set(`{"user":"anna","password":"hidden"}`, nil, time.Second)
 		var group sync.WaitGroup
 		for i := range 100 {
@@ -228,7 +228,7 @@ func TestTogether(t *testing.T) {
 }
 
 func TestClose(t *testing.T) {
-	bubble(t, func(t *testing.T, source *kept.Source, s *store, _ *[]error) {
+	bubble(t, func(t *testing.T, source *kept.Source, s *store, _ *atomic.Int64) {
 		s.set("one", nil, time.Hour)
 		waits := make(chan error, 1)
 		go func() {
