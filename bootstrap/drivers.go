@@ -7,6 +7,7 @@ import (
 	"github.com/portolan-io/portolan/adapters/env"
 	"github.com/portolan-io/portolan/adapters/file"
 	"github.com/portolan-io/portolan/adapters/firebase"
+	"github.com/portolan-io/portolan/adapters/keyvault"
 	"github.com/portolan-io/portolan/adapters/local"
 	"github.com/portolan-io/portolan/adapters/maillog"
 	"github.com/portolan-io/portolan/adapters/memory"
@@ -37,6 +38,7 @@ func builtin() []Driver {
 		Secrets("env", env.Open),
 		Secrets("file", file.Open),
 		Secrets("vault", vault.Open),
+		Secrets("keyvault", keyvault.Open),
 		Auth("local", local.Open),
 		Auth("oidc", oidc.Open),
 		Auth("entra", entra.Open),

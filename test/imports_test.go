@@ -51,6 +51,7 @@ var rules = []rule{
 	{"adapters/env", []string{"core/*", "ports/*"}, nil},
 	{"adapters/file", []string{"core/*", "ports/*"}, nil},
 	{"adapters/vault", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"github.com/hashicorp/vault/api"}},
+	{"adapters/keyvault", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"github.com/Azure/azure-sdk-for-go/sdk/"}},
 	{"adapters/local", []string{"core/*", "ports/*"}, []string{"github.com/golang-jwt/jwt/v5", "golang.org/x/crypto/argon2", "golang.org/x/text/unicode/norm"}},
 	{"adapters/maillog", []string{"core/*", "ports/*"}, nil},
 	{"adapters/smtp", []string{"core/*", "ports/*"}, []string{"github.com/wneessen/go-mail"}},
