@@ -16,6 +16,7 @@ import (
 	"github.com/portolan-io/portolan/adapters/postgres"
 	"github.com/portolan-io/portolan/adapters/prometheus"
 	"github.com/portolan-io/portolan/adapters/redis"
+	"github.com/portolan-io/portolan/adapters/secretmanager"
 	"github.com/portolan-io/portolan/adapters/smtp"
 	"github.com/portolan-io/portolan/adapters/sqlite"
 	"github.com/portolan-io/portolan/adapters/sqlserver"
@@ -39,6 +40,7 @@ func builtin() []Driver {
 		Secrets("file", file.Open),
 		Secrets("vault", vault.Open),
 		Secrets("keyvault", keyvault.Open),
+		Secrets("secretmanager", secretmanager.Open),
 		Auth("local", local.Open),
 		Auth("oidc", oidc.Open),
 		Auth("entra", entra.Open),

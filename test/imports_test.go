@@ -52,6 +52,7 @@ var rules = []rule{
 	{"adapters/file", []string{"core/*", "ports/*"}, nil},
 	{"adapters/vault", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"github.com/hashicorp/vault/api"}},
 	{"adapters/keyvault", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"github.com/Azure/azure-sdk-for-go/sdk/"}},
+	{"adapters/secretmanager", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"cloud.google.com/go/secretmanager", "google.golang.org/api", "google.golang.org/grpc", "google.golang.org/genproto/googleapis/rpc"}},
 	{"adapters/local", []string{"core/*", "ports/*"}, []string{"github.com/golang-jwt/jwt/v5", "golang.org/x/crypto/argon2", "golang.org/x/text/unicode/norm"}},
 	{"adapters/maillog", []string{"core/*", "ports/*"}, nil},
 	{"adapters/smtp", []string{"core/*", "ports/*"}, []string{"github.com/wneessen/go-mail"}},
