@@ -140,7 +140,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write([]byte(f.body)) // who left does not read
 	case !f.tokens[token]:
 		w.Header().Set("WWW-Authenticate", f.challenge)
-		fail(w, 401, "Unauthorized")
+		fail(w, 401, "InvalidToken")
 	case f.forbidden[strings.ToLower(parts[0])]:
 		fail(w, 403, "Forbidden")
 	default:

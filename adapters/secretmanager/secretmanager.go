@@ -100,9 +100,6 @@ func (s *Source) Close() error {
 	return nil
 }
 
-// castagnoli is the polynomial of the checksums.
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
 // read returns the secret in the version, which is latest if none is named.
 func (s *Source) read(ctx context.Context, ref secrets.Ref) (string, error) {
 	if ref.Version == "" {
@@ -122,7 +119,7 @@ func (s *Source) read(ctx context.Context, ref secrets.Ref) (string, error) {
 		return "", classify(ctx, err)
 	}
 	payload := answer.GetPayload()
-	if sum := payload.DataCrc32C; sum != nil && *sum != int64(crc32.Checksum(payload.GetData(), castagnoli)) {
+	if sum := payload.DataCrc32C; sum != nil && *sum != int64(crc32.Checksum(payload.GetData(), crc32.MakeTable(crc32.Castagnoli))) {
 		return "", fault.New(fault.Unavailable, op, "the secret was damaged on its way").Coded("damaged").Hinting("%s", later)
 	}
 	return string(payload.GetData()), nil

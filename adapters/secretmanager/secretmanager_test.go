@@ -63,7 +63,7 @@ func newFake(t *testing.T) *fake {
 	}
 	server := grpc.NewServer()
 	secretmanagerpb.RegisterSecretManagerServiceServer(server, f)
-	go server.Serve(listener)
+	go func() { _ = server.Serve(listener) }() // until it is stopped
 	t.Cleanup(server.Stop)
 	return f
 }
@@ -339,7 +339,8 @@ func TestOpen(t *testing.T) {
 	who := &identity{}
 	token := f.token
 	who.token.Store(&token)
-	f.with(func(f *fake) { f.parent, f.secrets["key"] = "projects/shop/locations/europe-west3", []string{"regional"} })
+	f.set("key", "regional")
+	f.with(func(f *fake) { f.parent = "projects/shop/locations/europe-west3" })
 	source, err := secretmanager.Open(t.Context(), secretmanager.Config{Project: "shop", Location: "europe-west3", Options: f.options(who)})
 	if err != nil {
 		t.Fatal(err)

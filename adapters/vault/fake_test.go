@@ -95,8 +95,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.counts[path]++
 	asks := r.Header.Get("X-Vault-Token")
 	who := f.tokens[asks]
-	login, isLogin := strings.CutPrefix(path, "auth/")
-	login, isLogin = strings.CutSuffix(login, "/login")
+	mount, isLogin := strings.CutSuffix(strings.TrimPrefix(path, "auth/"), "/login")
 	var body map[string]any
 	_ = json.NewDecoder(r.Body).Decode(&body)               // a GET has none
 	w.Header().Set("Date", "Thu, 01 Jan 1970 00:00:00 GMT") // its clock is wrong
@@ -107,7 +106,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		maps.Copy(w.Header(), f.header)
 		answer(w, f.status, f.body)
 	case isLogin && strings.HasPrefix(path, "auth/"):
-		f.login(w, login, body)
+		f.login(w, mount, body)
 	case who == nil:
 		answer(w, 403, `{"errors":["permission denied","invalid token"]}`)
 	case strings.HasPrefix(path, "auth/token/"):

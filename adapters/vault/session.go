@@ -23,7 +23,7 @@ import (
 type session struct {
 	cfg    Config
 	client *api.Client     // without a token
-	ctx    context.Context // of what renews
+	ctx    context.Context //nolint:containedctx // of what renews, until end
 	cancel context.CancelFunc
 	tends  sync.WaitGroup
 	lives  chan life // of the token that was had last

@@ -166,7 +166,9 @@ func (cfg *Config) complete() {
 var mounts = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$`)
 
 func (cfg *Config) check() error {
-	wrong := func(format string, args ...any) error { return fault.New(fault.Invalid, "vault.Open", format, args...) }
+	wrong := func(format string, args ...any) *fault.Error {
+		return fault.New(fault.Invalid, "vault.Open", format, args...)
+	}
 	address, err := url.Parse(cfg.Address)
 	switch {
 	case err != nil || address.Host == "" || address.Scheme != "https" && address.Scheme != "http":
@@ -174,7 +176,7 @@ func (cfg *Config) check() error {
 	case address.User != nil || address.RawQuery != "" || strings.Trim(address.Path, "/") != "":
 		return wrong("address is a scheme, a host and a port, and nothing else")
 	case address.Scheme == "http" && !local(address.Hostname()):
-		return wrong("address begins with http, by which everybody on the way would read the secrets").(*fault.Error).
+		return wrong("address begins with http, by which everybody on the way would read the secrets").
 			Hinting("write https, and ca_file if the certificate is of your own authority")
 	case !mounts.MatchString(cfg.Mount):
 		return wrong("mount is no path of an engine")
@@ -185,7 +187,7 @@ func (cfg *Config) check() error {
 }
 
 // checkLogin checks that what the login takes is given, and nothing else.
-func (cfg *Config) checkLogin(wrong func(string, ...any) error) error {
+func (cfg *Config) checkLogin(wrong func(string, ...any) *fault.Error) error {
 	switch cfg.Login {
 	case "token":
 		if (cfg.Token == nil) == (cfg.TokenFile == "") {

@@ -62,7 +62,7 @@ type Config struct {
 // at once is read once. It is safe for concurrent use.
 type Source struct {
 	cfg     Config
-	ctx     context.Context // of all reading
+	ctx     context.Context //nolint:containedctx // of all reading, which goes on when who asked for it is gone
 	cancel  context.CancelFunc
 	reading sync.WaitGroup
 
@@ -94,8 +94,8 @@ func (s *Source) Secret(ctx context.Context, ref secrets.Ref) (string, error) {
 		return "", err
 	}
 	whole := ref
-	whole.Field = "" // fields of one secret fit one another, and are read once
-	value, read, err := s.look(whole)
+	whole.Field = ""                  // fields of one secret fit one another, and are read once
+	value, read, err := s.look(whole) //nolint:contextcheck // what is read is for all who wait
 	if read != nil {
 		select {
 		case <-ctx.Done():
