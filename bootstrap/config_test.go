@@ -127,7 +127,7 @@ func TestBrokenConfigs(t *testing.T) {
 		{"no variable", "${PORT:-8080}", "${a b}",
 			`c.yaml:1: service.listen: "${a b}" does not name a variable; write ${NAME} or ${NAME:-default}`},
 		{"bad secret", "{listen:", "{key_pepper: \"secret://../x\", listen:",
-			`c.yaml:1: service.key_pepper: "secret://../x" does not name a secret; write secret://name with letters, digits, dots, dashes and slashes`},
+			`c.yaml:1: service.key_pepper: "secret://../x" does not name a secret; write secret://name with letters, digits, dots, dashes and slashes, and #field or @version behind it if that is meant`},
 		{"include in the program", "collections:", "include: [\"*.yaml\"]\ncollections:",
 			`c.yaml:3: include: the configuration that is part of the program cannot include files`},
 		{"merge", "max: 10}", "<<: {max: 10}}",

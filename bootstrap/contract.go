@@ -48,7 +48,7 @@ func (p *program) contract(ctx context.Context, to string) (err error) {
 	}
 	opened := &closers{}
 	defer func() { err = errors.Join(err, opened.close(ctx)) }()
-	settings, err := openSettings(ctx, doc, unopened{Drivers: p.drivers}, p.env, opened)
+	settings, err := openSettings(ctx, doc, unopened{Drivers: p.drivers}, p.env, logTo{p.err}, opened)
 	if err != nil {
 		return err
 	}

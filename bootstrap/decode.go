@@ -28,10 +28,12 @@ type decoder struct {
 	secret binding // nil leaves references to secrets as they are written
 	found  *mistakes
 	nodes  *int // decoded so far
+
+	spelt map[string]string // the names of secrets as they were written first, by their lower case
 }
 
 // A binding looks a secret up: how to ask for it, and what it is now.
-type binding func(name string) (value secrets.Value, now string, err error)
+type binding func(ref secrets.Ref) (value secrets.Value, now string, err error)
 
 // decodesNode is a type that reads itself from YAML.
 type decodesNode interface {

@@ -121,6 +121,14 @@ func checkDrivers(drivers []Driver) error {
 	return nil
 }
 
+// telling has the picked driver tell of failures that nobody who asks it sees, if its
+// settings have a field Failed for that.
+func (d Driver) telling(failed func(error)) {
+	if field := d.settings.FieldByName("Failed"); field.IsValid() && field.Type() == reflect.TypeFor[func(error)]() {
+		field.Set(reflect.ValueOf(failed))
+	}
+}
+
 // key names the picked driver with its settings.
 func (d Driver) key() string { return d.port + " " + d.name + " " + d.written }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/portolan-io/portolan/adapters/env"
 	"github.com/portolan-io/portolan/adapters/file"
 	"github.com/portolan-io/portolan/adapters/firebase"
+	"github.com/portolan-io/portolan/adapters/keyvault"
 	"github.com/portolan-io/portolan/adapters/local"
 	"github.com/portolan-io/portolan/adapters/maillog"
 	"github.com/portolan-io/portolan/adapters/memory"
@@ -15,9 +16,11 @@ import (
 	"github.com/portolan-io/portolan/adapters/postgres"
 	"github.com/portolan-io/portolan/adapters/prometheus"
 	"github.com/portolan-io/portolan/adapters/redis"
+	"github.com/portolan-io/portolan/adapters/secretmanager"
 	"github.com/portolan-io/portolan/adapters/smtp"
 	"github.com/portolan-io/portolan/adapters/sqlite"
 	"github.com/portolan-io/portolan/adapters/sqlserver"
+	"github.com/portolan-io/portolan/adapters/vault"
 )
 
 // builtin are the program's drivers. An adapter is added by its line, and known nowhere else.
@@ -35,6 +38,9 @@ func builtin() []Driver {
 		Limit("redis", redis.OpenLimiter),
 		Secrets("env", env.Open),
 		Secrets("file", file.Open),
+		Secrets("vault", vault.Open),
+		Secrets("keyvault", keyvault.Open),
+		Secrets("secretmanager", secretmanager.Open),
 		Auth("local", local.Open),
 		Auth("oidc", oidc.Open),
 		Auth("entra", entra.Open),

@@ -26,7 +26,7 @@ func TestDriversTable(t *testing.T) {
 		got[port] = namesOf(builtin(), port)
 	}
 	want := map[string][]string{
-		"repository": {"datastore", "memory", "postgres", "sqlite", "sqlserver"}, "cache": {"bigcache", "memory", "redis"}, "secrets": {"env", "file"}, "auth": {"entra", "firebase", "local", "oidc"}, "telemetry": {"otlp", "prometheus"},
+		"repository": {"datastore", "memory", "postgres", "sqlite", "sqlserver"}, "cache": {"bigcache", "memory", "redis"}, "secrets": {"env", "file", "keyvault", "secretmanager", "vault"}, "auth": {"entra", "firebase", "local", "oidc"}, "telemetry": {"otlp", "prometheus"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("drivers (-want +got):\n%s", diff)
@@ -150,6 +150,14 @@ func TestSecretsThatCannotBeHad(t *testing.T) {
 			`:1: service.key_pepper: the secret pepper cannot be had: no secrets port is configured; write secrets: {driver: env}, for one`},
 		{"no secret", "secrets: {driver: env}\nservice: {key_pepper: \"secret://not-there-at-all\"}\n",
 			`:2: service.key_pepper: the secret not-there-at-all cannot be had: `},
+		{"a version of what has none", "secrets: {driver: env}\nservice: {key_pepper: \"secret://PATH@1\"}\n",
+			`:2: service.key_pepper: the secret PATH@1 cannot be had: the driver env keeps no versions of secrets, so there is no version 1 of PATH; leave out @1; vault, keyvault and secretmanager keep versions`},
+		{"a field of what has none", "secrets: {driver: env}\nservice: {key_pepper: \"secret://PATH#it\"}\n",
+			`:2: service.key_pepper: the secret PATH#it cannot be had: the secret PATH is no JSON object, and has no field it; leave out #it, or keep`},
+		{"no field", "service: {key_pepper: \"secret://pepper#\"}\n",
+			`:1: service.key_pepper: "secret://pepper#" does not name a secret; write secret://name with letters, digits, dots, dashes and slashes, and #field or @version behind it`},
+		{"two capitals", "secrets: {driver: env}\nservice: {key_pepper: \"secret://PATH\", cursor_key: \"secret://Path\"}\n",
+			`:2: service.cursor_key: the secrets PATH and Path differ in capitals alone, which not every store tells apart; write one of them, or give one another name`},
 		{"secret of secrets", "secrets: {driver: file, file: {dir: \"secret://dir\"}}\n",
 			`:1: secrets.file.dir: the secret dir cannot be had: the secrets port itself cannot refer to secrets`},
 		{"short pepper", "service: {key_pepper: short}\n",

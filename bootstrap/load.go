@@ -181,7 +181,7 @@ func parseYAML(name string, text []byte, found *mistakes) *yaml.Node {
 func (doc *document) read(drivers []Driver, env environment, secret binding) (*settings, error) {
 	var found mistakes
 	s := &settings{document: doc}
-	d := &decoder{file: doc.name, env: env, secret: secret, found: &found, nodes: new(int)}
+	d := &decoder{file: doc.name, env: env, secret: secret, found: &found, nodes: new(int), spelt: map[string]string{}}
 	s.Service.setDefaults()
 	d.decode(doc.root, "", reflect.ValueOf(&s.Config).Elem(), "")
 	for _, file := range doc.included {
@@ -218,7 +218,7 @@ func (s *settings) choose(drivers []Driver, d *decoder) {
 	if s.Secrets.given() || s.Secrets.sections != nil {
 		// A secret cannot be kept by what is not open yet.
 		first := *d
-		first.secret = func(string) (secrets.Value, string, error) {
+		first.secret = func(secrets.Ref) (secrets.Value, string, error) {
 			return nil, "", fault.New(fault.Invalid, "bootstrap.read", "the secrets port itself cannot refer to secrets")
 		}
 		s.secrets, _ = s.Secrets.pick(drivers, "secrets", &first)

@@ -13,7 +13,7 @@ import (
 const masked = "***"
 
 // secretKey are names of settings whose values are secret.
-var secretKey = regexp.MustCompile(`(?i)(^|_)(dsn|password|passwd|secret|token|pepper|credentials?|[a-z]*key)$`)
+var secretKey = regexp.MustCompile(`(?i)(^|_)(dsn|password|passwd|secret|secret_id|token|pepper|credentials?|[a-z]*key)$`)
 
 // password is a password in a URL.
 var password = regexp.MustCompile(`(://[^:/@\s]*:)[^@\s]*@`)

@@ -49,7 +49,7 @@ type unopened struct {
 
 // openSettings reads the document, opens the secrets port, and reads the
 // document again with what the secrets hold.
-func openSettings(ctx context.Context, doc *document, all unopened, env environment, opened *closers) (*settings, error) {
+func openSettings(ctx context.Context, doc *document, all unopened, env environment, to logTo, opened *closers) (*settings, error) {
 	if err := checkDrivers(all.Drivers); err != nil {
 		return nil, err
 	}
@@ -62,6 +62,11 @@ func openSettings(ctx context.Context, doc *document, all unopened, env environm
 	}
 	var source secrets.Source
 	if s.Secrets.given() {
+		log := newLog(s, to)
+		s.secrets.telling(func(err error) {
+			why := fault.Of(err)
+			log.Warn("a secret cannot be read again, and what it was serves meanwhile", "code", why.Code, "error", why.Detail, "cause", why.Cause, "hint", why.Hint)
+		})
 		if source, err = lendDriver[secrets.Source](ctx, opened, s.secrets); err != nil {
 			return nil, err
 		}
@@ -72,12 +77,12 @@ func openSettings(ctx context.Context, doc *document, all unopened, env environm
 // binder returns what binds references to the secrets of the source. It asks for
 // each at once, so that one which is not there stops the start.
 func binder(ctx context.Context, source secrets.Source) binding {
-	return func(name string) (secrets.Value, string, error) {
+	return func(ref secrets.Ref) (secrets.Value, string, error) {
 		if source == nil {
 			return nil, "", fault.New(fault.Invalid, "bootstrap.secrets", "no secrets port is configured; write secrets: {driver: env}, for one")
 		}
-		now, err := source.Secret(ctx, name)
-		return func(ctx context.Context) (string, error) { return source.Secret(ctx, name) }, now, err
+		now, err := source.Secret(ctx, ref)
+		return func(ctx context.Context) (string, error) { return source.Secret(ctx, ref) }, now, err
 	}
 }
 

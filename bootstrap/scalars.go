@@ -31,10 +31,6 @@ var variable = regexp.MustCompile(`\$?\$\{([^}]*)\}`)
 // variableName is what a variable of the environment may be called.
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// secretName is what a secret may be called: the least that every secrets
-// store allows, with the slashes of Vault's paths.
-var secretName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]*$`)
-
 // isScalar reports whether values of the type are written as one word.
 func isScalar(t reflect.Type) bool {
 	if t == durationType || t == secretType || reflect.PointerTo(t).Implements(textInterface) {
@@ -182,28 +178,52 @@ func example(t reflect.Type) string {
 // bind returns the secret that the text refers to, and what it is now. Text
 // that refers to none is a secret that never changes.
 func (d *decoder) bind(text string) (value secrets.Value, now, problem string) {
-	name, refers := strings.CutPrefix(text, secretScheme)
-	switch {
-	case refers && !secretName.MatchString(name):
-		return nil, "", badSecretName(text)
-	case !refers || d.secret == nil:
+	written, refers := strings.CutPrefix(text, secretScheme)
+	if !refers {
 		return secrets.Fixed(text), text, ""
 	}
-	value, now, err := d.secret(name)
+	ref, ok := secrets.ParseRef(written)
+	if !ok {
+		return nil, "", badSecretName(text)
+	}
+	if other := d.spell(ref.Name); other != ref.Name {
+		return nil, "", "the secrets " + other + " and " + ref.Name + " differ in capitals alone, which not every store tells apart; write one of them, or give one another name"
+	}
+	if d.secret == nil {
+		return secrets.Fixed(text), text, ""
+	}
+	value, now, err := d.secret(ref)
 	if err != nil {
-		return nil, "", noSecret(name, err)
+		return nil, "", noSecret(ref, err)
 	}
 	return value, now, ""
 }
 
-func badSecretName(text string) string {
-	return quoted(text) + " does not name a secret; write secret://name with letters, digits, dots, dashes and slashes"
+// spell returns how the name was written first in this document.
+func (d *decoder) spell(name string) string {
+	if d.spelt == nil {
+		return name
+	}
+	folded := strings.ToLower(name)
+	if _, known := d.spelt[folded]; !known {
+		d.spelt[folded] = name
+	}
+	return d.spelt[folded]
 }
 
-// noSecret says why a secret could not be had. The detail of a fault never
-// holds a value.
-func noSecret(name string, err error) string {
-	return "the secret " + name + " cannot be had: " + fault.Of(err).Detail
+func badSecretName(text string) string {
+	return quoted(text) + " does not name a secret; write secret://name with letters, digits, dots, dashes and slashes, and #field or @version behind it if that is meant"
+}
+
+// noSecret says why a secret could not be had, and what would help. The detail of a
+// fault never holds a value.
+func noSecret(ref secrets.Ref, err error) string {
+	why := fault.Of(err)
+	said := "the secret " + ref.String() + " cannot be had: " + why.Detail
+	if why.Hint != "" {
+		said += "; " + why.Hint
+	}
+	return said
 }
 
 // checkMinimum returns a sentence if the number is less than the tag allows.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/ports/secrets"
 )
 
 // Config says which variables hold secrets.
@@ -31,11 +32,16 @@ func Open(_ context.Context, cfg Config) (*Source, error) {
 	return &Source{prefix: cfg.Prefix}, nil
 }
 
-// Secret returns the value of the variable, without one line end at its end.
-func (s *Source) Secret(ctx context.Context, name string) (string, error) {
+// Secret returns the value of the variable, or the field of it that ref names. The
+// environment keeps no versions.
+func (s *Source) Secret(ctx context.Context, ref secrets.Ref) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
+	if err := ref.Unversioned("env.Secret", "env"); err != nil {
+		return "", err
+	}
+	name := ref.Name
 	variable, ok := s.variable(name)
 	if !ok {
 		return "", fault.New(fault.Invalid, "env.Secret",
@@ -46,10 +52,7 @@ func (s *Source) Secret(ctx context.Context, name string) (string, error) {
 		return "", fault.New(fault.NotFound, "env.Secret", "the environment variable %.60s is not set", variable).
 			Hinting("set %.60s to the value of the secret %.60s", variable, name)
 	}
-	if rest, ended := strings.CutSuffix(value, "\n"); ended {
-		value = strings.TrimSuffix(rest, "\r")
-	}
-	return value, nil
+	return ref.Of("env.Secret", value)
 }
 
 // Close does nothing: there is nothing to let go of.

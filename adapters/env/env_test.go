@@ -3,11 +3,13 @@ package env_test
 import (
 	"errors"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/portolan-io/portolan/adapters/env"
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/ports/contract"
+	"github.com/portolan-io/portolan/ports/secrets"
 	"github.com/portolan-io/portolan/ports/secrets/secretstest"
 )
 
@@ -17,14 +19,11 @@ func TestSuite(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		variables := map[string]string{
-			"db-dsn": "DB_DSN", "db": "DB", "db-dsn-2": "DB_DSN_2", "exact": "EXACT", "present": "PRESENT",
-			"rotating": "ROTATING", "quiet": "QUIET", "late": "LATE", "shared": "SHARED",
-		}
+		naming := strings.NewReplacer("-", "_")
 		return secretstest.Harness{
 			Source: source,
 			Set: func(ct contract.T, name, value string) {
-				variable := "PORTOLAN_ENV_TEST_" + variables[name]
+				variable := "PORTOLAN_ENV_TEST_" + strings.ToUpper(naming.Replace(name))
 				if err := os.Setenv(variable, value); err != nil { //nolint:usetesting // it ends with its case, before the test does
 					ct.Fatalf("setting %s: %v", variable, err)
 				}
@@ -57,7 +56,7 @@ func TestNames(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := source.Secret(t.Context(), tt.name)
+			got, err := source.Secret(t.Context(), secrets.Ref{Name: tt.name})
 			if got != tt.want || fault.KindOf(err) != tt.kind {
 				t.Errorf("Secret(%q) = %q, %v; want %q, %q", tt.name, got, err, tt.want, tt.kind)
 			}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/ports/secrets"
 )
 
 // MaxBytes is the most that a secret may have.
@@ -55,13 +56,25 @@ func Open(_ context.Context, cfg Config) (*Source, error) {
 	return &Source{dir: cfg.Dir, read: map[string]entry{}}, nil
 }
 
-// Secret returns what the file holds, without one line end at its end. It looks
-// at the file each time, and reads it again if it is another one, or of another
-// size or time than when it was read.
-func (s *Source) Secret(ctx context.Context, name string) (string, error) {
+// Secret returns what the file holds, or the field of it that ref names. A directory
+// keeps no versions.
+func (s *Source) Secret(ctx context.Context, ref secrets.Ref) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
+	if err := ref.Unversioned("file.Secret", "file"); err != nil {
+		return "", err
+	}
+	kept, err := s.look(ref.Name)
+	if err != nil {
+		return "", err
+	}
+	return ref.Of("file.Secret", kept)
+}
+
+// look returns what the file holds. It looks at the file each time, and reads it again
+// if it is another one, or of another size or time than when it was read.
+func (s *Source) look(name string) (string, error) {
 	if !plain(name) {
 		return "", fault.New(fault.Invalid, "file.Secret",
 			"the name of a secret is the name of a file in one directory, which %.60q is not", name)
@@ -119,11 +132,7 @@ func load(path string) (string, error) {
 	case len(text) > MaxBytes:
 		return "", fault.New(fault.TooLarge, "file.Secret", "the file of a secret has more than %d bytes", MaxBytes)
 	}
-	value := string(text)
-	if rest, ended := strings.CutSuffix(value, "\n"); ended {
-		value = strings.TrimSuffix(rest, "\r")
-	}
-	return value, nil
+	return string(text), nil
 }
 
 // plain reports whether name can name a file in a directory, and nothing else.

@@ -11,6 +11,7 @@ import (
 	"github.com/portolan-io/portolan/adapters/file"
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/ports/contract"
+	"github.com/portolan-io/portolan/ports/secrets"
 	"github.com/portolan-io/portolan/ports/secrets/secretstest"
 )
 
@@ -42,6 +43,11 @@ func TestSuite(t *testing.T) {
 				path := filepath.Join(dir, "away")
 				if err := errors.Join(os.Remove(path), os.Symlink("away", path)); err != nil {
 					ct.Fatalf("breaking the secret: %v", err)
+				}
+			},
+			Mend: func(ct contract.T) {
+				if err := os.Remove(filepath.Join(dir, "away")); err != nil {
+					ct.Fatalf("mending the secret: %v", err)
 				}
 			},
 		}
@@ -80,7 +86,7 @@ func TestMounted(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if got, err := source.Secret(t.Context(), "db-dsn"); err != nil || got != want {
+		if got, err := source.Secret(t.Context(), secrets.Ref{Name: "db-dsn"}); err != nil || got != want {
 			t.Errorf("Secret = %q, %v; want %q", got, err, want)
 		}
 	}
@@ -113,7 +119,7 @@ func TestSecretRefusals(t *testing.T) {
 		{"absent", fault.NotFound},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := source.Secret(t.Context(), tt.name)
+			_, err := source.Secret(t.Context(), secrets.Ref{Name: tt.name})
 			if got := fault.KindOf(err); got != tt.want {
 				t.Errorf("Secret = %v, want kind %q", err, tt.want)
 			}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/ports/contract"
@@ -27,9 +28,19 @@ type Harness struct {
 	// arranged.
 	Break func(t contract.T)
 
-	// Minute lets the source's minute pass. It is nil if the source sees every
-	// change at once.
-	Minute func(t contract.T)
+	// Mend ends what Break began. It is nil if Break is.
+	Mend func(t contract.T)
+
+	// Delete removes the secret. It is nil if that cannot be arranged.
+	Delete func(t contract.T, name string)
+
+	// Newest returns the version of the secret that was set last. It is nil if the
+	// source keeps no versions.
+	Newest func(t contract.T, name string) string
+
+	// Pass lets time pass for the source. It is nil if the source sees every change
+	// at once.
+	Pass func(t contract.T, d time.Duration)
 }
 
 // Run runs the suite over the sources that open returns, a new one for each
@@ -41,13 +52,18 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 
 // Cases are the cases of the suite.
 var Cases = []contract.Case[Harness]{
-	{Name: "Value", Clause: "Secret returns the value of the secret with the given name.", Run: value},
+	{Name: "Value", Clause: "Secret returns the value of the secret that ref names.", Run: value},
 	{Name: "Exact", Clause: "A value is returned as it is kept, but for one line end at its end.", Run: exact},
 	{Name: "Missing", Clause: "Secret returns fault.NotFound if there is no such secret", Run: missing},
 	{Name: "MissingOddly", Clause: "Every error it returns has a fault.Kind", Run: missingOddly},
 	{Name: "Forbidden", Clause: "fault.Forbidden if it may not be read", Run: forbidden},
 	{Name: "Unavailable", Clause: "fault.Unavailable if it cannot be read now.", Run: unavailable},
+	{Name: "Field", Clause: "Of a ref with a field it returns that field of the value, as Ref.Of does.", Run: field},
+	{Name: "Version", Clause: "Of a ref with a version it returns what the secret was in that version, fault.NotFound if there is none, and fault.Unsupported if the source keeps no versions.", Run: version},
+	{Name: "Cases", Clause: "Names that differ in case alone may be one secret, or one of them none, but neither is ever the other's if both are kept.", Run: spellings},
 	{Name: "Change", Clause: "A change of the secret is seen by calls made at most a minute later.", Run: change},
+	{Name: "Outage", Clause: "While a secret cannot be read, what it was at most an hour before may be returned; what is gone or forbidden is not.", Run: outage},
+	{Name: "Gone", Clause: "what is gone or forbidden is not.", Run: gone},
 	{Name: "Quiet", Clause: "No error holds the value of a secret.", Run: quiet},
 	{Name: "Done", Clause: "except that a done context's error is returned as it is.", Run: done},
 	{Name: "Concurrent", Clause: "A Source is safe for concurrent use.", Run: concurrent},
@@ -80,7 +96,7 @@ func exact(t contract.T, h Harness) {
 		{strings.Repeat("k", 10_000), strings.Repeat("k", 10_000)},
 	} {
 		h.Set(t, "exact", tt.kept)
-		h.pass(t)
+		h.pass(t, secrets.Fresh)
 		expect(t, h, "exact", tt.want)
 	}
 }
@@ -88,7 +104,7 @@ func exact(t contract.T, h Harness) {
 func missing(t contract.T, h Harness) {
 	h.Set(t, "present", "here")
 	for _, name := range []string{"absent", "presen", "present-2"} {
-		got, err := h.Source.Secret(t.Context(), name)
+		got, err := h.Source.Secret(t.Context(), secrets.Ref{Name: name})
 		if !errors.Is(err, fault.NotFound) || got != "" {
 			t.Errorf("Secret(%q) = %q, %v; want a %s", name, got, err, fault.NotFound)
 		}
@@ -100,7 +116,7 @@ func missing(t contract.T, h Harness) {
 func missingOddly(t contract.T, h Harness) {
 	h.Set(t, "present", "here")
 	for _, name := range []string{"", ".", "..", "../present", "./present", "a/../present", "/etc/passwd", "a\x00b", "a\\b", strings.Repeat("n", 5000)} {
-		got, err := h.Source.Secret(t.Context(), name)
+		got, err := h.Source.Secret(t.Context(), secrets.Ref{Name: name})
 		if !errors.Is(err, fault.NotFound) && !errors.Is(err, fault.Invalid) || got != "" {
 			t.Errorf("Secret(%.20q) = %q, %v; want a %s or %s", name, got, err, fault.NotFound, fault.Invalid)
 		}
@@ -114,8 +130,8 @@ func forbidden(t contract.T, h Harness) {
 	}
 	h.Set(t, "closed", "hidden-value")
 	h.Forbid(t, "closed")
-	h.pass(t)
-	if got, err := h.Source.Secret(t.Context(), "closed"); !errors.Is(err, fault.Forbidden) || got != "" {
+	h.pass(t, secrets.Fresh)
+	if got, err := h.Source.Secret(t.Context(), secrets.Ref{Name: "closed"}); !errors.Is(err, fault.Forbidden) || got != "" {
 		t.Errorf("Secret of what may not be read = %q, %v; want a %s", got, err, fault.Forbidden)
 	}
 }
@@ -127,8 +143,8 @@ func unavailable(t contract.T, h Harness) {
 	}
 	h.Set(t, "away", "hidden-value")
 	h.Break(t)
-	h.pass(t)
-	if got, err := h.Source.Secret(t.Context(), "away"); !errors.Is(err, fault.Unavailable) || got != "" {
+	h.pass(t, secrets.Fresh)
+	if got, err := h.Source.Secret(t.Context(), secrets.Ref{Name: "away"}); !errors.Is(err, fault.Unavailable) || got != "" {
 		t.Errorf("Secret of a source that is down = %q, %v; want a %s", got, err, fault.Unavailable)
 	}
 }
@@ -138,7 +154,7 @@ func unavailable(t contract.T, h Harness) {
 func change(t contract.T, h Harness) {
 	for _, text := range []string{"first", "other", "third one", "other"} {
 		h.Set(t, "rotating", text)
-		h.pass(t)
+		h.pass(t, secrets.Fresh)
 		expect(t, h, "rotating", text)
 	}
 }
@@ -153,14 +169,14 @@ func quiet(t contract.T, h Harness) {
 			t.Errorf("an error holds the value of a secret: %v", err)
 		}
 	}
-	_, err := h.Source.Secret(ctx, "quiet")
+	_, err := h.Source.Secret(ctx, secrets.Ref{Name: "quiet"})
 	check(err)
 	if h.Forbid != nil {
 		h.Forbid(t, "quiet")
-		h.pass(t)
+		h.pass(t, secrets.Fresh)
 	}
 	for _, name := range []string{"quiet", "quite", "quiet-2"} {
-		_, err := h.Source.Secret(t.Context(), name)
+		_, err := h.Source.Secret(t.Context(), secrets.Ref{Name: name})
 		check(err)
 	}
 }
@@ -169,7 +185,7 @@ func done(t contract.T, h Harness) {
 	h.Set(t, "late", "value")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if got, err := h.Source.Secret(ctx, "late"); err != context.Canceled && (err != nil || got != "value") { //nolint:errorlint // as it is, not wrapped
+	if got, err := h.Source.Secret(ctx, secrets.Ref{Name: "late"}); err != context.Canceled && (err != nil || got != "value") { //nolint:errorlint // as it is, not wrapped
 		t.Errorf("Secret with a cancelled context = %q, %v; want %v as it is", got, err, context.Canceled)
 	}
 }
@@ -181,7 +197,7 @@ func concurrent(t contract.T, h Harness) {
 	for range 8 {
 		group.Go(func() {
 			for range 50 {
-				if got, err := h.Source.Secret(t.Context(), "shared"); err != nil || got != "value" {
+				if got, err := h.Source.Secret(t.Context(), secrets.Ref{Name: "shared"}); err != nil || got != "value" {
 					t.Errorf("Secret from several goroutines = %q, %v; want value", got, err)
 					return
 				}
@@ -199,16 +215,16 @@ func closeTwice(t contract.T, h Harness) {
 	}
 }
 
-// pass lets a minute pass where that is needed.
-func (h Harness) pass(t contract.T) {
-	if h.Minute != nil {
-		h.Minute(t)
+// pass lets time pass where that is needed.
+func (h Harness) pass(t contract.T, d time.Duration) {
+	if h.Pass != nil {
+		h.Pass(t, d)
 	}
 }
 
 func expect(t contract.T, h Harness, name, want string) {
 	t.Helper()
-	if got, err := h.Source.Secret(t.Context(), name); err != nil || got != want {
+	if got, err := h.Source.Secret(t.Context(), secrets.Ref{Name: name}); err != nil || got != want {
 		t.Errorf("Secret(%q) = %.80q, %v; want %.80q", name, got, err, want)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -18,16 +19,18 @@ import (
 // tests make it wrong.
 type source struct {
 	mu     sync.Mutex
-	values map[string]string
-	closed map[string]bool // forbidden
+	values map[string][]string // the versions, the newest last
+	closed map[string]bool     // forbidden
 	down   bool
 
 	wrong string
 	first map[string]string // what was read first, for the wrong "stale"
+	last  map[string]string // what was read last, for those that are wrong about outages
 	shut  bool
 }
 
-func (s *source) Secret(ctx context.Context, name string) (string, error) {
+func (s *source) Secret(ctx context.Context, ref secrets.Ref) (string, error) {
+	name := ref.Name
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -36,35 +39,62 @@ func (s *source) Secret(ctx context.Context, name string) (string, error) {
 		}
 		return "", err
 	}
-	value, ok := s.values[name]
+	err := s.failure(name)
+	if kept, was := s.last[name]; was && err != nil && (s.down && s.wrong == "ever" || !s.down && s.wrong == "clings") {
+		return kept, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return s.newest(ref)
+}
+
+// failure returns why the secret is not had.
+func (s *source) failure(name string) error {
+	versions, ok := s.values[name]
 	switch {
 	case s.down && s.wrong == "vague":
-		return "", errors.New("connection refused")
+		return errors.New("connection refused")
 	case s.down:
-		return "", fault.New(fault.Unavailable, "source.Secret", "the source is down")
-	case s.wrong == "climbs" && strings.HasSuffix(name, "/present"):
-		return s.values["present"], nil
-	case !ok && s.wrong == "empty":
-		return "", nil
+		return fault.New(fault.Unavailable, "source.Secret", "the source is down")
+	case s.wrong == "climbs" && strings.HasSuffix(name, "/present"), !ok && s.wrong == "empty":
+		return nil
 	case !ok:
-		return "", fault.New(fault.NotFound, "source.Secret", "there is no secret called %.100q", name)
-	case s.closed[name] && s.wrong == "open":
-		return value, nil
+		return fault.New(fault.NotFound, "source.Secret", "there is no secret called %.100q", name)
 	case s.closed[name] && s.wrong == "loud":
-		return "", fault.New(fault.Forbidden, "source.Secret", "this may not be read: %s", value)
-	case s.closed[name]:
-		return "", fault.New(fault.Forbidden, "source.Secret", "this secret may not be read")
+		return fault.New(fault.Forbidden, "source.Secret", "this may not be read: %s", versions)
+	case s.closed[name] && s.wrong != "open":
+		return fault.New(fault.Forbidden, "source.Secret", "this secret may not be read")
 	}
-	if s.wrong == "stale" {
-		if kept, ok := s.first[name]; ok {
-			return kept, nil
+	return nil
+}
+
+// newest returns what the ref names.
+func (s *source) newest(ref secrets.Ref) (string, error) {
+	versions := append([]string{""}, s.values[ref.Name]...)
+	number := len(versions) - 1
+	if ref.Version != "" && s.wrong != "newest" {
+		var err error
+		if number, err = strconv.Atoi(ref.Version); err != nil || number < 1 || number >= len(versions) {
+			return "", fault.New(fault.NotFound, "source.Secret", "there is no such version")
 		}
-		s.first[name] = value
 	}
-	if s.wrong == "trims" {
+	value := versions[number]
+	if _, kept := s.first[ref.Name]; !kept {
+		s.first[ref.Name] = value
+	}
+	s.last[ref.Name] = value
+	switch {
+	case s.wrong == "stale":
+		return s.first[ref.Name], nil
+	case s.wrong == "lower" && ref.Name == "CASE":
+		return "lower than that", nil
+	case s.wrong == "trims":
 		return strings.TrimSpace(value), nil
+	case s.wrong == "whole":
+		return value, nil
 	}
-	return strings.TrimSuffix(strings.TrimSuffix(value, "\n"), "\r"), nil
+	return ref.Of("source.Secret", value)
 }
 
 func (s *source) Close() error {
@@ -76,10 +106,13 @@ func (s *source) Close() error {
 }
 
 func harness(wrong string) secretstest.Harness {
-	s := &source{values: map[string]string{}, closed: map[string]bool{}, first: map[string]string{}, wrong: wrong}
+	s := &source{values: map[string][]string{}, last: map[string]string{}, closed: map[string]bool{}, first: map[string]string{}, wrong: wrong}
 	return secretstest.Harness{
 		Source: secrets.Source(s),
-		Set:    func(_ contract.T, name, value string) { s.values[name] = value },
+		Set:    func(_ contract.T, name, value string) { s.values[name] = append(s.values[name], value) },
+		Delete: func(_ contract.T, name string) { delete(s.values, name) },
+		Newest: func(_ contract.T, name string) string { return strconv.Itoa(len(s.values[name])) },
+		Mend:   func(contract.T) { s.down = false },
 		Forbid: func(_ contract.T, name string) { s.closed[name] = true },
 		Break:  func(contract.T) { s.down = true },
 	}
@@ -101,6 +134,11 @@ func TestWrong(t *testing.T) {
 		"stale":  "Change",
 		"trims":  "Exact",
 		"once":   "Close",
+		"whole":  "Field",
+		"newest": "Version",
+		"lower":  "Cases",
+		"ever":   "Outage",
+		"clings": "Gone",
 	} {
 		t.Run(wrong, func(t *testing.T) {
 			caught := contract.Failing(t.Context(), secretstest.Cases, func(contract.T) secretstest.Harness { return harness(wrong) })
