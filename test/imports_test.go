@@ -39,6 +39,8 @@ var rules = []rule{
 	{"adapters/internal/bearer/bearertest", []string{"ports/*"}, []string{"github.com/golang-jwt/jwt/v5"}},
 	{"adapters/internal/memo", nil, nil},
 	{"adapters/internal/expiry", nil, nil},
+	{"adapters/internal/figures", []string{"core/*"}, []string{"github.com/prometheus/client_golang"}},
+	{"adapters/internal/spans", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"go.opentelemetry.io/"}},
 	{"adapters/memory", []string{"core/*", "ports/*", "adapters/internal/*"}, nil},
 	{"adapters/sqlite", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"gorm.io/gorm", "github.com/ncruces/go-sqlite3"}},
 	{"adapters/postgres", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"gorm.io/gorm", "gorm.io/driver/postgres", "github.com/jackc/pgx/v5"}},
