@@ -40,6 +40,7 @@ var rules = []rule{
 	{"adapters/internal/memo", nil, nil},
 	{"adapters/internal/expiry", nil, nil},
 	{"adapters/internal/figures", []string{"core/*"}, []string{"github.com/prometheus/client_golang"}},
+	{"adapters/internal/spans/spanstest", []string{"core/*", "ports/*", "ports/telemetry/telemetrytest"}, []string{"go.opentelemetry.io/proto/", "google.golang.org/grpc", "google.golang.org/protobuf"}},
 	{"adapters/internal/spans", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"go.opentelemetry.io/"}},
 	{"adapters/memory", []string{"core/*", "ports/*", "adapters/internal/*"}, nil},
 	{"adapters/sqlite", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"gorm.io/gorm", "github.com/ncruces/go-sqlite3"}},
