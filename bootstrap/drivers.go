@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"github.com/portolan-io/portolan/adapters/bigcache"
+	"github.com/portolan-io/portolan/adapters/cloudtrace"
 	"github.com/portolan-io/portolan/adapters/datastore"
 	"github.com/portolan-io/portolan/adapters/entra"
 	"github.com/portolan-io/portolan/adapters/env"
@@ -18,6 +19,7 @@ import (
 	"github.com/portolan-io/portolan/adapters/smtp"
 	"github.com/portolan-io/portolan/adapters/sqlite"
 	"github.com/portolan-io/portolan/adapters/sqlserver"
+	"github.com/portolan-io/portolan/adapters/stdout"
 )
 
 // builtin are the program's drivers. An adapter is added by its line, and known nowhere else.
@@ -43,5 +45,7 @@ func builtin() []Driver {
 		Mail("smtp", smtp.Open),
 		Telemetry("prometheus", prometheus.Open),
 		Telemetry("otlp", otel.Open),
+		Telemetry("stdout", stdout.Open),
+		Telemetry("cloudtrace", cloudtrace.Open),
 	}
 }

@@ -3,6 +3,7 @@
 package spanstest
 
 import (
+	"compress/gzip"
 	"context"
 	"encoding/hex"
 	"io"
@@ -97,7 +98,7 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request) {
 	if r.Look != nil {
 		r.Look(req)
 	}
-	body, err := io.ReadAll(req.Body)
+	body, err := bodyOf(req)
 	r.wait(req.Context())
 	if err == nil {
 		switch req.URL.Path {
@@ -121,6 +122,18 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-protobuf")
+}
+
+// bodyOf returns the body of a request, which may be compressed.
+func bodyOf(req *http.Request) ([]byte, error) {
+	if req.Header.Get("Content-Encoding") != "gzip" {
+		return io.ReadAll(req.Body)
+	}
+	plain, err := gzip.NewReader(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(plain)
 }
 
 type traces struct {
