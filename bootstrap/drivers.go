@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"github.com/portolan-io/portolan/adapters/appinsights"
 	"github.com/portolan-io/portolan/adapters/bigcache"
 	"github.com/portolan-io/portolan/adapters/cloudtrace"
 	"github.com/portolan-io/portolan/adapters/datastore"
@@ -47,5 +48,6 @@ func builtin() []Driver {
 		Telemetry("otlp", otel.Open),
 		Telemetry("stdout", stdout.Open),
 		Telemetry("cloudtrace", cloudtrace.Open),
+		Telemetry("appinsights", appinsights.Open),
 	}
 }

@@ -63,6 +63,7 @@ var rules = []rule{
 	{"adapters/stdout", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"go.opentelemetry.io/"}},
 	{"adapters/cloudtrace", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"go.opentelemetry.io/", "golang.org/x/oauth2"}},
 	{"adapters/appinsights", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"go.opentelemetry.io/", "github.com/Azure/azure-sdk-for-go/sdk/azidentity", "github.com/Azure/azure-sdk-for-go/sdk/azcore"}},
+	{"adapters/appinsights/appinsightstest", []string{"adapters/internal/spans/spanstest", "ports/telemetry/telemetrytest"}, nil},
 	{"adapters/prometheus", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"github.com/prometheus/client_golang"}},
 	{"adapters/layer", []string{"core/*", "ports/*"}, nil},
 	{"adapters/httpapi", []string{"core", "core/*", "ports/*"}, []string{"github.com/gorilla/mux", "github.com/swaggo/files/v2", "github.com/klauspost/compress", "github.com/rs/cors"}},
