@@ -20,7 +20,7 @@ import (
 	"github.com/portolan-io/portolan/adapters/appinsights"
 	"github.com/portolan-io/portolan/adapters/appinsights/appinsightstest"
 	"github.com/portolan-io/portolan/adapters/internal/spans"
-	"github.com/portolan-io/portolan/adapters/internal/spans/spanstest"
+	"github.com/portolan-io/portolan/adapters/otel/oteltest"
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/ports/contract"
 	"github.com/portolan-io/portolan/ports/telemetry"
@@ -61,7 +61,7 @@ func TestSuite(t *testing.T) {
 			Lost:     func() uint64 { return o.Lost()["spans"] },
 			Extract:  spans.Extract,
 			Inject:   spans.Inject,
-			Ended:    func(t contract.T) map[telemetrytest.Ended]int { closed(t); return spanstest.Count(back.Spans()) },
+			Ended:    func(t contract.T) map[telemetrytest.Ended]int { closed(t); return oteltest.Count(back.Spans()) },
 			Wrote:    func(t contract.T) string { closed(t); return back.Wrote() },
 			Spans:    func(t contract.T) []telemetrytest.Span { closed(t); return back.Spans() },
 		}

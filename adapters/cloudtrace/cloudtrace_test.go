@@ -3,16 +3,10 @@ package cloudtrace_test
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -20,43 +14,22 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portolan-io/portolan/adapters/cloudtrace"
+	"github.com/portolan-io/portolan/adapters/cloudtrace/cloudtracetest"
 	"github.com/portolan-io/portolan/adapters/internal/spans"
-	"github.com/portolan-io/portolan/adapters/internal/spans/spanstest"
+	"github.com/portolan-io/portolan/adapters/otel/oteltest"
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/ports/contract"
 	"github.com/portolan-io/portolan/ports/telemetry"
 	"github.com/portolan-io/portolan/ports/telemetry/telemetrytest"
 )
 
-// credentials makes a service account whose tokens come from this machine, and has Application
-// Default Credentials find it.
+// credentials has Application Default Credentials find a service account of this test.
 func credentials(t *testing.T) {
 	t.Helper()
 	for _, name := range []string{"GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_QUOTA_PROJECT", "OTEL_RESOURCE_ATTRIBUTES", "OTEL_SERVICE_NAME"} {
 		t.Setenv(name, "")
 	}
-	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(map[string]any{"access_token": "token-of-the-account", "token_type": "Bearer", "expires_in": 3600})
-	}))
-	t.Cleanup(issuer.Close)
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
-	account, err := json.Marshal(map[string]string{
-		"type": "service_account", "project_id": "project-of-the-account", "client_email": "portolan@example.com",
-		"private_key": string(private), "private_key_id": "1", "token_uri": issuer.URL,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "account.json")
-	if err := os.WriteFile(file, account, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", file)
+	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", cloudtracetest.Account(t))
 }
 
 func open(t *testing.T, cfg cloudtrace.Config) *cloudtrace.Observer {
@@ -77,7 +50,7 @@ func open(t *testing.T, cfg cloudtrace.Config) *cloudtrace.Observer {
 func TestSuite(t *testing.T) {
 	credentials(t)
 	telemetrytest.Run(t, func(t *testing.T) telemetrytest.Harness {
-		back := spanstest.NewReceiver(t, false)
+		back := oteltest.NewReceiver(t, false)
 		o := open(t, cloudtrace.Config{Endpoint: back.URL, Metrics: true})
 		closed := func(t contract.T) {
 			if err := o.Close(t.Context()); err != nil {
@@ -107,7 +80,7 @@ func TestRequests(t *testing.T) {
 		want                     string
 		metrics                  bool
 	}{
-		{"of the credentials", "", "", cloudtrace.Config{}, "project-of-the-account", false},
+		{"of the credentials", "", "", cloudtrace.Config{}, cloudtracetest.Project, false},
 		{"of the environment", "project-of-the-environment", "payer", cloudtrace.Config{}, "project-of-the-environment", false},
 		{"configured", "project-of-the-environment", "", cloudtrace.Config{Project: "shop", QuotaProject: "payer", Metrics: true}, "shop", true},
 	} {
@@ -115,10 +88,10 @@ func TestRequests(t *testing.T) {
 			credentials(t)
 			t.Setenv("GOOGLE_CLOUD_PROJECT", tt.environment)
 			t.Setenv("GOOGLE_CLOUD_QUOTA_PROJECT", tt.quota)
-			back := spanstest.NewReceiver(t, false)
+			back := oteltest.NewReceiver(t, false)
 			quota := tt.quota + tt.cfg.QuotaProject
 			back.Look = func(r *http.Request) {
-				if got := r.Header.Get("Authorization"); got != "Bearer token-of-the-account" {
+				if got := r.Header.Get("Authorization"); got != "Bearer "+cloudtracetest.Token {
 					t.Errorf("the authorization is %q", got)
 				}
 				if got := r.Header.Get("X-Goog-User-Project"); got != quota {

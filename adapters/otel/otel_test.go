@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	tracesv1 "go.opentelemetry.io/proto/otlp/trace/v1"
 
-	"github.com/portolan-io/portolan/adapters/internal/spans/spanstest"
 	"github.com/portolan-io/portolan/adapters/otel"
+	"github.com/portolan-io/portolan/adapters/otel/oteltest"
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/ports/contract"
 	"github.com/portolan-io/portolan/ports/telemetry"
@@ -23,7 +23,7 @@ func TestSuite(t *testing.T) {
 	for _, protocol := range []string{"http/protobuf", "grpc"} {
 		t.Run(protocol, func(t *testing.T) {
 			telemetrytest.Run(t, func(t *testing.T) telemetrytest.Harness {
-				back := spanstest.NewReceiver(t, protocol == "grpc")
+				back := oteltest.NewReceiver(t, protocol == "grpc")
 				o := open(t, back, "OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
 				t.Cleanup(func() { shut(o) })
 				return harness(o, back)
@@ -32,7 +32,7 @@ func TestSuite(t *testing.T) {
 	}
 }
 
-func harness(o *otel.Observer, back *spanstest.Receiver) telemetrytest.Harness {
+func harness(o *otel.Observer, back *oteltest.Receiver) telemetrytest.Harness {
 	closed := func(t contract.T) {
 		if err := o.Close(t.Context()); err != nil {
 			t.Errorf("Close: %v", err)
@@ -59,7 +59,7 @@ func shut(o *otel.Observer) {
 }
 
 func TestSpans(t *testing.T) {
-	back := spanstest.NewReceiver(t, false)
+	back := oteltest.NewReceiver(t, false)
 	o := open(t, back, "OTEL_SERVICE_NAME", "shop")
 	header := http.Header{"Traceparent": {"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}}
 	if err := o.Limits(func(func(string, uint64) bool) {}, func() uint64 { return 9 }); err != nil {
@@ -119,12 +119,12 @@ func TestSpans(t *testing.T) {
 func TestSilence(t *testing.T) {
 	for _, tt := range []struct {
 		name      string
-		to        *spanstest.Receiver
+		to        *oteltest.Receiver
 		variables []string
 	}{
 		{"no variables", nil, nil},
-		{"switched off", spanstest.NewReceiver(t, false), []string{"OTEL_SDK_DISABLED", "true"}},
-		{"no exporters", spanstest.NewReceiver(t, false), []string{"OTEL_TRACES_EXPORTER", "none", "OTEL_METRICS_EXPORTER", "none"}},
+		{"switched off", oteltest.NewReceiver(t, false), []string{"OTEL_SDK_DISABLED", "true"}},
+		{"no exporters", oteltest.NewReceiver(t, false), []string{"OTEL_TRACES_EXPORTER", "none", "OTEL_METRICS_EXPORTER", "none"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			o := open(t, tt.to, tt.variables...)
@@ -150,7 +150,7 @@ func TestOneSignal(t *testing.T) {
 		spans, metrics int
 	}{{"OTEL_TRACES_EXPORTER", 0, 1}, {"OTEL_METRICS_EXPORTER", 2, 0}} {
 		t.Run(tt.without+"=none", func(t *testing.T) {
-			back := spanstest.NewReceiver(t, false)
+			back := oteltest.NewReceiver(t, false)
 			o := open(t, back, tt.without, "none")
 			for _, err := range []error{nil, fault.Stale} {
 				ctx, end := o.Start(t.Context(), telemetry.Op{Port: "repository", Name: "Find"})
@@ -206,7 +206,7 @@ func TestTraceWithoutExporter(t *testing.T) {
 // TestBounds shows that the environment says how much waits, and is refused if it says so
 // badly.
 func TestBounds(t *testing.T) {
-	back := spanstest.NewReceiver(t, false)
+	back := oteltest.NewReceiver(t, false)
 	o := open(t, back, "OTEL_BSP_MAX_QUEUE_SIZE", "1", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "1")
 	back.Stall()
 	for range 10 {

@@ -5,8 +5,8 @@ import (
 
 	commonv1 "go.opentelemetry.io/proto/otlp/common/v1"
 
-	"github.com/portolan-io/portolan/adapters/internal/spans/spanstest"
 	"github.com/portolan-io/portolan/adapters/otel"
+	"github.com/portolan-io/portolan/adapters/otel/oteltest"
 )
 
 func attribute(attributes []*commonv1.KeyValue, key string) string {
@@ -20,7 +20,7 @@ func attribute(attributes []*commonv1.KeyValue, key string) string {
 
 // open returns an observer that delivers to the receiver, or to nobody if that
 // is nil. No variable of the surroundings reaches it.
-func open(t *testing.T, to *spanstest.Receiver, variables ...string) *otel.Observer {
+func open(t *testing.T, to *oteltest.Receiver, variables ...string) *otel.Observer {
 	t.Helper()
 	for _, name := range []string{
 		"OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",

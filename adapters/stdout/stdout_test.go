@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/portolan-io/portolan/adapters/internal/spans"
-	"github.com/portolan-io/portolan/adapters/internal/spans/spanstest"
+	"github.com/portolan-io/portolan/adapters/otel/oteltest"
 	"github.com/portolan-io/portolan/adapters/stdout"
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/ports/contract"
@@ -81,7 +81,7 @@ func spansOf(t contract.T, text string) []telemetrytest.Span {
 		for _, a := range l.Attributes {
 			span.Attributes[a.Key] = fmt.Sprint(a.Value.Value)
 		}
-		spanstest.Own(&span)
+		oteltest.Own(&span)
 		all = append(all, span)
 	}
 	return all
@@ -128,7 +128,7 @@ func TestSuite(t *testing.T) {
 			Lost:    func() uint64 { return o.Lost()["spans"] },
 			Wrote:   written,
 			Spans:   func(ct contract.T) []telemetrytest.Span { return spansOf(ct, written(ct)) },
-			Ended:   func(ct contract.T) map[telemetrytest.Ended]int { return spanstest.Count(spansOf(ct, written(ct))) },
+			Ended:   func(ct contract.T) map[telemetrytest.Ended]int { return oteltest.Count(spansOf(ct, written(ct))) },
 			Extract: spans.Extract,
 			Inject:  spans.Inject,
 		}

@@ -12,7 +12,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/portolan-io/portolan/adapters/internal/spans/spanstest"
+	"github.com/portolan-io/portolan/adapters/otel/oteltest"
 	"github.com/portolan-io/portolan/ports/telemetry/telemetrytest"
 )
 
@@ -152,7 +152,7 @@ func (r *Receiver) Spans() []telemetrytest.Span {
 		if of.ResponseCode != "" {
 			span.Attributes["http.response.status_code"] = of.ResponseCode
 		}
-		spanstest.Own(&span)
+		oteltest.Own(&span)
 		all = append(all, span)
 	}
 	return all

@@ -1,6 +1,6 @@
-// Package spanstest is a back end that speaks the OpenTelemetry protocol, over HTTP and
+// Package oteltest is a back end that speaks the OpenTelemetry protocol, over HTTP and
 // over gRPC, for tests of what delivers to one. Start at [NewReceiver].
-package spanstest
+package oteltest
 
 import (
 	"compress/gzip"
