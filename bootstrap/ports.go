@@ -5,23 +5,17 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
-	"database/sql"
-	"errors"
 	"log/slog"
-	"net/http"
-	"reflect"
 	"regexp"
 
 	"go.uber.org/fx"
 
 	"github.com/portolan-io/portolan/adapters/layer"
-	"github.com/portolan-io/portolan/adapters/otel"
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/ports/auth"
 	"github.com/portolan-io/portolan/ports/repository"
 	"github.com/portolan-io/portolan/ports/secrets"
-	"github.com/portolan-io/portolan/ports/telemetry"
 )
 
 // minSecretBytes is the least length of what hashes and signatures are keyed
@@ -84,105 +78,6 @@ func binder(ctx context.Context, source secrets.Source) binding {
 		now, err := source.Secret(ctx, ref)
 		return func(ctx context.Context) (string, error) { return source.Secret(ctx, ref) }, now, err
 	}
-}
-
-// watching is everything that observes, as one.
-type watching struct {
-	telemetry.Observer
-	metrics  http.Handler  // what the admin listener shows, or nil
-	counters []poolCounter // who takes the figures of connection pools
-	caches   []cacheCounter
-	rereads  []rereadCounter
-	many     []instanceCounter
-	limits   []limitCounter
-
-	figures []func() error // tell of what is open; called when it begins to serve
-}
-
-// A poolCounter is an observer that takes the figures of connection pools.
-type poolCounter interface {
-	Pool(name string, stats func() sql.DBStats) error
-}
-
-// tell has everybody take the figures of what serves from now on.
-func (w *watching) tell() error {
-	var errs []error
-	for _, give := range w.figures {
-		errs = append(errs, give())
-	}
-	return errors.Join(errs...)
-}
-
-// watchPools gives the figures of the store's pools, if it has any, to whoever
-// takes them.
-func (w *watching) watchPools(store repository.Store) {
-	pooled, ok := store.(interface {
-		Pools() map[string]func() sql.DBStats
-	})
-	if !ok {
-		return
-	}
-	for name, stats := range pooled.Pools() {
-		for _, counter := range w.counters {
-			w.figures = append(w.figures, func() error { return counter.Pool(name, stats) })
-		}
-	}
-}
-
-// openTelemetry opens the observers, which are those of the first configuration whatever a
-// later one says.
-func openTelemetry(ctx context.Context, s *settings, log *slog.Logger, opened *closers) (*watching, error) {
-	lent, err := lend(opened, "telemetry", func(own *closers) (*watching, error) { return newWatching(ctx, s, log, own) })
-	if err != nil {
-		return nil, err
-	}
-	w := *lent
-	return &w, nil
-}
-
-func newWatching(ctx context.Context, s *settings, log *slog.Logger, opened *closers) (*watching, error) {
-	w := &watching{}
-	var observers []telemetry.Observer
-	for _, driver := range s.telemetry {
-		undelivered := func(err error) {
-			log.Warn("telemetry was not delivered", "driver", driver.name, "error", err)
-		}
-		if config, ok := driver.settings.Interface().(otel.Config); ok {
-			config.Failed = undelivered
-			driver.settings = reflect.ValueOf(config)
-		}
-		observer, err := open[telemetry.Observer](ctx, driver)
-		if err != nil {
-			return nil, err
-		}
-		opened.add(func(ctx context.Context) error {
-			if err := observer.Close(ctx); err != nil {
-				undelivered(err)
-			}
-			return nil // what a back end lost is no failure of what was asked
-		})
-		observers = append(observers, observer)
-		if exposed, ok := observer.(interface{ Handler() http.Handler }); ok {
-			w.metrics = exposed.Handler()
-		}
-		if counting, ok := observer.(poolCounter); ok {
-			w.counters = append(w.counters, counting)
-		}
-		if counting, ok := observer.(cacheCounter); ok {
-			w.caches = append(w.caches, counting)
-		}
-		if counting, ok := observer.(rereadCounter); ok {
-			w.rereads = append(w.rereads, counting)
-		}
-		if counting, ok := observer.(instanceCounter); ok {
-			w.many = append(w.many, counting)
-		}
-		if counting, ok := observer.(limitCounter); ok {
-			w.limits = append(w.limits, counting)
-		}
-	}
-	w.Observer = layer.Observers(observers...)
-	return w, nil
 }
 
 // unwatched is the store without a trace, for what asks it every second.

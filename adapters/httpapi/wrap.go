@@ -105,7 +105,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	err := x.find()
 	x.manners = s.manners[x.collection]
 	x.manners.announce(x.Header())
-	limited := &deadline{Context: s.extract(r.Context(), r.Header), at: x.begun.Add(x.timeout())}
+	limited := &deadline{Context: s.extract(r.Context(), r.Header), at: x.begun.Add(x.timeout()), answer: &x.answer}
 	defer limited.end()
 	ctx, end := s.observer.Start(limited, x.op())
 	x.r = x.r.WithContext(ctx)
@@ -122,6 +122,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = x.fail(r.Context(), err)
 	}
 	x.finish()
+	x.answer = telemetry.Answer{Status: x.status, Scheme: x.site.trusted.scheme(r)}
 	end(err)
 	s.log.write(x, err)
 	if x.torn {
