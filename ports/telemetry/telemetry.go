@@ -11,7 +11,7 @@ type Op struct {
 	Port       string // what is asked: "http", "repository", "auth"
 	Name       string // what it is asked for: "GET /{collection}", "Find"
 	Collection string // which collection it is about, or empty
-	System     string // which database or server is asked, as OpenTelemetry calls it: "postgresql", "redis"; or empty
+	System     string // which database or server is asked, as OpenTelemetry calls it: "postgresql"; or empty
 }
 
 // An Answer is what is known of an operation of the port http when it ends. Whoever

@@ -73,7 +73,7 @@ func names(t contract.T, h Harness) {
 	ops := []telemetry.Op{
 		{Port: "http", Name: "PATCH /v1/{collection}/{id}", Collection: "products"},
 		{Port: "repository", Name: "Apply", Collection: "products", System: "postgresql"},
-		{Port: "cache", Name: "Set", System: "redis"},
+		{Port: "cache", Name: "Set", System: "memcached"},
 		{Port: "auth", Name: "Authenticate"},
 	}
 	for _, op := range ops {
@@ -86,7 +86,7 @@ func names(t contract.T, h Harness) {
 			"http.request.method": "PATCH", "http.route": "/v1/{collection}/{id}", "http.response.status_code": "412", "url.scheme": "https",
 		},
 		"Apply products":    {"db.system.name": "postgresql", "db.operation.name": "Apply", "db.collection.name": "products"},
-		"Set":               {"db.system.name": "redis", "db.operation.name": "Set"},
+		"Set":               {"db.system.name": "memcached", "db.operation.name": "Set"},
 		"auth Authenticate": {},
 	}
 	got := map[string]map[string]string{}
