@@ -123,7 +123,7 @@ type served struct {
 	unsigned  bool                    // whatever tokens say is believed
 }
 
-func newCore(ctx context.Context, s *settings, store repository.Store, tables inspector, kept caches, authenticators []auth.Authenticator, providers signingIn, l limiting, w *watching, opened *closers, in surroundings, log *slog.Logger) (*served, error) {
+func newCore(ctx context.Context, s *settings, store repository.Store, tables inspector, kept caches, authenticators []auth.Authenticator, providers signingIn, l limiting, w *watching, opened *closers, log *slog.Logger) (*served, error) {
 	cursorKey, err := lentKey(ctx, opened, "service.cursor_key", s.Service.CursorKey)
 	if err != nil {
 		return nil, err
@@ -133,7 +133,7 @@ func newCore(ctx context.Context, s *settings, store repository.Store, tables in
 	if err != nil {
 		return nil, err
 	}
-	config := core.Config{CursorKey: cursorKey, Store: store, Cache: kept.coherent, CacheShared: kept.many && !s.NearCache.given(), Collections: collections, Rules: in.rules}
+	config := core.Config{CursorKey: cursorKey, Store: store, Cache: kept.coherent, CacheShared: kept.many && !s.NearCache.given(), Collections: collections}
 	if config.Pepper, err = s.lentPepper(opened); err != nil {
 		return nil, err
 	}

@@ -66,7 +66,6 @@ type Config struct {
 	CacheShared bool             // what one instance keeps of bounded collections others find
 	CursorKey   []byte           // authenticates cursors; empty is a key that lives as long as the process
 	Pepper      secrets.Value    // keys the hashes of API keys; nil refuses to make or accept any
-	Rules       string           // names by which fences what is cached lives, if others did in this process before
 	Rereads     *Rereads         // look for hits that are not right; nil looks for none
 	Now         func() time.Time // nil is time.Now
 }
@@ -125,7 +124,7 @@ func New(config Config) (*API, error) {
 		if config.Store.Capabilities().Replica {
 			c.stale = c.caching.behind(config.Cache != nil, config.CacheShared)
 		}
-		c.version = versionOf(c) + config.Rules
+		c.version = versionOf(c)
 		if a.collections[c.Name] != nil {
 			return nil, fault.New(fault.Invalid, "core.New", "there are two collections called %s", c.Name)
 		}
