@@ -21,7 +21,7 @@ func newLog(s *settings, to logTo) *slog.Logger {
 	}
 	for _, driver := range s.telemetry {
 		if shaping, ok := driver.settings.Interface().(interface {
-			Log(to io.Writer, level slog.Leveler) slog.Handler
+			Log(to io.Writer, level slog.Level) slog.Handler
 		}); ok {
 			return slog.New(shaping.Log(to, level))
 		}

@@ -80,7 +80,7 @@ func New(ctx context.Context, cfg Config) (*Observer, error) {
 		closers = append(closers, metrics.Shutdown)
 	}
 	if cfg.Spans != nil {
-		o.queue = newQueue(cfg.Spans, cfg.Bounds, cfg.Failed)
+		o.queue = newQueue(cfg.Spans, cfg.Bounds, cfg.Failed) //nolint:contextcheck // it works until it is shut down
 		options := []sdktrace.TracerProviderOption{sdktrace.WithResource(described), sdktrace.WithSpanProcessor(o.queue), sdktrace.WithIDGenerator(taking{})}
 		if cfg.Sampler != nil {
 			options = append(options, sdktrace.WithSampler(cfg.Sampler))
