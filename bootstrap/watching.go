@@ -27,7 +27,8 @@ type watching struct {
 	many     []instanceCounter
 	limits   []limitCounter
 	dropped  []droppedCounter
-	spans    bool // some of them deliver spans
+	lines    slog.Handler // is told of the lines of the log; or nil
+	spans    bool         // some of them deliver spans
 
 	figures []func() error // tell of what is open; called when it begins to serve
 }
@@ -70,6 +71,9 @@ func openTelemetry(ctx context.Context, s *settings, log *slog.Logger, opened *c
 		return nil, err
 	}
 	w := *lent
+	if w.lines != nil {
+		tee(log, w.lines) // each configuration has a log of its own
+	}
 	w.figures = slices.Clip(w.figures) // each configuration adds its own
 	return &w, nil
 }
@@ -124,6 +128,9 @@ func newWatching(ctx context.Context, s *settings, log *slog.Logger, opened *clo
 		}
 		if losing, ok := observer.(interface{ Lost() map[string]uint64 }); ok {
 			lost[driver.name] = losing.Lost
+		}
+		if telling, ok := observer.(interface{ Log() slog.Handler }); ok && telling.Log() != nil {
+			w.lines = telling.Log()
 		}
 		w.takes(observer)
 	}

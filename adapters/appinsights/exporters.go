@@ -37,7 +37,7 @@ func (e *spanExporter) ExportSpans(ctx context.Context, batch []sdktrace.ReadOnl
 			lost++
 		}
 	}
-	return &spans.Lost{Spans: lost, Cause: err}
+	return &spans.Lost{Items: lost, Cause: err}
 }
 
 // Shutdown does nothing: nothing is held.
