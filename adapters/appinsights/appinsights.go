@@ -106,7 +106,7 @@ func Open(ctx context.Context, cfg Config) (*Observer, error) {
 	}
 	observer := &Observer{Observer: o, lost: &metrics.lost}
 	if cfg.Logs {
-		observer.log = newLog(exporter.envelopes, o.Resource(), send, spans.Bounds{Queue: cfg.Queue}, o.Failed)
+		observer.log = newLog(exporter.envelopes, o.Resource(), send, spans.Bounds{Queue: cfg.Queue}, o.Failed) //nolint:contextcheck // its queue works until it is shut down
 	}
 	return observer, nil
 }
