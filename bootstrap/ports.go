@@ -64,6 +64,11 @@ func openSettings(ctx context.Context, doc *document, all unopened, env environm
 		if source, err = lendDriver[secrets.Source](ctx, opened, s.secrets); err != nil {
 			return nil, err
 		}
+		watcher, err := laterWatcher(opened)
+		if err != nil {
+			return nil, err
+		}
+		source = layer.TraceSecrets(source, watcher)
 	}
 	return doc.read(all.Drivers, env, binder(ctx, source))
 }

@@ -38,6 +38,15 @@ func (s section) whole() section {
 	return s
 }
 
+// names returns those that are listed in any form of the section.
+func (s section) names() []string {
+	listed := slices.Clone(s.Enum)
+	for _, form := range s.AnyOf {
+		listed = append(listed, form.Enum...)
+	}
+	return listed
+}
+
 // TestAdaptersPage keeps docs/adapters.md to what the program has: its drivers, the
 // comments of their settings, and what their stores say they can do. With -update it
 // writes the page.
@@ -74,7 +83,7 @@ func adapters(t *testing.T, schema section, page string) string {
 		if items := schema.Properties[port].Items; items != nil {
 			at = items.whole()
 		}
-		for _, driver := range at.Properties["driver"].Enum {
+		for _, driver := range at.Properties["driver"].names() {
 			fmt.Fprintf(&out, "\n### [%s](../adapters/%s/README.md)\n\n", driver, folder(driver))
 			if port == "repository" {
 				fmt.Fprintf(&out, "%s\n\n", capabilities(t, driver, page))
