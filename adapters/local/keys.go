@@ -113,11 +113,23 @@ func (a *Authenticator) keys(ctx context.Context, after time.Duration) (*ring, e
 	read, err := a.read(ctx)
 	switch {
 	case err == nil:
+		if a.ring != nil && slices.ContainsFunc(a.ring.all, func(k key) bool { return !read.has(k.id) }) {
+			a.epoch++
+		}
 		a.ring, a.asked = read, now
 	case a.ring == nil:
 		return nil, err
 	}
 	return a.ring, nil
+}
+
+// Epoch returns a number that is another one when a key is no longer accepted that was
+// before. It looks for that as often as Authenticate does.
+func (a *Authenticator) Epoch(ctx context.Context) uint64 {
+	_, _ = a.keys(ctx, keyLife) // while they cannot be read the last ones serve on
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.epoch
 }
 
 // read reads all keys anew.
