@@ -66,7 +66,7 @@ func TestRotation(t *testing.T) {
 	}
 	now.Store(as(name + "_1"))
 	if gone, err := Open(t.Context(), Config{DSN: secrets.Fixed(as(name + "_1"))}); err == nil {
-		gone.Close()
+		_ = gone.Close()
 		t.Error("the first user may still connect, so nothing was shown")
 	}
 }
