@@ -122,20 +122,25 @@ func (s *settings) checkAccounts(found *mistakes) {
 	a.checkTimes(note)
 }
 
+// keptFor is for how long what is known of a login may be kept: one that is refreshed must
+// not seem to have been unused meanwhile.
+const keptFor = time.Minute
+
 // checkTimes notes times that cannot be.
 func (a *Accounts) checkTimes(note func(keys []string, format string, args ...any)) {
 	for _, each := range []struct {
 		keys  []string
 		value time.Duration
+		least time.Duration
 		most  time.Duration
 	}{
-		{[]string{"session", "idle"}, a.Session.Idle, a.Session.Absolute},
-		{[]string{"session", "absolute"}, a.Session.Absolute, limit.MaxPeriod * 12},
-		{[]string{"token", "access"}, a.Token.Access, local.MaxLifetime},
-		{[]string{"token", "refresh"}, a.Token.Refresh, a.Session.Absolute},
+		{[]string{"session", "idle"}, a.Session.Idle, leastTime, a.Session.Absolute},
+		{[]string{"session", "absolute"}, a.Session.Absolute, leastTime, limit.MaxPeriod * 12},
+		{[]string{"token", "access"}, a.Token.Access, leastTime, local.MaxLifetime},
+		{[]string{"token", "refresh"}, a.Token.Refresh, a.Token.Access + keptFor, a.Session.Absolute},
 	} {
-		if each.value < leastTime || each.value > each.most {
-			note(each.keys, "it is %s, but must be between %s and %s", each.value, leastTime, each.most)
+		if each.value < each.least || each.value > each.most {
+			note(each.keys, "it is %s, but must be between %s and %s", each.value, each.least, each.most)
 		}
 	}
 }
@@ -159,6 +164,12 @@ func (s *settings) directory() (Driver, bool) {
 // checkDirectory notes what accounts at Firebase lack.
 func (s *settings) checkDirectory(note func(keys []string, format string, args ...any)) {
 	driver, _ := s.directory()
+	if s.Accounts.Verify {
+		note([]string{"verify"}, "at Firebase nobody has to verify an address before the first login; leave verify out, and let policies ask for @claims.email_verified")
+	}
+	if len(s.Accounts.OAuth) > 0 {
+		note([]string{"oauth"}, "who signs in at a provider of oauth has an account here, and accounts are at Firebase; turn the provider on there, and leave oauth out")
+	}
 	config, ok := driver.settings.Interface().(firebase.Config)
 	switch {
 	case !ok:

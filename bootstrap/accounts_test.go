@@ -56,6 +56,10 @@ func TestBrokenAccounts(t *testing.T) {
 			"c.yaml:3: accounts.provider: no driver oidc of auth keeps accounts; add one, as in {driver: firebase}"},
 		{"logins that do not end", "service: {listen", "auth: [{driver: firebase, firebase: {project: shop-4f2a1}}]\naccounts: {provider: firebase}",
 			"c.yaml:3: accounts.provider: accounts at Firebase need check_revoked: true under firebase, without which nobody could log out"},
+		{"verification at Firebase", "service: {listen", "auth: [{driver: firebase, firebase: {project: demo-shop, check_revoked: true, emulator: '127.0.0.1:9099'}}]\naccounts: {provider: firebase, verify: true}",
+			"c.yaml:3: accounts.verify: at Firebase nobody has to verify an address before the first login; leave verify out, and let policies ask for @claims.email_verified"},
+		{"providers beside Firebase", "service: {listen", "auth: [{driver: firebase, firebase: {project: demo-shop, check_revoked: true, emulator: '127.0.0.1:9099'}}]\naccounts: {provider: firebase, oauth: {google: {issuer: https://accounts.google.com, client_id: a}}}",
+			"c.yaml:3: accounts.oauth: who signs in at a provider of oauth has an account here, and accounts are at Firebase; turn the provider on there, and leave oauth out"},
 		{"no key", "service: {listen", "auth: [{driver: firebase, firebase: {project: shop-4f2a1, check_revoked: true}}]\naccounts: {provider: firebase}",
 			"c.yaml:3: accounts.provider: accounts at Firebase need api_key under firebase, which is the Web API Key of the project"},
 	} {

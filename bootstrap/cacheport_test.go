@@ -165,7 +165,7 @@ func TestSickCache(t *testing.T) {
 		}
 	}
 	status, body := r.do(http.MethodGet, admin+"/readyz", "", nil)
-	if status != http.StatusOK || !strings.Contains(body, `{"status":"ok"`) || !strings.Contains(body, `"driver":"sick","status":"failing"`) || strings.Contains(body, "internal") {
+	if status != http.StatusOK || !strings.Contains(body, `{"status":"ok"`) || !strings.Contains(body, `"driver":"sick","needed":false,"status":"failing"`) || strings.Contains(body, "internal") {
 		t.Errorf("readyz of the admin listener answers %d %s", status, body)
 	}
 	if status, body := r.do(http.MethodGet, strings.TrimSuffix(api, "/v1")+"/readyz", "", nil); status != http.StatusOK {

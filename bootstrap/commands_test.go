@@ -249,3 +249,23 @@ func TestHelpHasExamples(t *testing.T) {
 		}
 	}
 }
+
+// TestAmbiguousSubjects: rows that are somebody's by sub alone are warned of where there are
+// several issuers.
+func TestAmbiguousSubjects(t *testing.T) {
+	t.Chdir(t.TempDir())
+	const warning = "warning: collections.things.access.authenticated: @claims.sub is somebody else with each issuer; compare @claims.iss too\n"
+	for _, tt := range []struct {
+		auth, where string
+		warned      bool
+	}{
+		{"[{driver: local}]", "owner eq @claims.sub", false},
+		{"[{driver: local}, {driver: firebase, firebase: {project: shop}}]", "owner eq @claims.sub", true},
+		{"[{driver: local}, {driver: firebase, firebase: {project: shop}}]", "owner eq @claims.sub and name eq @claims.iss", false},
+	} {
+		write(t, "portolan.yaml", strings.Replace(right, "access: {", "access: {authenticated: {write: {where: \""+tt.where+"\"}}, ", 1)+"auth: "+tt.auth+"\n")
+		if out := newProgram(t).must(t, "validate", "--offline"); strings.Contains(out, warning) != tt.warned {
+			t.Errorf("%s with %s: validate says\n%s", tt.where, tt.auth, out)
+		}
+	}
+}

@@ -111,8 +111,9 @@ type Service struct {
 	// Peppers that API keys may have been made under as well: the one before, until keys
 	// made under it were replaced, or the next one, until all instances make keys under it.
 	OtherKeyPeppers []secrets.Value `yaml:"other_key_peppers"`
-	// What cursors are signed with, 32 octets or more, the same for all instances,
-	// best as secret://name. Without it cursors end with the process.
+	// What cursors are signed with, and revisions made that are hashes of records, 32
+	// octets or more, the same for all instances, best as secret://name. Without it
+	// cursors end with the process.
 	CursorKey secrets.Value `yaml:"cursor_key"`
 	// Keys that cursors may be signed with as well: the one before, until nobody follows a
 	// page of it, or the next one, until all instances sign with it.

@@ -1,7 +1,9 @@
 package bootstrap
 
 import (
+	"github.com/portolan-io/portolan/adapters/appinsights"
 	"github.com/portolan-io/portolan/adapters/bigcache"
+	"github.com/portolan-io/portolan/adapters/cloudtrace"
 	"github.com/portolan-io/portolan/adapters/datastore"
 	"github.com/portolan-io/portolan/adapters/entra"
 	"github.com/portolan-io/portolan/adapters/env"
@@ -20,6 +22,7 @@ import (
 	"github.com/portolan-io/portolan/adapters/smtp"
 	"github.com/portolan-io/portolan/adapters/sqlite"
 	"github.com/portolan-io/portolan/adapters/sqlserver"
+	"github.com/portolan-io/portolan/adapters/stdout"
 	"github.com/portolan-io/portolan/adapters/vault"
 )
 
@@ -49,5 +52,8 @@ func builtin() []Driver {
 		Mail("smtp", smtp.Open),
 		Telemetry("prometheus", prometheus.Open),
 		Telemetry("otlp", otel.Open),
+		Telemetry("stdout", stdout.Open),
+		Telemetry("cloudtrace", cloudtrace.Open),
+		Telemetry("appinsights", appinsights.Open),
 	}
 }

@@ -46,7 +46,7 @@ func shippedIndexes(name string, drivers []Driver) (text []byte, ok bool, err er
 	if err != nil {
 		return nil, false, err
 	}
-	nothing := func(string) (string, bool) { return "", false }
+	nothing := func(string) (string, bool) { return "", true } // of what has no default, the indexes know nothing
 	doc, err := parseDocument(name, text, nothing, "")
 	if err != nil {
 		return nil, false, err

@@ -14,7 +14,7 @@ func TestInitIndexes(t *testing.T) {
 	c := newProgram(t)
 	out := c.must(t, "init", "--profile", "gcp", "--dir", "cloud")
 	for _, want := range []string{
-		"wrote cloud/index.yaml\n", "wrote cloud/secrets/signing-key\n",
+		"wrote cloud/index.yaml\n", "wrote cloud/secrets/key-pepper\n",
 		"Before the first start: cd cloud && gcloud datastore indexes create index.yaml\n",
 	} {
 		if !strings.Contains(out, want) {

@@ -33,13 +33,30 @@ var ownSecrets = map[string]func() (string, error){
 	"signing-key": signingKey,
 }
 
+// sharedSecrets are those that are brought to where the cloud keeps secrets.
+var sharedSecrets = map[string]func() (string, error){
+	"key-pepper": randomSecret,
+	"cursor-key": randomSecret,
+}
+
 var profiles = map[string]profile{
 	"local":  {about: "everything in memory, with the sample"},
 	"sqlite": {about: "records in the file portolan.db, secrets in the directory secrets", secrets: ownSecrets},
 	"gcp": {
-		about:   "records in Google Cloud Datastore, whose indexes are in index.yaml, secrets in the directory secrets",
-		secrets: ownSecrets,
-		first:   "gcloud datastore indexes create index.yaml",
+		about:   "Google Cloud: Datastore, whose indexes are in index.yaml, Secret Manager, Firebase, Cloud Trace",
+		secrets: sharedSecrets,
+		first: "gcloud datastore indexes create index.yaml\n" +
+			"  for s in key-pepper cursor-key; do gcloud secrets create $s --data-file=secrets/$s; done",
+	},
+	"azure": {
+		about:   "Azure: Azure SQL, Managed Redis, Key Vault, Entra ID, Application Insights",
+		secrets: sharedSecrets,
+		first:   "for s in key-pepper cursor-key; do az keyvault secret set --vault-name shop --name $s --file secrets/$s; done",
+	},
+	"onprem": {
+		about:   "anywhere: PostgreSQL, Redis, HashiCorp Vault, an OIDC provider, OpenTelemetry",
+		secrets: sharedSecrets,
+		first:   "vault kv put secret/portolan key-pepper=@secrets/key-pepper cursor-key=@secrets/cursor-key db-password=-",
 	},
 }
 

@@ -64,8 +64,11 @@ func choiceSchema(port string, drivers []Driver, reflector *jsonschema.Reflector
 		Type: "object", Properties: jsonschema.NewProperties(), Required: []string{"driver"},
 		AdditionalProperties: jsonschema.FalseSchema,
 	}
-	named := &jsonschema.Schema{Type: "string", Description: "The driver that the port is to have."}
-	choice.Properties.Set("driver", named)
+	named := &jsonschema.Schema{Type: "string"}
+	choice.Properties.Set("driver", &jsonschema.Schema{
+		Description: "The driver that the port is to have.",
+		AnyOf:       []*jsonschema.Schema{named, {Type: "string", Pattern: `\$\{`}}, // or a variable names it
+	})
 	for _, name := range namesOf(drivers, port) {
 		named.Enum = append(named.Enum, name)
 		at := slices.IndexFunc(drivers, func(d Driver) bool { return d.port == port && d.name == name })
@@ -73,7 +76,6 @@ func choiceSchema(port string, drivers []Driver, reflector *jsonschema.Reflector
 		section.Version = ""
 		choice.Properties.Set(name, nullable(section))
 	}
-	named.AnyOf = nil
 	return choice
 }
 

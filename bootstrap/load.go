@@ -47,6 +47,8 @@ type settings struct {
 	auth       []Driver
 	mail       Driver
 	telemetry  []Driver
+
+	revisionKey []byte // of tables that have no column of revisions
 }
 
 // environment looks variables up, as os.LookupEnv does.

@@ -44,7 +44,7 @@ func (s *settings) collections() ([]core.Collection, error) {
 			found.add(entry.file, entry.key, path, "another file has a collection called %s already", entry.Name)
 			continue
 		}
-		c, err := schema.New(entry.Value.spec(entry.Name))
+		c, err := schema.New(entry.Value.spec(entry.Name, s.revisionKey))
 		compiled[entry.Name] = c
 		if err != nil {
 			addFault(&found, entry.file, entry.node, path, err)
@@ -79,12 +79,15 @@ func addFault(found *mistakes, file string, node *yaml.Node, path string, err er
 }
 
 // spec returns the collection as the schema package takes it.
-func (c *Collection) spec(name string) schema.Spec {
+func (c *Collection) spec(name string, revisionKey []byte) schema.Spec {
 	spec := schema.Spec{
 		Name: name, ID: c.ID, Indexes: c.Indexes, MaxScan: c.MaxScan,
 	}
 	if c.Table != nil {
 		spec.Table = schema.Table{Name: c.Table.Name, Unmanaged: c.unmanaged(), Revision: c.Table.Revision}
+		if c.hashed() {
+			spec.Table.RevisionKey = revisionKey
+		}
 	}
 	for _, entry := range c.Fields {
 		f := entry.Value
@@ -96,6 +99,9 @@ func (c *Collection) spec(name string) schema.Spec {
 	}
 	return spec
 }
+
+// hashed reports whether the revisions of the table are made of its records.
+func (c *Collection) hashed() bool { return c.unmanaged() && c.Table.Revision == "" }
 
 // unmanaged reports whether the table is one that existed before.
 func (c *Collection) unmanaged() bool { return c.Table != nil && !c.Table.Managed }
@@ -146,6 +152,11 @@ func (s *settings) checkService(found *mistakes) {
 		note("base", "%s is no path to begin with; write one like /v1", quoted(s.Service.Base))
 	}
 	many := s.Service.Instances == "many"
+	for i := range s.Collections {
+		if entry := &s.Collections[i]; many && s.Service.CursorKey == nil && entry.Value.hashed() {
+			entry.note(found, []string{"table"}, "many instances need service.cursor_key, so that the revisions of a table without a column of them are the same for all")
+		}
+	}
 	if many && s.Cache.given() && !s.cache.shared {
 		note("instances", "many cannot share the cache %s; choose one that they can, as redis, and name this one under near_cache", s.Cache.Driver)
 	}

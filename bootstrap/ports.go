@@ -2,24 +2,20 @@ package bootstrap
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
-	"database/sql"
-	"errors"
+	"crypto/sha256"
 	"log/slog"
-	"net/http"
-	"reflect"
 	"regexp"
 
 	"go.uber.org/fx"
 
 	"github.com/portolan-io/portolan/adapters/layer"
-	"github.com/portolan-io/portolan/adapters/otel"
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/ports/auth"
 	"github.com/portolan-io/portolan/ports/repository"
 	"github.com/portolan-io/portolan/ports/secrets"
-	"github.com/portolan-io/portolan/ports/telemetry"
 )
 
 // minSecretBytes is the least length of what hashes and signatures are keyed
@@ -84,105 +80,6 @@ func binder(ctx context.Context, source secrets.Source) binding {
 	}
 }
 
-// watching is everything that observes, as one.
-type watching struct {
-	telemetry.Observer
-	metrics  http.Handler  // what the admin listener shows, or nil
-	counters []poolCounter // who takes the figures of connection pools
-	caches   []cacheCounter
-	rereads  []rereadCounter
-	many     []instanceCounter
-	limits   []limitCounter
-
-	figures []func() error // tell of what is open; called when it begins to serve
-}
-
-// A poolCounter is an observer that takes the figures of connection pools.
-type poolCounter interface {
-	Pool(name string, stats func() sql.DBStats) error
-}
-
-// tell has everybody take the figures of what serves from now on.
-func (w *watching) tell() error {
-	var errs []error
-	for _, give := range w.figures {
-		errs = append(errs, give())
-	}
-	return errors.Join(errs...)
-}
-
-// watchPools gives the figures of the store's pools, if it has any, to whoever
-// takes them.
-func (w *watching) watchPools(store repository.Store) {
-	pooled, ok := store.(interface {
-		Pools() map[string]func() sql.DBStats
-	})
-	if !ok {
-		return
-	}
-	for name, stats := range pooled.Pools() {
-		for _, counter := range w.counters {
-			w.figures = append(w.figures, func() error { return counter.Pool(name, stats) })
-		}
-	}
-}
-
-// openTelemetry opens the observers, which are those of the first configuration whatever a
-// later one says.
-func openTelemetry(ctx context.Context, s *settings, log *slog.Logger, opened *closers) (*watching, error) {
-	lent, err := lend(opened, "telemetry", func(own *closers) (*watching, error) { return newWatching(ctx, s, log, own) })
-	if err != nil {
-		return nil, err
-	}
-	w := *lent
-	return &w, nil
-}
-
-func newWatching(ctx context.Context, s *settings, log *slog.Logger, opened *closers) (*watching, error) {
-	w := &watching{}
-	var observers []telemetry.Observer
-	for _, driver := range s.telemetry {
-		undelivered := func(err error) {
-			log.Warn("telemetry was not delivered", "driver", driver.name, "error", err)
-		}
-		if config, ok := driver.settings.Interface().(otel.Config); ok {
-			config.Failed = undelivered
-			driver.settings = reflect.ValueOf(config)
-		}
-		observer, err := open[telemetry.Observer](ctx, driver)
-		if err != nil {
-			return nil, err
-		}
-		opened.add(func(ctx context.Context) error {
-			if err := observer.Close(ctx); err != nil {
-				undelivered(err)
-			}
-			return nil // what a back end lost is no failure of what was asked
-		})
-		observers = append(observers, observer)
-		if exposed, ok := observer.(interface{ Handler() http.Handler }); ok {
-			w.metrics = exposed.Handler()
-		}
-		if counting, ok := observer.(poolCounter); ok {
-			w.counters = append(w.counters, counting)
-		}
-		if counting, ok := observer.(cacheCounter); ok {
-			w.caches = append(w.caches, counting)
-		}
-		if counting, ok := observer.(rereadCounter); ok {
-			w.rereads = append(w.rereads, counting)
-		}
-		if counting, ok := observer.(instanceCounter); ok {
-			w.many = append(w.many, counting)
-		}
-		if counting, ok := observer.(limitCounter); ok {
-			w.limits = append(w.limits, counting)
-		}
-	}
-	w.Observer = layer.Observers(observers...)
-	return w, nil
-}
-
 // unwatched is the store without a trace, for what asks it every second.
 type unwatched struct{ repository.Store }
 
@@ -227,18 +124,20 @@ type served struct {
 }
 
 func newCore(ctx context.Context, s *settings, store repository.Store, tables inspector, kept caches, authenticators []auth.Authenticator, providers signingIn, l limiting, w *watching, opened *closers, in surroundings, log *slog.Logger) (*served, error) {
+	cursorKey, err := lentKey(ctx, opened, "service.cursor_key", s.Service.CursorKey)
+	if err != nil {
+		return nil, err
+	}
+	s.revisionKey = derivedKey(cursorKey, "revisions")
 	collections, err := s.collections()
 	if err != nil {
 		return nil, err
 	}
-	config := core.Config{Store: store, Cache: kept.coherent, CacheShared: kept.many && !s.NearCache.given(), Collections: collections, Rules: in.rules}
+	config := core.Config{CursorKey: cursorKey, Store: store, Cache: kept.coherent, CacheShared: kept.many && !s.NearCache.given(), Collections: collections, Rules: in.rules}
 	if config.CursorKeys, err = s.otherCursorKeys(ctx); err != nil {
 		return nil, err
 	}
 	if config.Pepper, config.Peppers, err = s.peppers(ctx, opened, log); err != nil {
-		return nil, err
-	}
-	if config.CursorKey, err = lentKey(ctx, opened, "service.cursor_key", s.Service.CursorKey); err != nil {
 		return nil, err
 	}
 	config.Rereads = newRereads(s, w, log)
@@ -344,6 +243,13 @@ func lentKey(ctx context.Context, opened *closers, path string, value secrets.Va
 		_, _ = rand.Read(key) // it never fails
 		return key, nil
 	})
+}
+
+// derivedKey returns a key for another purpose than that of the key that it is made of.
+func derivedKey(key []byte, purpose string) []byte {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte("portolan " + purpose)) // which never fails
+	return mac.Sum(nil)
 }
 
 // keyOf returns the octets of a key now, nil if there is none. One that is short

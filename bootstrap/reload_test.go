@@ -179,7 +179,7 @@ func TestReloadOfItself(t *testing.T) {
 		r, api, _ := serveFor(t, "include: [more/*.yaml]\n"+reloadable)
 		until := func(path string) {
 			t.Helper()
-			for range 400 {
+			for range 1200 {
 				if status, _ := r.do(http.MethodGet, api+path, "", nil); status == http.StatusOK {
 					return
 				}

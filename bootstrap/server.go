@@ -106,6 +106,9 @@ func (s *served) httpConfig(w *watching, log *slog.Logger) httpapi.Config {
 		TraceID: otel.TraceID, Extract: otel.Extract, // a trace that comes in is logged, exported or not
 		Loopback: isLoopback(service.Listen) && len(service.TrustedProxies) == 0, // behind a proxy others reach it too
 	}
+	if w.spans {
+		config.Span = otel.Span
+	}
 	if s.issuer != nil {
 		config.KeySet = s.issuer.KeySet
 	}

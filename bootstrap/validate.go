@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -96,7 +97,11 @@ func (p *program) stages(ctx context.Context, offline bool, indexes string) []st
 	stages := []stage{{Stage: "schema"}, {Stage: "meaning"}}
 	steps := []func() error{
 		func() (err error) { stages[0].settings, err = p.readOffline(); return err },
-		func() error { _, err := stages[0].settings.collections(); return err },
+		func() error {
+			_, err := stages[0].settings.collections()
+			stages[1].Warnings = stages[0].settings.ambiguous()
+			return err
+		},
 	}
 	if indexes != "" {
 		stages = append(stages, stage{Stage: "indexes"})
@@ -131,6 +136,27 @@ func (s *stage) fail(err error) {
 	if !errors.As(err, &s.Mistakes) {
 		s.Problem, s.Places = fault.Of(err).Detail, fault.Of(err).Places
 	}
+}
+
+// ambiguous returns a sentence for each collection whose rows are somebody's by sub alone,
+// although there are several issuers who may call two people the same.
+func (s *settings) ambiguous() (warnings []string) {
+	if len(s.auth) < 2 {
+		return nil
+	}
+	for _, entry := range s.Collections {
+		for _, grant := range entry.Value.Access {
+			g := grant.Value
+			for _, rule := range []*Rule{g.Read, g.Create, g.Update, g.Delete, g.Write, g.All} {
+				if rule != nil && strings.Contains(rule.Where, "@claims.sub") && !strings.Contains(rule.Where, "@claims.iss") {
+					warnings = append(warnings, fmt.Sprintf(
+						"collections.%s.access.%s: @claims.sub is somebody else with each issuer; compare @claims.iss too", entry.Name, grant.Name))
+					break
+				}
+			}
+		}
+	}
+	return warnings
 }
 
 // readOffline reads the configuration as far as its schema goes.

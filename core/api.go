@@ -130,6 +130,9 @@ func New(config Config) (*API, error) {
 			c.stale = c.caching.behind(config.Cache != nil, config.CacheShared)
 		}
 		c.version = versionOf(c) + config.Rules
+		if len(c.Table.RevisionKey) > 0 {
+			c.version += c.cursors // whose key the revisions are made with
+		}
 		if a.collections[c.Name] != nil {
 			return nil, fault.New(fault.Invalid, "core.New", "there are two collections called %s", c.Name)
 		}

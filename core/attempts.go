@@ -42,11 +42,12 @@ func attempt(ctx context.Context, limiter limit.Limiter, who policy.Principal, e
 	return count(ctx, limiter, takes...)
 }
 
-// count takes all, or says when there is enough.
-func (a *Accounts) count(ctx context.Context, takes ...limit.Take) error {
-	return count(ctx, a.limiter, takes...)
+// countRefresh counts that who refreshes tokens.
+func countRefresh(ctx context.Context, limiter limit.Limiter, who policy.Principal) error {
+	return count(ctx, limiter, limit.Take{Key: "refresh/" + neighbourhood(who.Address), Rate: refreshesOfAddress, Amount: 1})
 }
 
+// count takes all, or says when there is enough.
 func count(ctx context.Context, limiter limit.Limiter, takes ...limit.Take) error {
 	verdicts, err := limiter.Take(ctx, takes...)
 	if err != nil {

@@ -22,7 +22,8 @@ type AccountsElsewhere struct {
 	directory auth.Directory
 	limiter   limit.Limiter
 	signUp    bool
-	post      *outbox // nil: the directory mails what it can
+	post      *outbox
+	mails     bool // otherwise the directory mails what it can
 }
 
 // ElsewhereConfig is what AccountsElsewhere are made from.
@@ -39,16 +40,15 @@ type ElsewhereConfig struct {
 	Unsent func(error)
 }
 
-// NewAccountsElsewhere returns the accounts of the directory.
+// NewAccountsElsewhere returns the accounts of the directory. Whoever makes them closes them.
 func NewAccountsElsewhere(config ElsewhereConfig) (*AccountsElsewhere, error) {
 	if config.Directory == nil || config.Limiter == nil {
 		return nil, fault.New(fault.Invalid, "core.NewAccountsElsewhere", "accounts need a directory and a limiter")
 	}
-	a := &AccountsElsewhere{directory: config.Directory, limiter: config.Limiter, signUp: config.SignUp}
-	if config.Mail != nil {
-		a.post = newOutbox(config.Mail, config.Page, config.Unsent)
-	}
-	return a, nil
+	return &AccountsElsewhere{
+		directory: config.Directory, limiter: config.Limiter, signUp: config.SignUp,
+		post: newOutbox(config.Mail, config.Page, config.Unsent), mails: config.Mail != nil,
+	}, nil
 }
 
 // Close sends what is to be mailed, for about a second. Calling it again does nothing.
@@ -72,7 +72,7 @@ func (a *AccountsElsewhere) Verify(ctx context.Context, who policy.Principal, co
 // RequestVerification mails a code for Verify to the address, if it has an account. It
 // tells nobody whether that is so.
 func (a *AccountsElsewhere) RequestVerification(ctx context.Context, who policy.Principal, email string) error {
-	if a.post == nil {
+	if !a.mails {
 		return noMail()
 	}
 	return a.request(ctx, who, email, auth.ForAddress, verifySubject, verifyText)
@@ -81,7 +81,7 @@ func (a *AccountsElsewhere) RequestVerification(ctx context.Context, who policy.
 // RequestReset mails a code with which the password is set to the address, if it has an
 // account, or has the directory do that. It tells nobody whether that is so.
 func (a *AccountsElsewhere) RequestReset(ctx context.Context, who policy.Principal, email string) error {
-	if a.post != nil {
+	if a.mails {
 		return a.request(ctx, who, email, auth.ForPassword, resetSubject, resetText)
 	}
 	email, err := normalised(email)
@@ -91,10 +91,12 @@ func (a *AccountsElsewhere) RequestReset(ctx context.Context, who policy.Princip
 	if err := attempt(ctx, a.limiter, who, email); err != nil {
 		return err
 	}
-	if few, err := mailsFew(ctx, a.limiter, email); err != nil || !few {
-		return err
-	}
-	return a.directory.MailReset(ctx, email)
+	return a.post.do(func(ctx context.Context) error { // how long the directory takes would tell whether there is an account
+		if few, err := mailsFew(ctx, a.limiter, email); err != nil || !few {
+			return err
+		}
+		return a.directory.MailReset(ctx, email)
+	})
 }
 
 // request mails a code behind the answer.
@@ -162,7 +164,7 @@ func (a *AccountsElsewhere) LogIn(ctx context.Context, who policy.Principal, ema
 // Refresh returns new tokens for a refresh token. Whether that changes is the
 // directory's choice.
 func (a *AccountsElsewhere) Refresh(ctx context.Context, who policy.Principal, token string) (Login, error) {
-	if err := attempt(ctx, a.limiter, who, ""); err != nil {
+	if err := countRefresh(ctx, a.limiter, who); err != nil {
 		return Login{}, err
 	}
 	given, err := a.directory.Refresh(ctx, token)
@@ -237,5 +239,5 @@ func shownOf(e auth.Entry) Account {
 }
 
 func loginBy(given auth.Tokens) Login {
-	return Login{Account: Account{ID: given.Subject}, Kind: LoginToken, Access: given.Access, Refresh: given.Refresh, Lasts: given.Lasts}
+	return Login{Account: Account{ID: given.Who.Subject}, Kind: LoginToken, Who: given.Who, Access: given.Access, Refresh: given.Refresh, Lasts: given.Lasts}
 }

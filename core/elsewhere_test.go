@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -34,12 +35,12 @@ func (d *directory) LogIn(_ context.Context, _, password string) (auth.Tokens, e
 	if password != d.password {
 		return auth.Tokens{}, fault.New(fault.Unauthenticated, "test", "wrong").Coded("wrong-password")
 	}
-	return auth.Tokens{Subject: "a", Access: "access", Refresh: "refresh"}, nil
+	return auth.Tokens{Who: policy.Principal{Issuer: "there", Subject: "a"}, Access: "access", Refresh: "refresh"}, nil
 }
 
 func (d *directory) Refresh(context.Context, string) (auth.Tokens, error) {
 	d.asked++
-	return auth.Tokens{Subject: "a", Access: "access"}, nil
+	return auth.Tokens{Who: policy.Principal{Issuer: "there", Subject: "a"}, Access: "access"}, nil
 }
 
 func (d *directory) SetPassword(_ context.Context, by auth.Proof, next string) error {
@@ -95,6 +96,7 @@ func keptElsewhere(t *testing.T, signUp bool) (*core.AccountsElsewhere, *directo
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { accounts.Close() })
 	return accounts, d
 }
 
@@ -146,7 +148,7 @@ func TestElsewherePassword(t *testing.T) {
 		t.Errorf("ChangePassword with a wrong one = %v", err)
 	}
 	login, err := accounts.ChangePassword(t.Context(), ann, herPassword, otherPassword, core.LoginToken)
-	if err != nil || d.password != otherPassword || login.Access == "" || login.Kind != core.LoginToken {
+	if err != nil || d.password != otherPassword || login.Access == "" || login.Kind != core.LoginToken || login.Who.Subject != "a" {
 		t.Errorf("ChangePassword = %+v, %v", login, err)
 	}
 	other := policy.Principal{Issuer: "there", Subject: "b"} // whose address is the one of a by now
@@ -224,10 +226,70 @@ func TestElsewhereMail(t *testing.T) {
 
 	accounts, d = keptElsewhere(t, false)
 	ask(accounts.RequestReset, "otto@example.com")
+	if err := accounts.Close(); err != nil { // it waits for what is mailed behind the answer
+		t.Error(err)
+	}
 	if diff := cmp.Diff([]string{"otto@example.com"}, d.mailed); diff != "" {
 		t.Errorf("what the directory mails (-want +got):\n%s", diff)
 	}
 	if err := accounts.RequestVerification(t.Context(), nobody, "ann@example.com"); fault.Of(err).Code != "no-mail" {
 		t.Errorf("RequestVerification without mail = %v, want the code no-mail", err)
 	}
+}
+
+// TestElsewhereRefreshes: many who have one address of the network refresh as often as those
+// of accounts that are kept here do, and no more.
+func TestElsewhereRefreshes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		accounts, d := keptElsewhere(t, false)
+		for range 200 {
+			if login, err := accounts.Refresh(t.Context(), policy.Principal{}, "refresh"); err != nil || login.Who.Subject != "a" {
+				t.Fatalf("Refresh = %+v, %v after %d", login.Who, err, d.asked)
+			}
+		}
+		_, err := accounts.Refresh(t.Context(), policy.Principal{}, "refresh")
+		if fault.KindOf(err) != fault.Limited || core.RetryAfter(err) <= 0 || d.asked != 200 {
+			t.Errorf("the next one = %v after %d questions, want %s", err, d.asked, fault.Limited)
+		}
+	})
+}
+
+// slowly is a directory that answers when it is let.
+type slowly struct {
+	*directory
+	let chan struct{}
+}
+
+func (s slowly) MailReset(ctx context.Context, email string) error {
+	<-s.let
+	return s.directory.MailReset(ctx, email)
+}
+
+// TestElsewhereResetTellsNothing: who asks for a code is answered before the directory is.
+func TestElsewhereResetTellsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limiter, err := memory.OpenLimiter(t.Context(), memory.LimiterConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer limiter.Close()
+		d := slowly{&directory{}, make(chan struct{})}
+		accounts, err := core.NewAccountsElsewhere(core.ElsewhereConfig{Directory: d, Limiter: limiter})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer accounts.Close()
+		if err := accounts.RequestReset(t.Context(), policy.Principal{}, "ann@example.com"); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if len(d.mailed) != 0 {
+			t.Error("the directory answered")
+		}
+		close(d.let)
+		synctest.Wait()
+		if len(d.mailed) != 1 {
+			t.Errorf("%d mails were sent, want one", len(d.mailed))
+		}
+	})
 }

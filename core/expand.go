@@ -71,6 +71,19 @@ func (c *collection) relatedFor(who policy.Principal, right policy.Right) (names
 	return names, found
 }
 
+// allowed asks for each of the collections whether it may be read.
+func allowed(related []expansion, ask func(collection string) error) error {
+	if ask == nil {
+		return nil
+	}
+	for _, e := range related {
+		if err := ask(e.to.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // expansions returns what the text of $expand asks for, in the order in which the
 // collection declares its fields.
 func (c *collection) expansions(who policy.Principal, right policy.Right, text string, d Directives) ([]expansion, error) {

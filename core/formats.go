@@ -3,6 +3,9 @@ package core
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
 
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/ingest"
@@ -62,4 +65,28 @@ func (a *API) Objects(_ context.Context, who policy.Principal, collection string
 		return nil, err
 	}
 	return ingest.Objects(text, c.Collection, right.Hidden, MaxCreate)
+}
+
+// tag returns a text that pages share only if they say the same.
+func (p *Page) tag() string {
+	h := sha256.New()
+	h.Write(p.Body)
+	fmt.Fprintf(h, "\x00%s\x00%d", p.Next, p.Count)
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:12])
+}
+
+// array joins rows to a JSON array.
+func array(rows []record.Row) []byte {
+	size := 2
+	for _, row := range rows {
+		size += len(row.JSON) + 1
+	}
+	joined := append(make([]byte, 0, size), '[')
+	for i, row := range rows {
+		if i > 0 {
+			joined = append(joined, ',')
+		}
+		joined = append(joined, row.JSON...)
+	}
+	return append(joined, ']')
 }

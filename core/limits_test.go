@@ -185,6 +185,18 @@ func TestRefusedAreCounted(t *testing.T) {
 	}
 }
 
+// TestMoreOfNobody: what nobody's request costs besides is as much as anybody's.
+func TestMoreOfNobody(t *testing.T) {
+	limits, _ := newLimits(t, core.LimitsConfig{Tiers: map[string]limit.Rate{policy.Anonymous: hourly(10)}})
+	from := policy.Principal{Address: netip.MustParseAddr("192.0.2.1")}
+	if standing, err := limits.More(t.Context(), from, 7); err != nil || standing.Verdict.Remaining != 3 {
+		t.Errorf("More = %+v, %v, want 3 of 10 to remain", standing, err)
+	}
+	if _, err := limits.More(t.Context(), from, 7); !errors.Is(err, fault.Limited) {
+		t.Errorf("as much again = %v, want a %s", err, fault.Limited)
+	}
+}
+
 // TestLimiterThatFails shows that nobody is let pass who was not counted.
 func TestLimiterThatFails(t *testing.T) {
 	limits, seen := newLimits(t, core.LimitsConfig{Address: hourly(10), Global: hourly(10), Failures: hourly(10)})

@@ -2,9 +2,6 @@ package core
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
-	"fmt"
 	"strconv"
 
 	"github.com/portolan-io/portolan/core/fault"
@@ -40,6 +37,9 @@ func (a *API) List(ctx context.Context, who policy.Principal, collection string,
 		return Page{}, err
 	}
 	related, err := c.expansions(who, right, req.Expand, req.Directives)
+	if err == nil {
+		err = allowed(related, req.Related)
+	}
 	if err != nil {
 		return Page{}, err
 	}
@@ -106,14 +106,6 @@ func (a *API) filled(ctx context.Context, c *collection, q query.Query, canonica
 	return page, err
 }
 
-// tag returns a text that pages share only if they say the same.
-func (p *Page) tag() string {
-	h := sha256.New()
-	h.Write(p.Body)
-	fmt.Fprintf(h, "\x00%s\x00%d", p.Next, p.Count)
-	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:12])
-}
-
 // narrow turns a request into a query that asks for nothing the right does not
 // give: rows by the policy's filter, fields by what it hides. The query is one of
 // the collection that stores the records.
@@ -176,20 +168,4 @@ func pageSize(first int) (int, error) {
 		return 0, fault.New(fault.Invalid, "core.List", "$first is 1 to %d, not %d", MaxFirst, first).Coded("bad-first")
 	}
 	return first, nil
-}
-
-// array joins rows to a JSON array.
-func array(rows []record.Row) []byte {
-	size := 2
-	for _, row := range rows {
-		size += len(row.JSON) + 1
-	}
-	joined := append(make([]byte, 0, size), '[')
-	for i, row := range rows {
-		if i > 0 {
-			joined = append(joined, ',')
-		}
-		joined = append(joined, row.JSON...)
-	}
-	return append(joined, ']')
 }

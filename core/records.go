@@ -23,8 +23,12 @@ type ListRequest struct {
 	Count   bool     // how many there are in all is wanted too
 	Long    bool     // the filter may be 64 KiB long rather than 4
 
-	Expand string        // "category": relations whose records are shown within; empty is none
-	Format ingest.Format // of the page's Body; empty is a JSON array
+	Expand string // "category": relations whose records are shown within; empty is none
+
+	// Related is asked for each collection of which related records are to be read, before
+	// any is; its error is that of the request. Nil allows all.
+	Related func(collection string) error
+	Format  ingest.Format // of the page's Body; empty is a JSON array
 
 	Directives Directives // what is asked of the cache
 }
@@ -34,6 +38,8 @@ type ListRequest struct {
 type GetRequest struct {
 	Select string // as in [ListRequest]
 	Expand string // as in [ListRequest]
+
+	Related func(collection string) error // as in [ListRequest]
 
 	Directives Directives // what is asked of the cache
 }
@@ -85,6 +91,9 @@ func (a *API) Get(ctx context.Context, who policy.Principal, collection, id stri
 		return Result{}, err
 	}
 	related, err := c.expansions(who, right, req.Expand, req.Directives)
+	if err == nil {
+		err = allowed(related, req.Related)
+	}
 	if err != nil {
 		return Result{}, err
 	}

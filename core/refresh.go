@@ -11,7 +11,6 @@ import (
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/policy"
 	"github.com/portolan-io/portolan/core/record"
-	"github.com/portolan-io/portolan/ports/limit"
 	"github.com/portolan-io/portolan/ports/repository"
 )
 
@@ -63,8 +62,7 @@ func (a *Accounts) next(ctx context.Context, r refresh) (refresh, error) {
 // After that it says that somebody else has the token or had it: the login is ended,
 // for both. So does any token that came before.
 func (a *Accounts) Refresh(ctx context.Context, who policy.Principal, token string) (Login, error) {
-	take := limit.Take{Key: "refresh/" + neighbourhood(who.Address), Rate: refreshesOfAddress, Amount: 1}
-	if err := a.count(ctx, take); err != nil {
+	if err := countRefresh(ctx, a.limiter, who); err != nil {
 		return Login{}, err
 	}
 	shown, ok := parseRefresh(token)

@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -47,6 +48,22 @@ func TestSignInIsNobodyElses(t *testing.T) {
 		mine, err := h.LogIn(t.Context(), home, ann, secret, core.LoginCookie)
 		if err != nil || mine.Account.ID != local.ID {
 			t.Errorf("the local account is %+v, %v", mine.Account, err)
+		}
+	})
+}
+
+// TestUnsaidIsUnverified: an address of which a provider does not say that it was verified,
+// or says so in another form, is not kept.
+func TestUnsaidIsUnverified(t *testing.T) {
+	inHouse(t, 0, func(t *testing.T, h *house) {
+		for i, claims := range []map[string]any{
+			{"email": ann}, {"email": ann, "email_verified": nil}, {"email": ann, "email_verified": 1}, {"email": ann, "email_verified": []any{true}},
+		} {
+			from := policy.Principal{Issuer: "https://login.example.com", Subject: strconv.Itoa(i), Claims: claims}
+			got, err := h.SignIn(t.Context(), from, core.LoginCookie)
+			if err != nil || got.Account.Email != "" || got.Account.Verified {
+				t.Errorf("%v: the account is %+v, %v", claims, got.Account, err)
+			}
 		}
 	})
 }

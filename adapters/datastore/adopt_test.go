@@ -72,7 +72,7 @@ func TestDigest(t *testing.T) {
 		one(datastore.NameKey("k", "1", nil)), one(datastore.IDKey("k", 1, nil)), one(datastore.GeoPoint{Lat: 1}), one(datastore.GeoPoint{Lng: 1}),
 		{{Name: "b", Value: "1"}}, {{Name: "a", Value: "1"}, {Name: "b", Value: "1"}}, {{Name: "a1", Value: ""}, {Name: "b", Value: "1"}},
 	} {
-		revision := digest(sorted(properties))
+		revision := digest(&schema.Table{}, sorted(properties))
 		if other, taken := seen[revision]; taken {
 			t.Errorf("%d and %d have the same revision", other, i)
 		}
@@ -80,8 +80,8 @@ func TestDigest(t *testing.T) {
 	}
 	a, b := datastore.Property{Name: "a", Value: "1"}, datastore.Property{Name: "b", Value: 0.0}
 	negative := datastore.Property{Name: "b", Value: math.Copysign(0, -1)}
-	first := digest(sorted([]datastore.Property{a, b}))
-	if second := digest(sorted([]datastore.Property{negative, a})); first != second {
+	first := digest(&schema.Table{}, sorted([]datastore.Property{a, b}))
+	if second := digest(&schema.Table{}, sorted([]datastore.Property{negative, a})); first != second {
 		t.Error("the revision depends on the order of the properties, or on the sign of 0")
 	}
 }

@@ -136,6 +136,9 @@ func (s *Store) Capabilities() repository.Capabilities {
 	return repository.Capabilities{Split: split, Durable: true}
 }
 
+// System returns what traces call the database.
+func (s *Store) System() string { return "gcp.datastore" }
+
 // Ping looks for an entity that is not there.
 func (s *Store) Ping(ctx context.Context) error {
 	const op = "datastore.Ping"

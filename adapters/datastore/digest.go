@@ -1,7 +1,6 @@
 package datastore
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -11,14 +10,14 @@ import (
 	"cloud.google.com/go/datastore"
 
 	"github.com/portolan-io/portolan/core/record"
+	"github.com/portolan-io/portolan/core/schema"
 )
 
 // digest returns the revision of an entity that another program may write, which keeps
 // none: the hash of all its properties, in the order of their names. It changes with
 // each of them, whether the collection knows it or not.
-func digest(properties []datastore.Property) record.Revision {
-	sum := sha256.Sum256(appendProperties(nil, properties))
-	return record.Revision(hex.EncodeToString(sum[:16]))
+func digest(of *schema.Table, properties []datastore.Property) record.Revision {
+	return record.Revision(hex.EncodeToString(of.Digest(appendProperties(nil, properties))[:16]))
 }
 
 func appendProperties(dst []byte, properties []datastore.Property) []byte {

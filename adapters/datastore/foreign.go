@@ -21,7 +21,7 @@ import (
 // loadForeign takes the properties.
 func (e *entity) loadForeign(properties []datastore.Property) error {
 	e.stored = sorted(properties)
-	e.revision = digest(e.stored)
+	e.revision = digest(&e.of.Table, e.stored)
 	for i := range e.stored {
 		p := &e.stored[i]
 		position, known := e.of.Position(p.Name)
@@ -149,7 +149,7 @@ func (e *entity) putForeign(op string, was *entity) error {
 	if err := e.overlay(op, was); err != nil {
 		return err
 	}
-	e.revision = digest(e.stored)
+	e.revision = digest(&e.of.Table, e.stored)
 	return nil
 }
 

@@ -87,7 +87,7 @@ func (a *Authenticator) vouched(ctx context.Context, access, refresh, lasts stri
 	if err != nil {
 		return auth.Tokens{}, fault.New(fault.Unavailable, "firebase.accounts", "Firebase does not say how long a token lasts")
 	}
-	return auth.Tokens{Subject: who.Subject, Access: access, Refresh: refresh, Lasts: time.Duration(seconds) * time.Second}, nil
+	return auth.Tokens{Who: who, Access: access, Refresh: refresh, Lasts: time.Duration(seconds) * time.Second}, nil
 }
 
 // SetPassword sets another password, if the proof is right, and ends all logins.
@@ -157,10 +157,11 @@ func (a *Authenticator) MailReset(ctx context.Context, email string) error {
 		request["tenantId"] = tenant
 	}
 	var done struct{}
-	if err := unknownAddress(a.google.asUser(ctx, "accounts:sendOobCode", request, &done)); err != nil && !errors.Is(err, fault.NotFound) {
-		return err
+	err = a.google.asUser(ctx, "accounts:sendOobCode", request, &done)
+	if err != nil && (fault.Of(err).Code == disabled.code || errors.Is(unknownAddress(err), fault.NotFound)) {
+		return nil // projects without enumeration protection tell
 	}
-	return nil
+	return err
 }
 
 // Verify notes that the address is of who has the code and knows the password. What a code

@@ -225,3 +225,18 @@ func TestEntry(t *testing.T) {
 	}
 	var _ auth.Directory = (*Authenticator)(nil)
 }
+
+// TestMailReset: that nobody has the address, or that its account is disabled, is no error.
+func TestMailReset(t *testing.T) {
+	g := startGoogle(t)
+	a := emulated(t, g)
+	for answer, want := range map[string]fault.Kind{
+		`{}`: "", `400 {"error":{"message":"EMAIL_NOT_FOUND"}}`: "", `400 {"error":{"message":"USER_DISABLED"}}`: "",
+		`400 {"error":{"message":"RESET_PASSWORD_EXCEED_LIMIT"}}`: fault.Limited, "503 down": fault.Unavailable,
+	} {
+		g.says("sendOobCode", answer)
+		if err := a.MailReset(t.Context(), "anna@shop.example"); want == "" && err != nil || want != "" && fault.KindOf(err) != want {
+			t.Errorf("MailReset after %s = %v, want %q", answer, err, want)
+		}
+	}
+}

@@ -203,6 +203,7 @@ var failures = map[string]told{
 	"USER_DISABLED":               disabled,
 	"TOO_MANY_ATTEMPTS_TRY_LATER": tooMany,
 	"QUOTA_EXCEEDED":              tooMany,
+	"RESET_PASSWORD_EXCEED_LIMIT": tooMany,
 	"OPERATION_NOT_ALLOWED":       notAllowed,
 	"ADMIN_ONLY_OPERATION":        notAllowed,
 	"PASSWORD_LOGIN_DISABLED":     notAllowed,

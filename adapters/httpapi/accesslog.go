@@ -19,6 +19,7 @@ type accessLog struct {
 	log     slog.Handler
 	names   *pseudonyms
 	traceID func(context.Context) string
+	span    func(context.Context) (string, bool)
 	level   slog.Level // of what went well
 }
 
@@ -30,9 +31,12 @@ func newAccessLog(cfg Config) accessLog {
 		cfg.LogKey = make([]byte, sha256.Size)
 		rand.Read(cfg.LogKey) // never fails
 	}
-	l := accessLog{outages: &outages{told: make(map[string]time.Time)}, log: cfg.Log.Handler(), names: newPseudonyms(cfg.LogKey), traceID: cfg.TraceID}
+	l := accessLog{outages: &outages{told: make(map[string]time.Time)}, log: cfg.Log.Handler(), names: newPseudonyms(cfg.LogKey), traceID: cfg.TraceID, span: cfg.Span}
 	if l.traceID == nil {
 		l.traceID = func(context.Context) string { return "" }
+	}
+	if l.span == nil {
+		l.span = func(context.Context) (string, bool) { return "", false }
 	}
 	return l
 }
@@ -45,7 +49,7 @@ func (l accessLog) write(x *exchange, err error) {
 		return
 	}
 	now := time.Now()
-	var room [12]slog.Attr
+	var room [14]slog.Attr
 	attrs := append(room[:0],
 		slog.String("method", methodLabel(x.r.Method)),
 		slog.String("route", x.template()),
@@ -59,6 +63,9 @@ func (l accessLog) write(x *exchange, err error) {
 	}
 	if trace := l.traceID(ctx); trace != "" {
 		attrs = append(attrs, slog.String("trace_id", trace))
+		if id, recorded := l.span(ctx); id != "" {
+			attrs = append(attrs, slog.String("span_id", id), slog.Bool("trace_sampled", recorded))
+		}
 	}
 	if x.who.Known() {
 		attrs = append(attrs, slog.String("principal", l.names.of(x.who)))

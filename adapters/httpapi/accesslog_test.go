@@ -11,7 +11,10 @@ import (
 
 // TestAccessLog states what the log has of a request.
 func TestAccessLog(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.TraceID = func(context.Context) string { return "4bf92f" } })
+	f := newFixture(t, func(c *Config) {
+		c.TraceID = func(context.Context) string { return "4bf92f" }
+		c.Span = func(context.Context) (string, bool) { return "b7ad6b", true }
+	})
 	f.do(t, "GET", "/v1/products/B001?$select=asin", "", "X-API-Key", "acme", "X-Request-Id", "r-1")
 	var got map[string]any
 	if err := json.Unmarshal([]byte(f.log.String()), &got); err != nil {
@@ -19,7 +22,7 @@ func TestAccessLog(t *testing.T) {
 	}
 	for name, want := range map[string]any{
 		"level": "INFO", "msg": "request", "method": "GET", "route": "/v1/{collection}/{id}", "status": 200.0,
-		"bytes": float64(len(`{"asin":"B001"}`)), "request_id": "r-1", "trace_id": "4bf92f", "collection": "products",
+		"bytes": float64(len(`{"asin":"B001"}`)), "request_id": "r-1", "trace_id": "4bf92f", "span_id": "b7ad6b", "trace_sampled": true, "collection": "products",
 	} {
 		if got[name] != want {
 			t.Errorf("%s: got %v, want %v", name, got[name], want)
@@ -31,7 +34,7 @@ func TestAccessLog(t *testing.T) {
 	}
 	for name := range got {
 		switch name {
-		case "time", "level", "msg", "method", "route", "status", "bytes", "duration_ms", "request_id", "trace_id", "principal", "collection":
+		case "time", "level", "msg", "method", "route", "status", "bytes", "duration_ms", "request_id", "trace_id", "span_id", "trace_sampled", "principal", "collection":
 		default:
 			t.Errorf("the log has %s", name)
 		}

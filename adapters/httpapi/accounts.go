@@ -29,7 +29,7 @@ func (s *server) authResources() []*resource {
 		"signup": s.signUp, "login": s.logIn, "refresh": s.refresh, "password": s.setPassword, "verify": s.verify,
 	} {
 		resources = append(resources, &resource{template: below + path, methods: map[string]operation{
-			http.MethodPost: {serve: s.secretly(serve), produces: producesJSON, nameless: true},
+			http.MethodPost: {serve: s.secretly(serve), produces: producesJSON, nameless: true, enters: true},
 		}})
 	}
 	resources = append(resources, s.oauthResources()...)
@@ -151,7 +151,7 @@ func (s *server) setPassword(x *exchange) error {
 	case !body.has("new_password", "current_password"):
 		return badMember("missing-member", "new_password", "the body has new_password with current_password or with code, or email alone")
 	}
-	if err := x.authenticate(); err != nil {
+	if err := x.authenticateAfterAll(); err != nil {
 		return err
 	}
 	login, err := s.accounts.ChangePassword(x.r.Context(), x.who, current, next, x.kind())

@@ -68,6 +68,29 @@ func (x *exchange) action() string {
 	return actsUpdate
 }
 
+// enters does an operation that nobody has to be known for. If it is one that decides
+// whether somebody comes in that is noted: what comes of it may be an account, a login or a
+// password, which cannot be taken back. Where that has to be noted it is so before, as
+// pending; in any case what came of it is behind.
+func (a *auditor) enters(x *exchange, op operation) error {
+	if !op.enters {
+		return op.serve(x)
+	}
+	if a.authentication == core.AuditRequired {
+		if err := a.keep(x, a.line(x, decided{event: eventIdentity, decision: pending}), a.authentication); err != nil {
+			return err
+		}
+	}
+	err := op.serve(x)
+	switch kind := fault.KindOf(err); {
+	case kind == fault.Unauthenticated, kind == fault.Forbidden:
+		a.note(x, eventIdentity, err)
+	case err == nil && a.authentication != core.AuditOff:
+		_ = a.keep(x, a.line(x, decided{event: eventIdentity, decision: granted}), core.AuditOn) // which has no error
+	}
+	return err
+}
+
 // identified notes that a credential says who asks, or does not, or is not taken in the
 // way that it comes. Its error is that it could not be noted and has to be.
 func (a *auditor) identified(x *exchange, err error) error {
@@ -94,6 +117,17 @@ func (a *auditor) allowed(x *exchange) error {
 	return a.granted(x, eventRight, mode)
 }
 
+// related notes, if that is wanted, that related records of the collection are read for
+// the exchange. Its error is that it could not be noted and has to be.
+func (x *exchange) related(collection string) error {
+	a := x.site.audit
+	mode := a.collections[collection]
+	if mode == core.AuditOff {
+		return nil
+	}
+	return a.keep(x, a.line(x, decided{event: eventRight, decision: granted, collection: collection}), mode)
+}
+
 // may is the gate that the operation passes.
 func (a *auditor) may(x *exchange, action string) error {
 	if action == actsImport {
@@ -117,7 +151,11 @@ func (a *auditor) refused(x *exchange, err error) {
 // granted notes a decision for the caller. Where it has to be noted it is durable then;
 // else nothing may be done.
 func (a *auditor) granted(x *exchange, event string, mode core.Audit) error {
-	line := a.line(x, event, nil)
+	return a.keep(x, a.line(x, decided{event: event, decision: granted, collection: x.collection}), mode)
+}
+
+// keep hands over the line of a decision for the caller.
+func (a *auditor) keep(x *exchange, line slog.Record, mode core.Audit) error {
 	err := a.take(x.r.Context(), line, mode == core.AuditRequired)
 	switch {
 	case err == nil:
@@ -135,7 +173,7 @@ const codeUnaudited = "audit-unavailable"
 
 // note notes a refusal, which nobody waits for.
 func (a *auditor) note(x *exchange, event string, refusal error) {
-	line := a.line(x, event, refusal)
+	line := a.line(x, decided{event: event, decision: refused, collection: x.collection, code: fault.Of(refusal).Code})
 	if err := a.take(x.r.Context(), line, false); err != nil {
 		a.undelivered(line, err)
 	}
@@ -162,15 +200,28 @@ func (a *auditor) take(ctx context.Context, line slog.Record, wait bool) error {
 	return a.to(ctx, text.Bytes(), wait)
 }
 
-// line returns the line of a decision, which is for the caller if there is no refusal.
-func (a *auditor) line(x *exchange, event string, refusal error) slog.Record {
-	decision, level := "granted", slog.LevelInfo
-	if refusal != nil {
-		decision, level = "refused", slog.LevelWarn
+// The decisions of the audit log. One that is pending is followed by what came of it.
+const (
+	granted = "granted"
+	refused = "refused"
+	pending = "pending"
+)
+
+// A decided is what a line tells of beside the exchange.
+type decided struct {
+	event, decision, code string
+	collection            string // of another one than that of the path no record is named
+}
+
+// line returns a line.
+func (a *auditor) line(x *exchange, n decided) slog.Record {
+	level := slog.LevelInfo
+	if n.decision == refused {
+		level = slog.LevelWarn
 	}
 	line := slog.NewRecord(time.Now().UTC(), level, "audit", 0) // where in the source it was written says nothing
 	line.AddAttrs(
-		slog.String("event", event), slog.String("decision", decision), slog.String("request_id", x.id),
+		slog.String("event", n.event), slog.String("decision", n.decision), slog.String("request_id", x.id),
 		slog.String("method", methodLabel(x.r.Method)), slog.String("route", x.template()),
 	)
 	add := func(name, value string) {
@@ -181,17 +232,15 @@ func (a *auditor) line(x *exchange, event string, refusal error) slog.Record {
 	if x.who.Known() {
 		add("principal", a.names.of(x.who))
 	}
-	if event == eventRight {
+	if n.event == eventRight {
 		add("action", x.action())
-		if x.site.collections[x.collection] {
-			add("collection", x.collection)
-			if x.key != "" {
-				add("record", a.names.record(x.collection, x.key))
+		if x.site.collections[n.collection] {
+			add("collection", n.collection)
+			if x.key != "" && n.collection == x.collection {
+				add("record", a.names.record(n.collection, x.key))
 			}
 		}
 	}
-	if refusal != nil {
-		add("code", fault.Of(refusal).Code)
-	}
+	add("code", n.code)
 	return line
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/portolan-io/portolan/adapters/memory"
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/policy"
 )
 
 // A noted is an audit log in memory, which may be full.
@@ -314,5 +315,88 @@ func TestAuditOfPasswords(t *testing.T) {
 	}
 	if told := log.told(); len(told) != 3 || slices.ContainsFunc(told, func(line string) bool { return !strings.HasPrefix(line, "authentication refused ") }) {
 		t.Errorf("noted: %q, want three refusals", told)
+	}
+}
+
+// TestAuditOfRelated: that related records are read is noted as of any others, one by one,
+// in a list, and by a body; and if it has to be noted and cannot, they are not read.
+func TestAuditOfRelated(t *testing.T) {
+	log := &noted{}
+	f := newFixture(t, func(cfg *Config) {
+		store, err := memory.Open(t.Context(), memory.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		served := collections(t)
+		for i := range served {
+			if served[i].Schema.Name == "categories" {
+				served[i].Audit = core.AuditRequired
+			}
+		}
+		api, err := core.New(core.Config{Store: store, Collections: served})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := store.Ensure(t.Context(), api.Schemas()); err != nil {
+			t.Fatal(err)
+		}
+		seed(t, api)
+		cfg.API, cfg.Audit, cfg.Uploads = api, log.take, nil
+	})
+	for _, tt := range []struct{ method, target, body string }{
+		{"GET", "/v1/products?$expand=category", ""},
+		{"GET", "/v1/products/B001?$expand=category", ""},
+		{"POST", "/v1/products/$query", `{"expand":"category"}`},
+	} {
+		log.full = nil
+		if w := f.ask(t, tt.method, tt.target, tt.body, asJSON...); w.Code != 200 {
+			t.Errorf("%s %s: %d %s", tt.method, tt.target, w.Code, w.Body)
+		}
+		if diff := cmp.Diff([]string{"authorization granted read categories"}, log.told()); diff != "" {
+			t.Errorf("%s %s (-want +got):\n%s", tt.method, tt.target, diff)
+		}
+		log.full = errors.New("full")
+		if w := f.ask(t, tt.method, tt.target, tt.body, asJSON...); w.Code != 503 || strings.Contains(w.Body.String(), `"category"`) {
+			t.Errorf("%s %s with a full log: %d %s", tt.method, tt.target, w.Code, w.Body)
+		}
+	}
+}
+
+// TestAuditOfAccounts: each attempt to come in is noted, with what came of it; where it has
+// to be noted that is before, and nothing is done that could not be.
+func TestAuditOfAccounts(t *testing.T) {
+	log := &noted{}
+	f, accounts := newAccounts(t, func(cfg *Config) { cfg.Audit, cfg.AuditAuthentication = log.take, core.AuditRequired })
+	const bert = `{"email":"bert@example.com","password":"a cup of dark tea"}`
+	code, err := accounts.IssueCode(t.Context(), policy.Principal{Local: true}, ann)
+	if err != nil {
+		t.Fatal(err)
+	}
+	attempts := []struct {
+		path, body string
+		status     int
+		ends       string
+	}{
+		{"signup", bert, 201, "granted"},
+		{"login", `{"email":"bert@example.com","password":"not this one"}`, 401, "refused wrong-password"},
+		{"login", bert, 200, "granted principal"},
+		{"refresh", `{"refresh_token":"none"}`, 401, "refused bad-refresh-token"},
+		{"password", `{"code":"` + code + `","new_password":"a pot of dark tea"}`, 204, "granted"},
+		{"verify", `{"code":"none","password":"a cup of dark tea"}`, 401, "refused bad-code"},
+	}
+	log.full = errors.New("full")
+	for _, a := range attempts {
+		if w := f.ask(t, "POST", "/v1/auth/"+a.path, a.body, asJSON...); w.Code != 503 || !strings.Contains(w.Body.String(), "audit-unavailable") {
+			t.Errorf("%s with a full log: %d %s", a.path, w.Code, w.Body)
+		}
+	}
+	log.full = nil
+	for _, a := range attempts {
+		if w := f.ask(t, "POST", "/v1/auth/"+a.path, a.body, asJSON...); w.Code != a.status {
+			t.Errorf("%s: %d %s, want %d: nothing may have been done before", a.path, w.Code, w.Body, a.status)
+		}
+		if diff := cmp.Diff([]string{"authentication pending", "authentication " + a.ends}, log.told()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", a.path, diff)
+		}
 	}
 }

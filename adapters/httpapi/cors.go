@@ -103,11 +103,15 @@ func newCrossOrigin(c *CORS, vary string) (*crossOrigin, error) {
 	if age <= 0 {
 		age = -1 // which the library writes as 0; its 0 leaves it to the browser
 	}
+	options := cors.Options{
+		AllowedOrigins: c.Origins, AllowedMethods: corsMethods, AllowedHeaders: corsRequest, ExposedHeaders: corsAnswer,
+		MaxAge: age, AllowCredentials: c.Credentials,
+	}
+	if c.Origins[0] != everyOrigin { // the library takes capitals too, which no browser sends
+		options.AllowOriginFunc = func(origin string) bool { return slices.Contains(c.Origins, origin) }
+	}
 	o := &crossOrigin{
-		headers: cors.New(cors.Options{
-			AllowedOrigins: c.Origins, AllowedMethods: corsMethods, AllowedHeaders: corsRequest, ExposedHeaders: corsAnswer,
-			MaxAge: age, AllowCredentials: c.Credentials,
-		}),
+		headers:  cors.New(options),
 		vary:     []string{vary + ", Origin"},
 		resource: guards["Cross-Origin-Resource-Policy"],
 	}

@@ -28,7 +28,7 @@ func TestOrigins(t *testing.T) {
 			app: true, "http://localhost:3000": true,
 			"http://app.example.com": false, "https://app.example.com:8443": false, "https://app.example.com.evil.example": false,
 			"https://evil.example/" + app: false, "https://xapp.example.com": false, "https://app.example.co": false,
-			"https://sub.app.example.com": false, "https://app-example.com": false, "null": false, "*": false, "": false, "http://localhost:3001": false,
+			"https://sub.app.example.com": false, "https://app-example.com": false, "HTTPS://APP.EXAMPLE.COM": false, "https://App.example.com": false, "null": false, "*": false, "": false, "http://localhost:3001": false,
 		} {
 			h := f.do(t, "GET", path, "", "Origin", origin).Header()
 			want := ""

@@ -136,6 +136,14 @@ func (p proxies) secure(r *http.Request) bool {
 	return len(proto) == 1 && strings.EqualFold(proto[0], "https") && p.trusts(parseAddress(r.RemoteAddr))
 }
 
+// scheme returns by which scheme the client asked, as far as secure knows.
+func (p proxies) scheme(r *http.Request) string {
+	if p.secure(r) {
+		return "https"
+	}
+	return "http"
+}
+
 func (p proxies) trusts(address netip.Addr) bool {
 	for _, prefix := range p {
 		if prefix.Contains(address) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/portolan-io/portolan/ports/telemetry"
 )
 
 // A deadline is a context that ends at a time, with its parent, or by end. It is
@@ -13,6 +15,7 @@ import (
 type deadline struct {
 	context.Context //nolint:containedctx // it is a context itself, and this is its parent
 	at              time.Time
+	answer          *telemetry.Answer // what the request is answered with, for observers
 
 	mu     sync.Mutex
 	timed  context.Context //nolint:containedctx // itself with a timer, or nil
@@ -61,6 +64,9 @@ func (d *deadline) Err() error {
 // Value asks the context that has the timer, so that contexts made of this one
 // are ended by it directly.
 func (d *deadline) Value(key any) any {
+	if _, ok := key.(telemetry.AnswerKey); ok {
+		return d.answer
+	}
 	d.mu.Lock()
 	timed := d.timed
 	d.mu.Unlock()

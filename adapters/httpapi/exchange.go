@@ -12,6 +12,7 @@ import (
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/policy"
 	"github.com/portolan-io/portolan/ports/auth"
+	"github.com/portolan-io/portolan/ports/telemetry"
 )
 
 // An exchange is one request and its answer, with what is known of both. It is
@@ -31,9 +32,10 @@ type exchange struct {
 	query      options
 	prefer     preferences
 	who        policy.Principal
-	scheme     auth.Scheme     // of the credential, empty if there is none
-	judged     bool            // who asks was found out, and from there on what it may do is decided
-	as         *representation // of records, in operations that answer with these
+	answer     telemetry.Answer // for observers, once it is over
+	scheme     auth.Scheme      // of the credential, empty if there is none
+	judged     bool             // who asks was found out, and from there on what it may do is decided
+	as         *representation  // of records, in operations that answer with these
 
 	standing  core.Standing // with the limits; without a bound if there is nothing to tell
 	cost      int           // of the request, for the limits

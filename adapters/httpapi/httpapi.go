@@ -71,6 +71,7 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 
 	TraceID func(context.Context) string                             // the trace of a request, for the log; may be nil
+	Span    func(context.Context) (id string, recorded bool)         // the span of a request, for the log; may be nil
 	Extract func(ctx context.Context, h http.Header) context.Context // the trace that a request carries in; may be nil
 }
 

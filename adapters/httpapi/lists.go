@@ -14,6 +14,7 @@ func (s *server) list(x *exchange) error {
 	if err := x.represented(&req); err != nil {
 		return err
 	}
+	req.Related = x.related
 	page, err := s.api.List(x.r.Context(), x.who, x.collection, req)
 	if err != nil {
 		return err
@@ -41,6 +42,7 @@ func (s *server) listByBody(x *exchange) error {
 	if err := x.represented(&req); err != nil {
 		return err
 	}
+	req.Related = x.related
 	page, err := s.api.List(x.r.Context(), x.who, x.collection, req)
 	if err != nil {
 		return err

@@ -45,7 +45,7 @@ func (s *server) oauthResources() []*resource {
 			http.MethodGet: {serve: s.secretly(s.beginSignIn), options: []string{"redirect", "session"}, nameless: true},
 		}},
 		{template: below + "/callback", methods: map[string]operation{
-			http.MethodGet: {serve: s.secretly(s.finishSignIn), open: true, nameless: true},
+			http.MethodGet: {serve: s.secretly(s.finishSignIn), open: true, nameless: true, enters: true},
 		}},
 	}
 }

@@ -60,6 +60,21 @@ func (x *exchange) admit() error {
 	return x.stand(x.site.limits.Admit(x.r.Context(), x.who, x.cost))
 }
 
+// authenticateAfterAll finds out who asks, for an operation that need not know: the
+// request is counted as any other that shows a credential, beside what it was counted as.
+func (x *exchange) authenticateAfterAll() error {
+	if x.site.limits != nil {
+		x.uncounted = true
+		if err := x.stand(x.site.limits.Arrive(x.r.Context(), x.who.Address, 0, true)); err != nil {
+			return err
+		}
+	}
+	if err := x.authenticate(); err != nil {
+		return err // which is counted as every other one, see unadmitted
+	}
+	return x.admit()
+}
+
 // unadmitted returns the error that a request ends with before it was known whose it
 // is. It is counted as nobody's.
 func (x *exchange) unadmitted(err error) error {

@@ -17,6 +17,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/portolan-io/portolan/adapters/memory"
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/policy"
@@ -541,5 +543,57 @@ func BenchmarkLimited(b *testing.B) {
 				f.ServeHTTP(discarded, r)
 			}
 		})
+	}
+}
+
+// TestWrongCredentialsOfAnotherPassword: the route that sets a password looks at credentials
+// no more often than any other.
+func TestWrongCredentialsOfAnotherPassword(t *testing.T) {
+	f, _ := newAccounts(t, func(cfg *Config) {
+		limiter, err := memory.OpenLimiter(t.Context(), memory.LimiterConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = limiter.Close() })
+		cfg.Limits, err = core.NewLimits(core.LimitsConfig{Limiter: limiter, Failures: limit.Rate{Amount: 1, Period: time.Hour, Burst: 3}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	var got []int
+	for range 5 {
+		w := f.ask(t, http.MethodPost, "/v1/auth/password", `{"current_password":"aaaaaaaaaaaa","new_password":"bbbbbbbbbbbbbb"}`,
+			append([]string{"X-API-Key", "ptl_aaaaaaaa_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}, asJSON...)...)
+		got = append(got, w.Code)
+	}
+	if diff := cmp.Diff([]int{401, 401, 401, 429, 429}, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// TestSessionsAreSomebodys: a request with the cookie of a session is counted for whom it is
+// of, and not as nobody's.
+func TestSessionsAreSomebodys(t *testing.T) {
+	f, _ := newAccounts(t, func(cfg *Config) {
+		limiter, err := memory.OpenLimiter(t.Context(), memory.LimiterConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = limiter.Close() })
+		hourly := func(n int) limit.Rate { return limit.Rate{Amount: n, Period: time.Hour} }
+		cfg.Limits, err = core.NewLimits(core.LimitsConfig{
+			Limiter: limiter, Failures: hourly(10), Tiers: map[string]limit.Rate{policy.Anonymous: hourly(2), policy.Authenticated: hourly(6)},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	_, cookie := session(t, f)
+	var got []int
+	for range 7 {
+		got = append(got, f.ask(t, http.MethodGet, "/v1/auth/me", "", cookie...).Code)
+	}
+	if diff := cmp.Diff([]int{200, 200, 200, 200, 200, 200, 429}, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }

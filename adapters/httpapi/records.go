@@ -16,7 +16,7 @@ func (s *server) get(x *exchange) error {
 	selection, _ := x.query.get("$select")
 	expansion, _ := x.query.get("$expand")
 	result, err := s.api.Get(x.r.Context(), x.who, x.collection, x.key, core.GetRequest{
-		Select: selection, Expand: expansion, Directives: directivesOf(x.r.Header),
+		Select: selection, Expand: expansion, Related: x.related, Directives: directivesOf(x.r.Header),
 	})
 	if err == nil || fault.Of(err).Code == core.CodeUnknownRecord {
 		x.cached(result.Cache)

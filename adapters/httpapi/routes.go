@@ -23,6 +23,7 @@ type operation struct {
 	acts     string                  // what it does with records, for the audit log; empty is nothing
 	open     bool                    // it answers all alike: neither query nor credentials are read
 	nameless bool                    // whoever asks need not say who they are: credentials are not read, unless the operation asks for them
+	enters   bool                    // it decides whether somebody comes in: it makes an account, a login or a password
 	cost     string                  // what the limits count it as; empty is an ordinary request
 
 	unlimited bool // the limits do not count it

@@ -105,7 +105,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	err := x.find()
 	x.manners = s.manners[x.collection]
 	x.manners.announce(x.Header())
-	limited := &deadline{Context: s.extract(r.Context(), r.Header), at: x.begun.Add(x.timeout())}
+	limited := &deadline{Context: s.extract(r.Context(), r.Header), at: x.begun.Add(x.timeout()), answer: &x.answer}
 	defer limited.end()
 	ctx, end := s.observer.Start(limited, x.op())
 	x.r = x.r.WithContext(ctx)
@@ -122,6 +122,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = x.fail(r.Context(), err)
 	}
 	x.finish()
+	x.answer = telemetry.Answer{Status: x.status, Scheme: x.site.trusted.scheme(r)}
 	end(err)
 	s.log.write(x, err)
 	if x.torn {
@@ -177,7 +178,7 @@ func (x *exchange) perform() (err error) {
 		return fault.New(fault.Invalid, "httpapi.perform", "this path does not take the method %s", shortened(x.r.Method)).
 			Coded(codeMethod).Hinting("it takes %s", x.allow())
 	case op.open:
-		return op.serve(x)
+		return x.site.audit.enters(x, op)
 	}
 	if x.query, err = parseQuery(x.r.URL.RawQuery, op.options); err != nil {
 		return err
@@ -200,7 +201,7 @@ func (x *exchange) perform() (err error) {
 	}
 	if op.nameless { // which finds out itself who asks
 		x.who.Address = x.site.trusted.client(x.r)
-		return x.site.audit.identified(x, op.serve(x))
+		return x.site.audit.enters(x, op)
 	}
 	if err := x.site.audit.identified(x, x.authenticate()); err != nil {
 		return err

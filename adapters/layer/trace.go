@@ -16,18 +16,28 @@ import (
 
 // Trace returns store with every call told to the observer, as an operation of
 // the port "repository" with the name of the method and of the collection.
-// Capabilities and Close are not told.
+// Capabilities and Close are not told. If the store has a method System() string, that is
+// the system of the operations.
 func Trace(store repository.Store, observer telemetry.Observer) repository.Store {
-	return traced{Store: store, observer: observer}
+	return traced{Store: store, observer: observer, system: systemOf(store)}
+}
+
+// systemOf returns which system is asked by what is behind a port, or nothing.
+func systemOf(port any) string {
+	if asking, ok := port.(interface{ System() string }); ok {
+		return asking.System()
+	}
+	return ""
 }
 
 type traced struct {
 	repository.Store
 	observer telemetry.Observer
+	system   string
 }
 
 func (t traced) start(ctx context.Context, name, collection string) (context.Context, func(error)) {
-	return t.observer.Start(ctx, telemetry.Op{Port: "repository", Name: name, Collection: collection})
+	return t.observer.Start(ctx, telemetry.Op{Port: "repository", Name: name, Collection: collection, System: t.system})
 }
 
 func (t traced) Get(ctx context.Context, view query.View, ids []record.ID) (_ []record.Row, err error) {

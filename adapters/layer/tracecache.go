@@ -12,17 +12,19 @@ import (
 // port "cache" with the name of the method: all of Set, Delete and Ping, and of
 // Get those that fail. To tell each Get would cost as much as the answer itself;
 // [CountLooks] counts them. Close is not told.
+// A method System of c is as that of the store of [Trace].
 func TraceCache(c cache.Cache, observer telemetry.Observer) cache.Cache {
-	return tracedCache{Cache: c, observer: observer}
+	return tracedCache{Cache: c, observer: observer, system: systemOf(c)}
 }
 
 type tracedCache struct {
 	cache.Cache
 	observer telemetry.Observer
+	system   string
 }
 
 func (t tracedCache) start(ctx context.Context, name string) (context.Context, func(error)) {
-	return t.observer.Start(ctx, telemetry.Op{Port: "cache", Name: name})
+	return t.observer.Start(ctx, telemetry.Op{Port: "cache", Name: name, System: t.system})
 }
 
 // Get is told after the fact, so its duration is not.

@@ -287,6 +287,25 @@ func TestProviderThatIsAway(t *testing.T) {
 	}
 }
 
+// TestBrowserThatGoesAway: one that leaves while the provider is asked says nothing of the
+// provider, and keeps nobody else from it.
+func TestBrowserThatGoesAway(t *testing.T) {
+	p := newProvider(t)
+	leaving, leave := context.WithCancel(t.Context())
+	p.Answer(func(w http.ResponseWriter, r *http.Request) {
+		leave()
+		<-r.Context().Done()
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})
+	if _, err := p.Begin(leaving, attempt); !errors.Is(err, context.Canceled) {
+		t.Errorf("who left gets %v", err)
+	}
+	p.Answer(nil)
+	if _, err := p.Begin(t.Context(), attempt); err != nil {
+		t.Errorf("somebody else gets %v", err)
+	}
+}
+
 // TestBadConfig: what cannot work is said at the start.
 func TestBadConfig(t *testing.T) {
 	whole := Config{Issuer: "https://login.example.com", ClientID: client, Redirect: sentTo}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/portolan-io/portolan/adapters/otel"
+	"github.com/portolan-io/portolan/adapters/otel/oteltest"
 	"github.com/portolan-io/portolan/ports/telemetry"
 )
 
@@ -13,7 +14,7 @@ func BenchmarkStart(b *testing.B) {
 		b.Run(bench.name, func(b *testing.B) {
 			b.Setenv("OTEL_TRACES_EXPORTER", bench.exporter)
 			b.Setenv("OTEL_METRICS_EXPORTER", bench.exporter)
-			b.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", newReceiver(b).URL)
+			b.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", oteltest.NewReceiver(b, false).URL)
 			o, err := otel.Open(b.Context(), otel.Config{Failed: func(error) {}})
 			if err != nil {
 				b.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	tracesv1 "go.opentelemetry.io/proto/otlp/trace/v1"
 
 	"github.com/portolan-io/portolan/adapters/otel"
+	"github.com/portolan-io/portolan/adapters/otel/oteltest"
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/ports/contract"
 	"github.com/portolan-io/portolan/ports/telemetry"
@@ -19,21 +20,35 @@ import (
 )
 
 func TestSuite(t *testing.T) {
-	telemetrytest.Run(t, func(t *testing.T) telemetrytest.Harness {
-		back := newReceiver(t)
-		o := open(t, back)
-		t.Cleanup(func() { shut(o) })
-		return telemetrytest.Harness{
-			Observer: o,
-			Break:    func(contract.T) { back.Close() },
-			Ended: func(ct contract.T) map[telemetrytest.Ended]int {
-				if err := o.Close(ct.Context()); err != nil {
-					ct.Errorf("Close: %v", err)
-				}
-				return back.ended()
-			},
+	for _, protocol := range []string{"http/protobuf", "grpc"} {
+		t.Run(protocol, func(t *testing.T) {
+			telemetrytest.Run(t, func(t *testing.T) telemetrytest.Harness {
+				back := oteltest.NewReceiver(t, protocol == "grpc")
+				o := open(t, back, "OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+				t.Cleanup(func() { shut(o) })
+				return harness(o, back)
+			})
+		})
+	}
+}
+
+func harness(o *otel.Observer, back *oteltest.Receiver) telemetrytest.Harness {
+	closed := func(t contract.T) {
+		if err := o.Close(t.Context()); err != nil {
+			t.Errorf("Close: %v", err)
 		}
-	})
+	}
+	return telemetrytest.Harness{
+		Observer: o,
+		Break:    func(contract.T) { back.Close() },
+		Stall:    func(contract.T) { back.Stall() },
+		Lost:     func() uint64 { return o.Lost()["spans"] },
+		Extract:  otel.Extract,
+		Inject:   otel.Inject,
+		Ended:    func(t contract.T) map[telemetrytest.Ended]int { closed(t); return back.Ended() },
+		Wrote:    func(t contract.T) string { closed(t); return back.Wrote() },
+		Spans:    func(t contract.T) []telemetrytest.Span { closed(t); return back.Spans() },
+	}
 }
 
 // shut closes an observer whose back end may be gone.
@@ -43,27 +58,13 @@ func shut(o *otel.Observer) {
 	_ = o.Close(ctx)
 }
 
-func (r *receiver) ended() map[telemetrytest.Ended]int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	found := map[telemetrytest.Ended]int{}
-	for _, span := range r.spans {
-		found[telemetrytest.Ended{
-			Op: telemetry.Op{
-				Port:       attribute(span.Attributes, "portolan.port"),
-				Name:       attribute(span.Attributes, "portolan.operation"),
-				Collection: attribute(span.Attributes, "portolan.collection"),
-			},
-			Kind: fault.Kind(attribute(span.Attributes, "error.type")),
-		}]++
-	}
-	return found
-}
-
 func TestSpans(t *testing.T) {
-	back := newReceiver(t)
+	back := oteltest.NewReceiver(t, false)
 	o := open(t, back, "OTEL_SERVICE_NAME", "shop")
 	header := http.Header{"Traceparent": {"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}}
+	if err := o.Limits(func(func(string, uint64) bool) {}, func() uint64 { return 9 }); err != nil {
+		t.Fatal(err)
+	}
 	ctx, endRequest := o.Start(otel.Extract(t.Context(), header), telemetry.Op{Port: "http", Name: "GET /{collection}"})
 	if got := otel.TraceID(ctx); got != "0af7651916cd43dd8448eb211c80319c" {
 		t.Errorf("TraceID = %q, want that of the traceparent", got)
@@ -74,10 +75,11 @@ func TestSpans(t *testing.T) {
 	if err := o.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if len(back.spans) != 2 {
-		t.Fatalf("%d spans arrived, want 2", len(back.spans))
+	spans := back.Raw()
+	if len(spans) != 2 {
+		t.Fatalf("%d spans arrived, want 2", len(spans))
 	}
-	find, request := back.spans[0], back.spans[1]
+	find, request := spans[0], spans[1]
 	type told struct {
 		Name, Error, Description string
 		Kind                     tracesv1.Span_SpanKind
@@ -96,11 +98,19 @@ func TestSpans(t *testing.T) {
 	if string(find.ParentSpanId) != string(request.SpanId) || string(find.TraceId) != string(request.TraceId) {
 		t.Errorf("the find is not a part of its request")
 	}
-	if diff := cmp.Diff([]string{"shop"}, back.services); diff != "" {
+	var services []string
+	for _, resource := range back.Resources() {
+		services = append(services, resource["service.name"])
+	}
+	if diff := cmp.Diff([]string{"shop"}, slices.Compact(services)); diff != "" {
 		t.Errorf("service names (-want +got):\n%s", diff)
 	}
-	if len(back.metrics) != 1 || back.metrics[0].Name != "portolan.operation.duration" {
-		t.Errorf("the metrics are %v, want portolan.operation.duration", back.metrics)
+	var names []string
+	for _, m := range back.Metrics() {
+		names = append(names, m.Name)
+	}
+	if diff := cmp.Diff([]string{"http.server.request.duration", "portolan.operation.duration", "portolan_limit_fallbacks_total"}, names); diff != "" {
+		t.Errorf("metrics (-want +got):\n%s", diff)
 	}
 }
 
@@ -109,12 +119,12 @@ func TestSpans(t *testing.T) {
 func TestSilence(t *testing.T) {
 	for _, tt := range []struct {
 		name      string
-		to        *receiver
+		to        *oteltest.Receiver
 		variables []string
 	}{
 		{"no variables", nil, nil},
-		{"switched off", newReceiver(t), []string{"OTEL_SDK_DISABLED", "true"}},
-		{"no exporters", newReceiver(t), []string{"OTEL_TRACES_EXPORTER", "none", "OTEL_METRICS_EXPORTER", "none"}},
+		{"switched off", oteltest.NewReceiver(t, false), []string{"OTEL_SDK_DISABLED", "true"}},
+		{"no exporters", oteltest.NewReceiver(t, false), []string{"OTEL_TRACES_EXPORTER", "none", "OTEL_METRICS_EXPORTER", "none"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			o := open(t, tt.to, tt.variables...)
@@ -126,8 +136,8 @@ func TestSilence(t *testing.T) {
 			if err := o.Close(t.Context()); err != nil {
 				t.Errorf("Close: %v", err)
 			}
-			if tt.to != nil && len(tt.to.spans)+len(tt.to.metrics) > 0 {
-				t.Errorf("%d spans and %d metrics were sent, want none", len(tt.to.spans), len(tt.to.metrics))
+			if tt.to != nil && len(tt.to.Raw())+len(tt.to.Metrics()) > 0 {
+				t.Errorf("%d spans and %d metrics were sent, want none", len(tt.to.Raw()), len(tt.to.Metrics()))
 			}
 		})
 	}
@@ -140,7 +150,7 @@ func TestOneSignal(t *testing.T) {
 		spans, metrics int
 	}{{"OTEL_TRACES_EXPORTER", 0, 1}, {"OTEL_METRICS_EXPORTER", 2, 0}} {
 		t.Run(tt.without+"=none", func(t *testing.T) {
-			back := newReceiver(t)
+			back := oteltest.NewReceiver(t, false)
 			o := open(t, back, tt.without, "none")
 			for _, err := range []error{nil, fault.Stale} {
 				ctx, end := o.Start(t.Context(), telemetry.Op{Port: "repository", Name: "Find"})
@@ -152,10 +162,10 @@ func TestOneSignal(t *testing.T) {
 			if err := o.Close(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if len(back.spans) != tt.spans || len(back.metrics) != tt.metrics {
-				t.Fatalf("%d spans and %d metrics were sent, want %d and %d", len(back.spans), len(back.metrics), tt.spans, tt.metrics)
+			if len(back.Raw()) != tt.spans || len(back.Metrics()) != tt.metrics {
+				t.Fatalf("%d spans and %d metrics were sent, want %d and %d", len(back.Raw()), len(back.Metrics()), tt.spans, tt.metrics)
 			}
-			for _, m := range back.metrics {
+			for _, m := range back.Metrics() {
 				var kinds []string
 				for _, point := range m.GetHistogram().GetDataPoints() {
 					kinds = append(kinds, attribute(point.Attributes, "error.type"))
@@ -190,6 +200,28 @@ func TestTraceWithoutExporter(t *testing.T) {
 	}
 	if !seen[given] || len(seen) != 3 {
 		t.Errorf("the traces are %v, want three, %s among them", seen, given)
+	}
+}
+
+// TestBounds shows that the environment says how much waits, and is refused if it says so
+// badly.
+func TestBounds(t *testing.T) {
+	back := oteltest.NewReceiver(t, false)
+	o := open(t, back, "OTEL_BSP_MAX_QUEUE_SIZE", "1", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "1")
+	back.Stall()
+	for range 10 {
+		_, end := o.Start(t.Context(), telemetry.Op{Port: "repository", Name: "Find"})
+		end(nil)
+	}
+	if got := o.Lost()["spans"]; got < 8 {
+		t.Errorf("%d spans are lost of 10 where one may wait and one be delivered, want 8 or more", got)
+	}
+	shut(o)
+	for _, wrong := range []string{"many", "-1", "1000001"} {
+		t.Setenv("OTEL_BSP_MAX_QUEUE_SIZE", wrong)
+		if _, err := otel.Open(t.Context(), otel.Config{}); !errors.Is(err, fault.Invalid) {
+			t.Errorf("Open with a queue of %s = %v, want %s", wrong, err, fault.Invalid)
+		}
 	}
 }
 

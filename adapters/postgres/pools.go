@@ -41,3 +41,6 @@ func (w *waits) add(d time.Duration) {
 	w.count.Add(1)
 	w.time.Add(int64(d))
 }
+
+// System returns what OpenTelemetry calls the database.
+func (s *Store) System() string { return "postgresql" }

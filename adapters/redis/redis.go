@@ -84,6 +84,9 @@ func (c *Cache) failed(ctx context.Context, op string, err error) error {
 	return classify(op, err)
 }
 
+// System returns what OpenTelemetry calls the server.
+func (c *Cache) System() string { return "redis" }
+
 // Ping returns nil if the server answers.
 func (c *Cache) Ping(ctx context.Context) error {
 	const op = "redis.Ping"

@@ -44,3 +44,6 @@ func (e *engine) waiting(pool chan *session) (end func()) {
 	waited.count.Add(1)
 	return func() { waited.time.Add(int64(time.Since(began))) }
 }
+
+// System returns what OpenTelemetry calls the database.
+func (s *Store) System() string { return "sqlite" }

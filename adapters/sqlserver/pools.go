@@ -6,3 +6,6 @@ import "database/sql"
 func (s *Store) Pools() map[string]func() sql.DBStats {
 	return map[string]func() sql.DBStats{"sqlserver": s.engine.db.Stats}
 }
+
+// System returns what OpenTelemetry calls the database.
+func (s *Store) System() string { return "microsoft.sql_server" }

@@ -3,6 +3,8 @@
 package schema
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"slices"
 
 	"github.com/portolan-io/portolan/core/record"
@@ -58,6 +60,22 @@ type Table struct {
 	Name      string // may be qualified, amazon.products; empty is the collection's name
 	Unmanaged bool   // it existed before, and is never altered
 	Revision  string // of an unmanaged table: the column that changes with each write, or empty
+
+	// RevisionKey keys the revisions of an unmanaged table without such a column, which are
+	// made of the whole record: who sees them could else try what the fields are that he does
+	// not see. Empty keys nothing.
+	RevisionKey []byte
+}
+
+// Digest returns 32 octets of which the revision of a record is made whose content it is.
+func (t *Table) Digest(content []byte) []byte {
+	if len(t.RevisionKey) == 0 {
+		sum := sha256.Sum256(content)
+		return sum[:]
+	}
+	mac := hmac.New(sha256.New, t.RevisionKey)
+	mac.Write(content) // which never fails
+	return mac.Sum(nil)
 }
 
 // Position returns where in Fields the field of the given name is.

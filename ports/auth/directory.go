@@ -48,7 +48,7 @@ type Directory interface {
 	Code(ctx context.Context, email string, purpose Purpose) (string, error)
 
 	// MailReset has the Directory itself mail a code for setting a password, in its own
-	// words. An address that has no account is no error.
+	// words. An address that has no account, or a disabled one, is no error.
 	MailReset(ctx context.Context, email string) error
 
 	// Verify notes that the address that the code was made for is its owner's, if the
@@ -92,8 +92,8 @@ type Entry struct {
 
 // Tokens are what a login is shown by. Both are secrets.
 type Tokens struct {
-	Subject string // whose they are
-	Access  string // what the Authenticator knows
+	Who     policy.Principal // whom the Authenticator makes of who shows Access
+	Access  string           // what the Authenticator knows
 	Refresh string
 	Lasts   time.Duration // Access
 }

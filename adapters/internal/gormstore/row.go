@@ -1,7 +1,6 @@
 package gormstore
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -172,8 +171,7 @@ func (p *plan) revision(dst []byte, cells Cells) ([]byte, error) {
 			return nil, err
 		}
 	}
-	sum := sha256.Sum256(p.table.whole.End(whole))
-	return hex.AppendEncode(dst, sum[:10]), nil
+	return hex.AppendEncode(dst, p.table.Table.Digest(p.table.whole.End(whole))[:10]), nil
 }
 
 // values returns the decoded values in the cells.

@@ -5,6 +5,7 @@ package telemetrytest
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -26,6 +27,31 @@ type Harness struct {
 	// Break takes away where the observer delivers to. It is nil if it delivers
 	// to nowhere else.
 	Break func(t contract.T)
+
+	// Stall has the back end take whatever comes from now on, and never answer; Lost
+	// says how much was to be delivered and never will be. They are nil if there is no
+	// back end.
+	Stall func(t contract.T)
+	Lost  func() uint64
+
+	// Wrote closes the observer and returns all the octets that it delivered. It is nil
+	// if that cannot be told.
+	Wrote func(t contract.T) string
+
+	// Spans closes the observer and returns the spans that it delivered, in any order;
+	// Extract and Inject take a trace over from a request and put it into one. They are
+	// nil if it delivers no spans.
+	Spans   func(t contract.T) []Span
+	Extract func(ctx context.Context, header http.Header) context.Context
+	Inject  func(ctx context.Context, header http.Header)
+}
+
+// A Span is one operation as a back end has it. Ids are hexadecimal digits.
+type Span struct {
+	Ended
+	Trace, ID, Parent string
+	Name              string            // what people read
+	Attributes        map[string]string // the others, as OpenTelemetry calls them
 }
 
 // Ended is an operation with how it ended.
@@ -48,8 +74,14 @@ var Cases = []contract.Case[Harness]{
 	{Name: "End", Clause: "End is called exactly once, with the error that op ended with or nil; a later call is ignored.", Run: end},
 	{Name: "Errors", Clause: "It never fails, blocks or panics: what it cannot deliver is lost.", Run: oddities},
 	{Name: "Broken", Clause: "It never fails, blocks or panics: what it cannot deliver is lost.", Run: broken},
+	{Name: "Stalled", Clause: "What waits to be delivered is bounded, and what found no room or was not taken in time is counted.", Run: stalled},
+	{Name: "Kinds", Clause: "Of an error it delivers the kind and never the text.", Run: kinds},
+	{Name: "Names", Clause: "One that delivers spans names them by OpenTelemetry's semantic conventions of HTTP and of databases.", Run: names},
+	{Name: "Parts", Clause: "What starts in it is a part of op, and of the trace that ctx is part of.", Run: parts},
+	{Name: "Across", Clause: "What starts in it is a part of op, and of the trace that ctx is part of.", Run: across},
 	{Name: "Concurrent", Clause: "An Observer is safe for concurrent use.", Run: concurrent},
 	{Name: "Deliver", Clause: "Close delivers what is still held, for as long as ctx allows.", Run: deliver},
+	{Name: "Unanswered", Clause: "It returns when ctx is done, also if the back end takes everything and never answers.", Run: stalled},
 	{Name: "Close", Clause: "Calling it again does nothing.", Run: closeTwice},
 }
 

@@ -1,4 +1,4 @@
-package prometheus
+package figures
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
@@ -6,8 +6,8 @@ import (
 
 // Limits adds how many requests each bound has refused, and how often the limiter that
 // instances share was done without. A later one takes the place of the former.
-func (o *Observer) Limits(refused func(yield func(bound string, n uint64) bool), fell func() uint64) error {
-	return o.put("limits", limitFigures{refused, fell})
+func (f *Figures) Limits(refused func(yield func(bound string, n uint64) bool), fell func() uint64) error {
+	return f.put("limits", limitFigures{refused, fell})
 }
 
 // limitFigures collect the figures of limits, read anew each time.
@@ -32,7 +32,7 @@ func (limitFigures) Describe(descs chan<- *prometheus.Desc) {
 // Collect reads the figures.
 func (f limitFigures) Collect(metrics chan<- prometheus.Metric) {
 	f.refused(func(bound string, n uint64) bool {
-		metrics <- prometheus.MustNewConstMetric(limitRefused, prometheus.CounterValue, float64(n), label(bound))
+		metrics <- prometheus.MustNewConstMetric(limitRefused, prometheus.CounterValue, float64(n), Label(bound))
 		return true
 	})
 	metrics <- prometheus.MustNewConstMetric(limitFell, prometheus.CounterValue, float64(f.fell()))

@@ -1,4 +1,4 @@
-package prometheus
+package figures
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
@@ -7,8 +7,8 @@ import (
 // Cache adds the figures of the cache: how often answers of each collection were
 // looked for, by what was found ("hit", "miss", "fenced", "off"), and what the
 // cache holds, unless held is nil. A later one takes the place of the former.
-func (o *Observer) Cache(looks func(yield func(collection, state string, n uint64) bool), held func() (items, octets int)) error {
-	return o.put("the cache", cacheFigures{looks, held})
+func (f *Figures) Cache(looks func(yield func(collection, state string, n uint64) bool), held func() (items, octets int)) error {
+	return f.put("the cache", cacheFigures{looks, held})
 }
 
 // cacheFigures collect the figures of a cache, read anew each time.
@@ -38,7 +38,7 @@ func (c cacheFigures) Describe(descs chan<- *prometheus.Desc) {
 // Collect reads the figures.
 func (c cacheFigures) Collect(metrics chan<- prometheus.Metric) {
 	c.looks(func(collection, state string, n uint64) bool {
-		metrics <- prometheus.MustNewConstMetric(cacheLooks, prometheus.CounterValue, float64(n), label(collection), label(state))
+		metrics <- prometheus.MustNewConstMetric(cacheLooks, prometheus.CounterValue, float64(n), Label(collection), Label(state))
 		return true
 	})
 	if c.held != nil {

@@ -1,4 +1,4 @@
-package prometheus
+package figures
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
@@ -7,8 +7,8 @@ import (
 // Rereads adds how many hits of the cache were read from the store again, of each
 // collection, and how many of these should not have been hits. Later
 // ones take the place of the former.
-func (o *Observer) Rereads(all func(yield func(collection string, observed, stale uint64) bool)) error {
-	return o.put("rereads", rereadFigures(all))
+func (f *Figures) Rereads(all func(yield func(collection string, observed, stale uint64) bool)) error {
+	return f.put("rereads", rereadFigures(all))
 }
 
 // rereadFigures collect the figures of rereads, read anew each time.
@@ -30,8 +30,8 @@ func (rereadFigures) Describe(descs chan<- *prometheus.Desc) {
 // Collect reads the figures.
 func (f rereadFigures) Collect(metrics chan<- prometheus.Metric) {
 	f(func(collection string, observed, stale uint64) bool {
-		metrics <- prometheus.MustNewConstMetric(cacheObserved, prometheus.CounterValue, float64(observed), label(collection))
-		metrics <- prometheus.MustNewConstMetric(cacheStale, prometheus.CounterValue, float64(stale), label(collection))
+		metrics <- prometheus.MustNewConstMetric(cacheObserved, prometheus.CounterValue, float64(observed), Label(collection))
+		metrics <- prometheus.MustNewConstMetric(cacheStale, prometheus.CounterValue, float64(stale), Label(collection))
 		return true
 	})
 }

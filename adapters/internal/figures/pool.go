@@ -1,4 +1,4 @@
-package prometheus
+package figures
 
 import (
 	"database/sql"
@@ -20,7 +20,7 @@ type figure struct {
 }
 
 func newPool(name string, stats func() sql.DBStats) *pool {
-	labels := prometheus.Labels{"pool": label(name)}
+	labels := prometheus.Labels{"pool": Label(name)}
 	gauge := func(name, help string, of func(sql.DBStats) float64) figure {
 		return figure{prometheus.NewDesc("portolan_pool_"+name, help, nil, labels), prometheus.GaugeValue, of}
 	}

@@ -1,4 +1,4 @@
-package prometheus
+package figures
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
@@ -7,8 +7,8 @@ import (
 // Instance adds how one of many instances sees the cache that they share: the
 // mode, "idle", "on", "down" or "unknown"; how often it saw another one; how many fences
 // of writes could not be put; and how many chores wait. A later one takes the place of the former.
-func (o *Observer) Instance(figures func() (mode string, changes, unfenced uint64, chores int)) error {
-	return o.put("the instance", instanceFigures(figures))
+func (f *Figures) Instance(figures func() (mode string, changes, unfenced uint64, chores int)) error {
+	return f.put("the instance", instanceFigures(figures))
 }
 
 // instanceFigures collect the figures of an instance, read anew each time.

@@ -1,0 +1,211 @@
+// Package spans is a telemetry.Observer over the OpenTelemetry SDK, for adapters that have
+// an exporter: it makes spans and durations of operations, holds what is to be delivered
+// within bounds, and counts what was dropped. Start at [New].
+package spans
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	bridge "go.opentelemetry.io/contrib/bridges/prometheus"
+	api "go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/portolan-io/portolan/adapters/internal/figures"
+	"github.com/portolan-io/portolan/adapters/internal/memo"
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/ports/telemetry"
+)
+
+// Config says where spans and metrics go.
+type Config struct {
+	Spans   sdktrace.SpanExporter                              // nil delivers none
+	Metrics func(sdkmetric.Producer) (sdkmetric.Reader, error) // of the durations and of what the producer has; nil delivers none
+	Sampler sdktrace.Sampler                                   // nil is the one that the environment names
+	About   []attribute.KeyValue                               // who we are, where the environment does not say otherwise
+	Bounds  Bounds                                             // of the spans that wait
+	Failed  func(error)                                        // see New; nil leaves it as it is
+	Several bool                                               // other observers deliver spans too, see several.go
+}
+
+const scope = "github.com/portolan-io/portolan"
+
+// An Observer is a telemetry.Observer over OpenTelemetry. Spans wait in a
+// bounded queue and are dropped when it is full, so that a back end that is
+// slow or gone costs nothing but telemetry.
+type Observer struct {
+	*figures.Figures
+	tracer     trace.Tracer // nil: spans are not delivered
+	several    bool
+	queue      *queue     // nil as tracer is
+	durations  *durations // nil: metrics are not delivered
+	beginnings *memo.Map[telemetry.Op, beginning]
+	close      func(context.Context) error
+	once       sync.Once
+	closed     error
+}
+
+// New returns an observer. It does not wait for the back end, which may come and go.
+// What could not be delivered is told to Failed; OpenTelemetry has one such function for
+// the whole process, which becomes that of the latest observer.
+func New(ctx context.Context, cfg Config) (*Observer, error) {
+	described, err := describe(ctx, cfg.About)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Failed == nil {
+		cfg.Failed = api.Handle
+	} else {
+		api.SetErrorHandler(api.ErrorHandlerFunc(cfg.Failed))
+	}
+	o := &Observer{Figures: figures.New(), several: cfg.Several, beginnings: memo.New(beginningOf)}
+	var closers []func(context.Context) error
+	if cfg.Metrics != nil {
+		reader, err := cfg.Metrics(bridge.NewMetricProducer(bridge.WithGatherer(o.Registry())))
+		if err != nil {
+			return nil, err
+		}
+		metrics := sdkmetric.NewMeterProvider(sdkmetric.WithResource(described), sdkmetric.WithReader(reader))
+		if o.durations, err = newDurations(metrics.Meter(scope)); err != nil {
+			return nil, err
+		}
+		closers = append(closers, metrics.Shutdown)
+	}
+	if cfg.Spans != nil {
+		o.queue = newQueue(cfg.Spans, cfg.Bounds, cfg.Failed)
+		options := []sdktrace.TracerProviderOption{sdktrace.WithResource(described), sdktrace.WithSpanProcessor(o.queue), sdktrace.WithIDGenerator(taking{})}
+		if cfg.Sampler != nil {
+			options = append(options, sdktrace.WithSampler(cfg.Sampler))
+		}
+		o.tracer = sdktrace.NewTracerProvider(options...).Tracer(scope)
+		closers = append(closers, o.queue.Shutdown)
+	}
+	o.close = func(ctx context.Context) error { return all(ctx, closers) }
+	return o, nil
+}
+
+// describe says who we are.
+func describe(ctx context.Context, about []attribute.KeyValue) (*resource.Resource, error) {
+	return resource.New(ctx,
+		resource.WithTelemetrySDK(),
+		resource.WithAttributes(attribute.String("service.name", "portolan")),
+		resource.WithAttributes(about...),
+		resource.WithFromEnv(), // last, so that OTEL_SERVICE_NAME wins
+	)
+}
+
+// Start starts a span within that of ctx. Where spans are not delivered, it only
+// sees to it that there is a trace id for the log.
+func (o *Observer) Start(ctx context.Context, op telemetry.Op) (context.Context, func(error)) {
+	var span trace.Span
+	switch {
+	case o.tracer == nil:
+		ctx = traced(ctx)
+	case o.several:
+		ctx, span = o.begin(ctx, o.beginnings.Get(op))
+	default:
+		b := o.beginnings.Get(op)
+		ctx, span = o.tracer.Start(ctx, b.name, b.options...)
+	}
+	if span == nil && o.durations == nil {
+		return ctx, ignored
+	}
+	var answer *telemetry.Answer
+	if op.Port == "http" {
+		answer = telemetry.AnswerOf(ctx)
+	}
+	began := time.Now()
+	var ended atomic.Bool
+	return ctx, func(err error) {
+		if ended.Swap(true) {
+			return
+		}
+		if span != nil && span.IsRecording() {
+			finish(span, answer, err)
+		}
+		if o.durations != nil {
+			o.durations.record(ctx, op, answer, time.Since(began), err)
+		}
+	}
+}
+
+// ignored is the end of an operation that nobody is told of.
+func ignored(error) {}
+
+// finish ends a span with the error that its operation ended with.
+func finish(span trace.Span, answer *telemetry.Answer, err error) {
+	if answer != nil {
+		span.SetAttributes(answered(*answer)...)
+	}
+	if err != nil {
+		span.SetAttributes(ErrorKey.String(string(fault.KindOf(err))))
+	}
+	if status, description := statusOf(err); status != codes.Unset {
+		span.SetStatus(status, description)
+	}
+	span.End()
+}
+
+// statusOf says whether an operation failed. What the caller did wrong is no
+// failure of ours, and the description never holds a detail.
+func statusOf(err error) (codes.Code, string) {
+	switch kind := fault.KindOf(err); kind {
+	case fault.Unavailable, fault.Internal:
+		return codes.Error, string(kind)
+	}
+	return codes.Unset, ""
+}
+
+// Spans reports whether spans are delivered.
+func (o *Observer) Spans() bool { return o.tracer != nil }
+
+// Lost returns how many spans were not delivered and will not be. Metrics are sums since
+// the start, which the next delivery has too.
+func (o *Observer) Lost() map[string]uint64 {
+	if o.queue == nil {
+		return nil
+	}
+	return map[string]uint64{"spans": o.queue.Dropped()}
+}
+
+// Close delivers what is still held, for as long as ctx allows. What it returns
+// says only that something was lost.
+func (o *Observer) Close(ctx context.Context) error {
+	o.once.Do(func() { o.closed = o.close(ctx) })
+	return o.closed
+}
+
+// all calls all of the functions at once and returns when they have or ctx is done, even if an
+// exporter has no ear for it.
+func all(ctx context.Context, closers []func(context.Context) error) error {
+	ended := make(chan error, len(closers))
+	for _, end := range closers {
+		go func() { ended <- end(ctx) }()
+	}
+	var errs []error
+	for range closers {
+		select {
+		case err := <-ended:
+			errs = append(errs, err)
+		case <-ctx.Done():
+			select {
+			case err := <-ended:
+				errs = append(errs, err)
+			case <-time.After(grace):
+				return errors.Join(append(errs, ctx.Err())...)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// grace is how long what ctx has ended may take to say so.
+const grace = 100 * time.Millisecond

@@ -1,0 +1,185 @@
+package bootstrap
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"slices"
+
+	"github.com/portolan-io/portolan/adapters/layer"
+	"github.com/portolan-io/portolan/adapters/otel"
+	"github.com/portolan-io/portolan/ports/repository"
+	"github.com/portolan-io/portolan/ports/telemetry"
+)
+
+// watching is everything that observes, as one.
+type watching struct {
+	telemetry.Observer
+	metrics  http.Handler  // what the admin listener shows, or nil
+	counters []poolCounter // who takes the figures of connection pools
+	caches   []cacheCounter
+	rereads  []rereadCounter
+	many     []instanceCounter
+	limits   []limitCounter
+	dropped  []droppedCounter
+	spans    bool // some of them deliver spans
+
+	figures []func() error // tell of what is open; called when it begins to serve
+}
+
+// A poolCounter is an observer that takes the figures of connection pools.
+type poolCounter interface {
+	Pool(name string, stats func() sql.DBStats) error
+}
+
+// tell has everybody take the figures of what serves from now on.
+func (w *watching) tell() error {
+	var errs []error
+	for _, give := range w.figures {
+		errs = append(errs, give())
+	}
+	return errors.Join(errs...)
+}
+
+// watchPools gives the figures of the store's pools, if it has any, to whoever
+// takes them.
+func (w *watching) watchPools(store repository.Store) {
+	pooled, ok := store.(interface {
+		Pools() map[string]func() sql.DBStats
+	})
+	if !ok {
+		return
+	}
+	for name, stats := range pooled.Pools() {
+		for _, counter := range w.counters {
+			w.figures = append(w.figures, func() error { return counter.Pool(name, stats) })
+		}
+	}
+}
+
+// openTelemetry opens the observers, which are those of the first configuration whatever a
+// later one says.
+func openTelemetry(ctx context.Context, s *settings, log *slog.Logger, opened *closers) (*watching, error) {
+	lent, err := lend(opened, "telemetry", func(own *closers) (*watching, error) { return newWatching(ctx, s, log, own) })
+	if err != nil {
+		return nil, err
+	}
+	w := *lent
+	w.figures = slices.Clip(w.figures) // each configuration adds its own
+	return &w, nil
+}
+
+func newWatching(ctx context.Context, s *settings, log *slog.Logger, opened *closers) (*watching, error) {
+	w := &watching{}
+	var tracing, others []telemetry.Observer
+	lost := lostBy{}
+	for _, driver := range s.telemetry {
+		undelivered := func(err error) {
+			log.Warn("telemetry was not delivered", "driver", driver.name, "error", err)
+		}
+		driver.settings = equipped(driver.settings, map[string]any{
+			"Failed": undelivered, "Several": s.deliverSpans() > 1, "Trace": exemplar,
+		})
+		observer, err := open[telemetry.Observer](ctx, driver)
+		if err != nil {
+			return nil, err
+		}
+		opened.add(func(ctx context.Context) error {
+			if err := observer.Close(ctx); err != nil {
+				undelivered(err)
+			}
+			return nil // what a back end lost is no failure of what was asked
+		})
+		if spanning, ok := observer.(interface{ Spans() bool }); ok && spanning.Spans() {
+			tracing = append(tracing, observer)
+		} else {
+			others = append(others, observer)
+		}
+		if losing, ok := observer.(interface{ Lost() map[string]uint64 }); ok {
+			lost[driver.name] = losing.Lost
+		}
+		w.takes(observer)
+	}
+	w.spans = len(tracing) > 0
+	w.Observer = layer.Observers(append(tracing, others...)...) // so that the others are within the trace
+	for _, counter := range w.dropped {
+		w.figures = append(w.figures, func() error { return counter.Dropped(lost.all) })
+	}
+	return w, nil
+}
+
+// takes remembers which figures the observer takes.
+func (w *watching) takes(observer telemetry.Observer) {
+	if exposed, ok := observer.(interface{ Handler() http.Handler }); ok {
+		w.metrics = exposed.Handler()
+	}
+	w.counters = taking(w.counters, observer)
+	w.caches = taking(w.caches, observer)
+	w.rereads = taking(w.rereads, observer)
+	w.many = taking(w.many, observer)
+	w.limits = taking(w.limits, observer)
+	w.dropped = taking(w.dropped, observer)
+}
+
+// taking adds the observer to those that take figures of a kind, if it does.
+func taking[C any](counters []C, observer telemetry.Observer) []C {
+	if counting, ok := observer.(C); ok {
+		return append(counters, counting)
+	}
+	return counters
+}
+
+// A droppedCounter is an observer that takes how much telemetry was lost.
+type droppedCounter interface {
+	Dropped(all func(yield func(driver, signal string, n uint64) bool)) error
+}
+
+// lostBy are the functions that say how much each driver lost of each signal.
+type lostBy map[string]func() map[string]uint64
+
+func (l lostBy) all(yield func(driver, signal string, n uint64) bool) {
+	for driver, lost := range l {
+		for signal, n := range lost() {
+			if !yield(driver, signal, n) {
+				return
+			}
+		}
+	}
+}
+
+// deliverSpans returns how many drivers may deliver spans: those that ask whether others do.
+func (s *settings) deliverSpans() int {
+	n := 0
+	for _, driver := range s.telemetry {
+		if driver.config.Kind() == reflect.Struct {
+			if _, asks := driver.config.FieldByName("Several"); asks {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// equipped returns the settings of a driver with those of the values that it has a field for,
+// which no configuration can hold.
+func equipped(settings reflect.Value, values map[string]any) reflect.Value {
+	own := reflect.New(settings.Type()).Elem()
+	own.Set(settings)
+	for name, value := range values {
+		if field := own.FieldByName(name); field.IsValid() && reflect.TypeOf(value).AssignableTo(field.Type()) {
+			field.Set(reflect.ValueOf(value))
+		}
+	}
+	return own
+}
+
+// exemplar returns the trace and the span of ctx, if they are recorded.
+func exemplar(ctx context.Context) (traceID, spanID string) {
+	if id, recorded := otel.Span(ctx); recorded {
+		return otel.TraceID(ctx), id
+	}
+	return "", ""
+}
