@@ -317,3 +317,38 @@ func TestCursorKeyRotates(t *testing.T) {
 		}
 	})
 }
+
+// sealed is a source of secrets that cannot be read again, and says so at once.
+type sealed struct{}
+
+type sealedConfig struct {
+	Failed func(error) `yaml:"-"`
+}
+
+func (sealed) Secret(context.Context, secrets.Ref) (string, error) { return firstKey, nil }
+
+func (sealed) Close() error { return nil }
+
+// TestOutageIsLogged: what a source serves though it cannot read it is a warning of the log,
+// with what would help and without the secret.
+func TestOutageIsLogged(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, "portolan.yaml", `service: {key_pepper: "secret://pepper"}
+secrets: {driver: sealed}
+repository: {driver: memory}
+collections: {things: {fields: {n: {type: int}}}}
+`)
+	driver := Secrets("sealed", func(_ context.Context, cfg sealedConfig) (sealed, error) {
+		cfg.Failed(fault.New(fault.Unavailable, "test", "the store is sealed").Coded("sealed").Hinting("unseal it").Because(errors.New("it answered 503")))
+		return sealed{}, nil
+	})
+	_, _, said := newProgram(t, append(builtin(), driver)...).do(t, "keys", "list")
+	for _, want := range []string{"a secret cannot be read again", `"level":"WARN"`, `"code":"sealed"`, "the store is sealed", "it answered 503", "unseal it"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("the log says %s, want %s in it", said, want)
+		}
+	}
+	if strings.Contains(said, firstKey) {
+		t.Errorf("the log shows the secret: %s", said)
+	}
+}
