@@ -10,6 +10,7 @@ import (
 	"crypto/rand"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -57,7 +58,7 @@ type Authenticator struct {
 	mu    sync.Mutex
 	ring  *ring // nil until the keys were first read
 	asked time.Time
-	epoch uint64
+	epoch atomic.Uint64
 }
 
 var (
