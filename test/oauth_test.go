@@ -3,11 +3,14 @@ package test
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/oauth2-proxy/mockoidc"
 )
 
 // oauthConfig is a server where people sign in at the provider.
@@ -140,4 +143,56 @@ func TestStolenReturn(t *testing.T) {
 	visit("another browser", http.DefaultClient, http.StatusForbidden)
 	visit("her browser", anna, http.StatusOK)
 	visit("her browser again", anna, http.StatusForbidden)
+}
+
+// TestSignInAtMockoidc signs in at another provider, which asks for nothing: for tokens, with
+// which somebody calls, gets new ones, and logs out.
+func TestSignInAtMockoidc(t *testing.T) {
+	mock, err := mockoidc.NewServer(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = mock.AddMiddleware(func(next http.Handler) http.Handler { // it says that it takes Basic, and looks at the body alone
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if id, secret, ok := r.BasicAuth(); ok && r.ParseForm() == nil {
+				r.Form.Set("client_id", id)
+				r.Form.Set("client_secret", secret)
+			}
+			next.ServeHTTP(w, r)
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listening net.ListenConfig
+	listener, err := listening.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := mock.Start(listener, nil); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = mock.Shutdown() })
+	mock.QueueUser(&mockoidc.MockUser{Subject: "ann", Email: "ann@example.com", EmailVerified: true})
+	config := strings.NewReplacer("certified:", "mock:", "client_id: portolan", "client_id: "+mock.ClientID,
+		"client_secret: a secret of the server, for tests", "client_secret: "+mock.ClientSecret).Replace(fmt.Sprintf(oauthConfig, mock.Issuer()))
+	server := serve(t, t.TempDir(), write(t, t.TempDir(), "portolan.yaml", config))
+
+	page, err := browser(t, func(*http.Request) bool { return false }).Get(server + "/v1/auth/oauth/mock?session=token")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer page.Body.Close()
+	var login shown
+	if err := json.NewDecoder(page.Body).Decode(&login); err != nil || page.StatusCode != http.StatusOK || login.Access == "" {
+		t.Fatalf("she ends at %s with %s, %v", page.Request.URL.Path, page.Status, err)
+	}
+	ask(t, http.MethodPost, server+"/v1/things", `{"id":"one"}`, http.StatusCreated, "Authorization", "Bearer "+login.Access)
+	login = enter(t, server, "refresh", fmt.Sprintf(`{"refresh_token":%q}`, login.Refresh))
+	if text, _ := ask(t, http.MethodGet, server+"/v1/auth/me", "", http.StatusOK, "Authorization", "Bearer "+login.Access); !strings.Contains(text, "ann@example.com") {
+		t.Errorf("me is %s", text)
+	}
+	ask(t, http.MethodPost, server+"/v1/auth/logout", "", http.StatusNoContent, "Authorization", "Bearer "+login.Access)
+	ask(t, http.MethodGet, server+"/v1/things/one", "", http.StatusUnauthorized, "Authorization", "Bearer "+login.Access)
+	refusing(t, server)("refresh", fmt.Sprintf(`{"refresh_token":%q}`, login.Refresh), "bad-refresh-token", http.StatusUnauthorized)
 }
