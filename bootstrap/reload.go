@@ -241,7 +241,7 @@ func (r *reloader) tell(ctx context.Context, why string) {
 	log := r.serving.now.Load().log // which may be another one then
 	changes, err := r.reload(ctx)
 	switch {
-	case ctx.Err() != nil, err == error(errReloading):
+	case ctx.Err() != nil, errors.Is(err, error(errReloading)):
 	case err != nil:
 		log.Error("the configuration was not reloaded, and the one before goes on", "because", why, "error", err)
 	default:

@@ -30,7 +30,7 @@ func (r *reloader) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	switch {
 	case errors.As(err, &wrong):
 		answer["mistakes"], status = wrong, http.StatusUnprocessableEntity
-	case err == error(errReloading):
+	case errors.Is(err, error(errReloading)):
 		answer["problem"], status = errReloading.Detail, http.StatusConflict
 	case err != nil:
 		answer["problem"], status = fault.Of(err).Detail, http.StatusUnprocessableEntity

@@ -83,7 +83,7 @@ func (u *Uploads) finish(ctx context.Context, id record.ID) bool {
 func (u *Uploads) persist(ctx context.Context, id record.ID) error {
 	for attempt := range uploadAttempts {
 		err := u.importOne(ctx, id)
-		for err == errOver { //nolint:errorlint // it is never wrapped
+		for errors.Is(err, errOver) {
 			err = u.importOne(ctx, id)
 		}
 		switch {
@@ -155,7 +155,7 @@ func (u *Uploads) importOne(ctx context.Context, id record.ID) (err error) {
 	_, err = a.Import(within, j.owner, ImportRequest{
 		Collection: j.collection, Source: source, Resume: true, MaxRejects: -1, BatchRows: uploadRows, job: id,
 	})
-	if err != nil && ctx.Err() == nil && context.Cause(within) == errOver {
+	if err != nil && ctx.Err() == nil && errors.Is(context.Cause(within), errOver) {
 		return errOver
 	}
 	return err
