@@ -9,6 +9,7 @@ import (
 	"github.com/portolan-io/portolan/adapters/env"
 	"github.com/portolan-io/portolan/adapters/file"
 	"github.com/portolan-io/portolan/adapters/firebase"
+	"github.com/portolan-io/portolan/adapters/keeper"
 	"github.com/portolan-io/portolan/adapters/keyvault"
 	"github.com/portolan-io/portolan/adapters/local"
 	"github.com/portolan-io/portolan/adapters/maillog"
@@ -44,6 +45,7 @@ func builtin() []Driver {
 		Secrets("vault", vault.Open),
 		Secrets("keyvault", keyvault.Open),
 		Secrets("secretmanager", secretmanager.Open),
+		Keys("local", keeper.OpenLocal),
 		Auth("local", local.Open),
 		Auth("oidc", oidc.Open),
 		Auth("entra", entra.Open),
