@@ -32,7 +32,10 @@ type Encrypted struct {
 
 // Get reads, and opens what the rows show or carry.
 func (e *Encrypted) Get(ctx context.Context, view query.View, ids []record.ID) ([]record.Row, error) {
-	if err := untouched("layer.Get", view.Collection, view.Filter.Positions()); err != nil {
+	if !guarded(view.Collection) {
+		return e.Store.Get(ctx, view, ids)
+	}
+	if err := untouched(ctx, "layer.Get", view.Collection, view.Filter.Positions()); err != nil {
 		return nil, err
 	}
 	r := newReading(view)
@@ -45,11 +48,14 @@ func (e *Encrypted) Get(ctx context.Context, view query.View, ids []record.ID) (
 
 // Find reads a page, and opens what its rows show or carry.
 func (e *Encrypted) Find(ctx context.Context, q query.Query) (repository.Page, error) {
+	if !guarded(q.Collection) {
+		return e.Store.Find(ctx, q)
+	}
 	used := q.Filter.Positions()
 	for _, key := range q.Order {
 		used = append(used, key.Field)
 	}
-	if err := untouched("layer.Find", q.Collection, used); err != nil {
+	if err := untouched(ctx, "layer.Find", q.Collection, used); err != nil {
 		return repository.Page{}, err
 	}
 	r := newReading(q.View)
@@ -66,13 +72,16 @@ func (e *Encrypted) Find(ctx context.Context, q query.Query) (repository.Page, e
 
 // Aggregate passes on what computes with no encrypted field.
 func (e *Encrypted) Aggregate(ctx context.Context, a query.Aggregation) ([]query.Group, error) {
+	if !guarded(a.Collection) {
+		return e.Store.Aggregate(ctx, a)
+	}
 	used := append(a.Filter.Positions(), a.GroupBy...)
 	for _, m := range a.Measures {
 		if m.Func != query.Count {
 			used = append(used, m.Field)
 		}
 	}
-	if err := untouched("layer.Aggregate", a.Collection, used); err != nil {
+	if err := untouched(ctx, "layer.Aggregate", a.Collection, used); err != nil {
 		return nil, err
 	}
 	a.Collection = a.Collection.AtRest()
@@ -90,7 +99,7 @@ func (e *Encrypted) Apply(ctx context.Context, batch []repository.Mutation) ([]r
 
 // Load seals what is loaded.
 func (e *Encrypted) Load(ctx context.Context, load repository.Load) (repository.Loaded, error) {
-	if load.Collection.AtRest() != load.Collection {
+	if guarded(load.Collection) {
 		rows := slices.Clone(load.Rows)
 		for i := range rows {
 			var err error
@@ -98,21 +107,20 @@ func (e *Encrypted) Load(ctx context.Context, load repository.Load) (repository.
 				return repository.Loaded{}, err
 			}
 		}
-		load.Rows = rows
+		load.Rows, load.Collection = rows, load.Collection.AtRest()
 	}
 	var unsealed error
 	if mark := load.Mark; mark != nil {
-		collection := load.Collection
+		kept := load.Collection
 		load.Mark = func(n int, repeated []int) []repository.Mutation {
-			kept, err := e.mutations(ctx, mark(n, repeated))
+			batch, err := e.mutations(ctx, mark(n, repeated))
 			if err != nil {
 				unsealed = err
-				return []repository.Mutation{never(collection.AtRest())}
+				return []repository.Mutation{never(kept)}
 			}
-			return kept
+			return batch
 		}
 	}
-	load.Collection = load.Collection.AtRest()
 	loaded, err := e.Store.Load(ctx, load)
 	if err != nil && unsealed != nil {
 		return loaded, unsealed
@@ -134,17 +142,26 @@ func (e *Encrypted) Ensure(ctx context.Context, collections []*schema.Collection
 func AtRest(collections []*schema.Collection) []*schema.Collection {
 	kept := make([]*schema.Collection, len(collections))
 	for i, c := range collections {
-		kept[i] = c.AtRest()
+		kept[i] = c
+		if guarded(c) {
+			kept[i] = c.AtRest()
+		}
 	}
 	return kept
 }
+
+// guarded reports whether the collection is stored in another form than it is asked of. One
+// that is nil is for the store to complain of.
+func guarded(c *schema.Collection) bool { return c != nil && c.AtRest() != c }
 
 // Capabilities are the store's.
 func (e *Encrypted) Capabilities() repository.Capabilities {
 	can := e.Store.Capabilities()
 	if split := can.Split; split != nil {
 		can.Split = func(q query.Query) (native, rest query.Expr, err error) {
-			q.Collection = q.Collection.AtRest()
+			if guarded(q.Collection) {
+				q.Collection = q.Collection.AtRest()
+			}
 			return split(q)
 		}
 	}
@@ -153,21 +170,20 @@ func (e *Encrypted) Capabilities() repository.Capabilities {
 
 // mutations are those of the batch as the store gets them.
 func (e *Encrypted) mutations(ctx context.Context, batch []repository.Mutation) ([]repository.Mutation, error) {
-	guarded := func(m repository.Mutation) bool { return m.Collection.AtRest() != m.Collection }
-	if !slices.ContainsFunc(batch, guarded) {
+	if !slices.ContainsFunc(batch, func(m repository.Mutation) bool { return guarded(m.Collection) }) {
 		return batch, nil
 	}
 	kept := slices.Clone(batch)
 	for i := range kept {
 		m := &kept[i]
-		if !guarded(*m) {
+		if !guarded(m.Collection) {
 			continue
 		}
 		used := m.Needs
 		if m.NoneOf != nil {
 			used = append(slices.Clip(used), m.NoneOf.Positions()...)
 		}
-		err := untouched("layer.Apply", m.Collection, used)
+		err := untouched(ctx, "layer.Apply", m.Collection, used)
 		if err == nil && m.Op == repository.Put {
 			m.Fields, err = e.seal(ctx, m.Collection, m.ID, m.Fields)
 		}
@@ -179,9 +195,12 @@ func (e *Encrypted) mutations(ctx context.Context, batch []repository.Mutation) 
 	return kept, nil
 }
 
-// untouched returns an error if one of the fields is encrypted. The core has refused that
+// untouched returns an error if ctx is done, or one of the fields is encrypted. The core has refused that
 // with better words; this is for what it overlooks.
-func untouched(op string, c *schema.Collection, positions []int) error {
+func untouched(ctx context.Context, op string, c *schema.Collection, positions []int) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	for _, position := range positions {
 		if f := &c.Fields[position]; f.Encrypted {
 			return fault.New(fault.Refused, op, "%s is encrypted, so nothing can be compared with it", f.Name).Coded("encrypted-field")

@@ -92,9 +92,6 @@ func newReading(view query.View) *reading {
 	r := &reading{asked: view, kept: view, needs: len(view.Needs)}
 	c := view.Collection
 	r.kept.Collection = c.AtRest()
-	if r.kept.Collection == c {
-		return r
-	}
 	hidden := func(position int) bool { return c.Fields[position].Encrypted }
 	r.shows = slices.ContainsFunc(view.Fields, hidden)
 	if !r.shows && !slices.ContainsFunc(view.Needs, hidden) {
