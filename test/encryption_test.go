@@ -176,7 +176,9 @@ func rotate(t *testing.T, dir, url, body string) {
 		t.Errorf("a dry run says %s", out)
 	}
 	mustRun(t, dir, "portolan", "encrypt", "--collection", "patients")
-	os.Unsetenv("OLD_KEY")
+	if err := os.Unsetenv("OLD_KEY"); err != nil {
+		t.Fatal(err)
+	}
 	if out := mustRun(t, dir, "portolan", "export", "patients", "--to", "-", "--format", "ndjson"); !strings.Contains(out, body) {
 		t.Errorf("without the old key, once all is encrypted again: %s", out)
 	}
