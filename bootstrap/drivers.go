@@ -46,6 +46,7 @@ func builtin() []Driver {
 		Secrets("keyvault", keyvault.Open),
 		Secrets("secretmanager", secretmanager.Open),
 		Keys("local", keeper.OpenLocal),
+		Keys("transit", vault.OpenTransit),
 		Auth("local", local.Open),
 		Auth("oidc", oidc.Open),
 		Auth("entra", entra.Open),

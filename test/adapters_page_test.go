@@ -88,7 +88,9 @@ func adapters(t *testing.T, schema section, page string) string {
 // folder returns that of the driver's package.
 func folder(port, driver string) string {
 	switch {
-	case port == "keys":
+	case driver == "transit":
+		return "vault"
+	case port == "keys" && driver == "local":
 		return "keeper"
 	case driver == "otlp":
 		return "otel"
