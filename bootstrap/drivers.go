@@ -47,6 +47,7 @@ func builtin() []Driver {
 		Secrets("secretmanager", secretmanager.Open),
 		Keys("local", keeper.OpenLocal),
 		Keys("transit", vault.OpenTransit),
+		Keys("keyvault", keyvault.OpenKeys),
 		Auth("local", local.Open),
 		Auth("oidc", oidc.Open),
 		Auth("entra", entra.Open),
