@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"github.com/portolan-io/portolan/adapters/appinsights"
 	"github.com/portolan-io/portolan/adapters/bigcache"
+	"github.com/portolan-io/portolan/adapters/cloudkms"
 	"github.com/portolan-io/portolan/adapters/cloudtrace"
 	"github.com/portolan-io/portolan/adapters/datastore"
 	"github.com/portolan-io/portolan/adapters/entra"
@@ -48,6 +49,7 @@ func builtin() []Driver {
 		Keys("local", keeper.OpenLocal),
 		Keys("transit", vault.OpenTransit),
 		Keys("keyvault", keyvault.OpenKeys),
+		Keys("cloudkms", cloudkms.Open),
 		Auth("local", local.Open),
 		Auth("oidc", oidc.Open),
 		Auth("entra", entra.Open),

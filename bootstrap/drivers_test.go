@@ -26,7 +26,7 @@ func TestDriversTable(t *testing.T) {
 		got[port] = namesOf(builtin(), port)
 	}
 	want := map[string][]string{
-		"repository": {"datastore", "memory", "postgres", "sqlite", "sqlserver"}, "cache": {"bigcache", "memory", "redis"}, "secrets": {"env", "file", "keyvault", "secretmanager", "vault"}, "keys": {"keyvault", "local", "transit"}, "auth": {"entra", "firebase", "local", "oidc"}, "telemetry": {"appinsights", "cloudtrace", "otlp", "prometheus", "stdout"},
+		"repository": {"datastore", "memory", "postgres", "sqlite", "sqlserver"}, "cache": {"bigcache", "memory", "redis"}, "secrets": {"env", "file", "keyvault", "secretmanager", "vault"}, "keys": {"cloudkms", "keyvault", "local", "transit"}, "auth": {"entra", "firebase", "local", "oidc"}, "telemetry": {"appinsights", "cloudtrace", "otlp", "prometheus", "stdout"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("drivers (-want +got):\n%s", diff)
