@@ -127,11 +127,29 @@ func (r *reading) need(position int) {
 	r.kept.Needs = append(r.kept.Needs, position)
 }
 
+// ready has the keys known of what is to be opened.
+func (r *reading) ready(ctx context.Context, sealer *envelope.Sealer, rows []record.Row) {
+	if sealer == nil || len(rows) < 2 {
+		return
+	}
+	sealed := make([][]byte, 0, len(rows)*len(r.opened))
+	for i := range rows {
+		for _, position := range r.opened {
+			if v := rows[i].Values[r.at[r.asked.Collection.Sealed(position)]]; !v.IsNull() {
+				text := v.AsString()
+				sealed = append(sealed, []byte(text[:min(len(text), envelope.MaxHead)]))
+			}
+		}
+	}
+	sealer.Ready(ctx, sealed)
+}
+
 // open makes of the rows that the store returned those that were asked for.
 func (r *reading) open(ctx context.Context, sealer *envelope.Sealer, rows []record.Row) error {
 	if len(r.opened) == 0 {
 		return nil
 	}
+	r.ready(ctx, sealer, rows)
 	c, encoder := r.asked.Collection, record.NewEncoder(r.asked.Names())
 	shown := make([]record.Value, len(r.asked.Fields))
 	for i := range rows {

@@ -10,6 +10,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/portolan-io/portolan/core/fault"
@@ -30,6 +31,8 @@ const (
 
 	MaxName    = 1024 // octets of the name of a key
 	MaxWrapped = 8192 // octets of a wrapped data key
+
+	MaxHead = 1 + 2*binary.MaxVarintLen64 + MaxName + MaxWrapped // octets of what stands before a nonce
 )
 
 // version is the first octet of everything that is sealed.
@@ -72,7 +75,7 @@ func New(config Config) *Sealer {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	return &Sealer{wrapper: config.Wrapper, known: known{now: config.Now, opening: map[string]*dataKey{}}}
+	return &Sealer{wrapper: config.Wrapper, known: known{now: config.Now, opening: map[string]*dataKey{}, asking: map[string]*asked{}}}
 }
 
 // A Place says where a value belongs: it opens nowhere else.
@@ -123,6 +126,34 @@ func (s *Sealer) Open(ctx context.Context, at Place, sealed []byte) ([]byte, err
 		return nil, damaged(at, nil)
 	}
 	return value, nil
+}
+
+// atOnce is how many keys Ready asks for at the same time.
+const atOnce = 8
+
+// Ready has the keys of the sealed values known before they are opened one after the other:
+// several that are not are unwrapped at the same time. The first MaxHead octets of each value are
+// enough. What fails is told by Open.
+func (s *Sealer) Ready(ctx context.Context, sealed [][]byte) {
+	wanted := map[string]Wrapped{}
+	for _, each := range sealed {
+		if wrapped, size, ok := parse(each); ok {
+			wanted[string(each[:size])] = wrapped
+		}
+	}
+	if len(wanted) < 2 { // as it is nearly always
+		return
+	}
+	var group sync.WaitGroup
+	places := make(chan struct{}, atOnce)
+	for head, wrapped := range wanted {
+		places <- struct{}{}
+		group.Go(func() {
+			defer func() { <-places }()
+			_, _ = s.opening(ctx, []byte(head), wrapped)
+		})
+	}
+	group.Wait()
 }
 
 // Renewed reports whether what is sealed is sealed under the key that is the newest now,

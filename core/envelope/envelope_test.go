@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/portolan-io/portolan/core/envelope"
@@ -23,6 +24,7 @@ type chest struct {
 	wrapped          [][]byte
 	failure          error
 	blocked, blocker chan struct{}
+	opens            func(context.Context) error // before anything is unwrapped, if it is not nil
 }
 
 func (c *chest) Wrap(_ context.Context, dataKey []byte) (envelope.Wrapped, error) {
@@ -37,10 +39,17 @@ func (c *chest) Wrap(_ context.Context, dataKey []byte) (envelope.Wrapped, error
 	return envelope.Wrapped{Key: c.name, Octets: turned(dataKey)}, c.failure
 }
 
-func (c *chest) Unwrap(_ context.Context, w envelope.Wrapped) ([]byte, error) {
+func (c *chest) Unwrap(ctx context.Context, w envelope.Wrapped) ([]byte, error) {
+	c.mu.Lock()
+	c.unwraps++
+	c.mu.Unlock()
+	if c.opens != nil {
+		if err := c.opens(ctx); err != nil {
+			return nil, err
+		}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.unwraps++
 	if c.failure == nil && w.Key != c.name {
 		return nil, fault.New(fault.NotFound, "chest", "there is no such key")
 	}
@@ -299,6 +308,75 @@ func TestOneMakesTheKey(t *testing.T) {
 	if c.wraps != 1 {
 		t.Errorf("%d keys were made, want one", c.wraps)
 	}
+}
+
+// TestOneAsksForAll: while the wrapper is asked for a key, all who need it wait for that answer,
+// a failure too; but that the context of who asks is done is nobody else's failure.
+func TestOneAsksForAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &chest{}
+		s, now := newSealer(c)
+		sealed := seal(t, s, "a")
+		now.at = now.at.Add(envelope.KeyFor)
+		gate := make(chan struct{})
+		c.opens = func(ctx context.Context) error {
+			select {
+			case <-gate:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		hasty, cancel := context.WithCancel(t.Context())
+		failed := make(chan error, 1)
+		go func() { _, err := s.Open(hasty, here, sealed); failed <- err }()
+		synctest.Wait()
+		var group sync.WaitGroup
+		for range 8 {
+			group.Go(func() {
+				if got, err := s.Open(t.Context(), here, sealed); err != nil || string(got) != "a" {
+					t.Errorf("Open = %q, %v", got, err)
+				}
+			})
+		}
+		synctest.Wait()
+		cancel()
+		if err := <-failed; !errors.Is(err, context.Canceled) {
+			t.Errorf("who left is told %v", err)
+		}
+		close(gate)
+		group.Wait()
+		if c.unwraps != 2 {
+			t.Errorf("the wrapper was asked %d times, want twice: by who left, and for all others", c.unwraps)
+		}
+		c.failure = fault.New(fault.Unavailable, "chest", "nobody is there")
+		now.at = now.at.Add(envelope.KeyFor)
+		if _, err := s.Open(t.Context(), here, sealed); fault.Of(err).Code != envelope.CodeUnavailable {
+			t.Errorf("Open = %v, want %s", err, envelope.CodeUnavailable)
+		}
+	})
+}
+
+// TestReady: keys of many values are asked for at the same time, but not too many.
+func TestReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &chest{}
+		s, now := newSealer(c)
+		var all [][]byte
+		for range 20 {
+			all = append(all, seal(t, s, "a"), []byte("nothing"))
+			now.at = now.at.Add(envelope.KeyFor)
+		}
+		c.opens = func(context.Context) error { time.Sleep(time.Second); return nil }
+		began := time.Now()
+		s.Ready(t.Context(), all)
+		if took := time.Since(began); took != 3*time.Second || c.unwraps != 20 {
+			t.Errorf("%d keys took %s, want 20 in 3 times a second", c.unwraps, took)
+		}
+		if _, err := s.Open(t.Context(), here, all[0]); err != nil || c.unwraps != 20 {
+			t.Errorf("Open asked again: %d, %v", c.unwraps, err)
+		}
+	})
 }
 
 func BenchmarkSeal(b *testing.B) {
