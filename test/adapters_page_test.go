@@ -38,6 +38,16 @@ func (s section) whole() section {
 	return s
 }
 
+// values are those that the section allows, beside what the environment says.
+func (s section) values() []string {
+	for _, form := range append(slices.Clone(s.AnyOf), s) {
+		if len(form.Enum) > 0 {
+			return form.Enum
+		}
+	}
+	return nil
+}
+
 // TestAdaptersPage keeps docs/adapters.md to what the program has: its drivers, the
 // comments of their settings, and what their stores say they can do. With -update it
 // writes the page.
@@ -74,7 +84,7 @@ func adapters(t *testing.T, schema section, page string) string {
 		if items := schema.Properties[port].Items; items != nil {
 			at = items.whole()
 		}
-		for _, driver := range at.Properties["driver"].Enum {
+		for _, driver := range at.Properties["driver"].values() {
 			fmt.Fprintf(&out, "\n### [%s](../adapters/%s/README.md)\n\n", driver, folder(port, driver))
 			if port == "repository" {
 				fmt.Fprintf(&out, "%s\n\n", capabilities(t, driver, page))
