@@ -1,6 +1,8 @@
 package bootstrap
 
 import (
+	"io"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -62,4 +64,77 @@ func TestEncryptCommand(t *testing.T) {
 	if shown := c.must(t, "config", "show", "--effective"); strings.Contains(shown, os.Getenv("FIELD_KEY")) || !strings.Contains(shown, "encrypted: true") {
 		t.Errorf("the configuration is shown as %s", shown)
 	}
+}
+
+// TestReloadEncrypts has a server encrypt a field, and then go by another key, while it runs:
+// what is there is read as before, as long as its key is among the previous.
+func TestReloadEncrypts(t *testing.T) {
+	t.Chdir(t.TempDir())
+	const (
+		one   = "q7Jd0ZV1wM4nT8sXbL2cRkYgHuPeAoFi"
+		other = "Zp3vKx9Qe5WmTf1LhYbN7sRuGdJcAoXi"
+	)
+	text := func(keys, name string) string {
+		return `service: {listen: "127.0.0.1:0", admin: "127.0.0.1:0", drain_delay: 0s}
+repository: {driver: memory}
+cache: {driver: memory}
+development: {admin_key: true}
+` + keys + `
+collections:
+  patients:
+    id: id
+    fields: {id: {type: int}, name: {type: string` + name + `}}
+    access: {anonymous: {all: true}}
+`
+	}
+	r, api, admin := serveFor(t, text("", ""))
+	put := func(id, name string) {
+		t.Helper()
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, api+"/patients/"+id, strings.NewReader(`{"id":`+id+`,"name":"`+name+`"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", "application/json")
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != http.StatusCreated {
+			t.Errorf("PUT %s: %d", id, response.StatusCode)
+		}
+	}
+	get := func(path string, want int, text string) {
+		t.Helper()
+		for range 2 { // from the repository, and from the cache
+			response, err := http.Get(api + "/patients" + path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(response.Body)
+			response.Body.Close()
+			if err != nil || response.StatusCode != want || !strings.Contains(string(body), text) {
+				t.Errorf("GET %s: %d %s, %v, want %d %s", path, response.StatusCode, body, err, want, text)
+			}
+		}
+	}
+	reload := func(keys string) {
+		t.Helper()
+		if status, answer := r.reload(t, admin, text(keys, ", encrypted: true")); status != http.StatusOK {
+			t.Fatalf("the reload is answered with %d %v", status, answer)
+		}
+	}
+	put("1", "ann")
+	get("/1", http.StatusOK, `"ann"`)
+	reload("keys: {driver: local, local: {key: " + one + "}}")
+	get("/1", http.StatusOK, `"ann"`)
+	put("2", "bob")
+	get("/2", http.StatusOK, `"bob"`)
+	reload("keys: {driver: local, local: {key: " + other + ", previous: [" + one + "]}}")
+	put("3", "cleo")
+	get("", http.StatusOK, `[{"id":1,"name":"ann"},{"id":2,"name":"bob"},{"id":3,"name":"cleo"}]`)
+	reload("keys: {driver: local, local: {key: " + other + "}}")
+	get("/3", http.StatusOK, `"cleo"`)
+	get("/2", http.StatusServiceUnavailable, `"code":"keys-unavailable"`)
+	get("/2?$select=id", http.StatusOK, `{"id":2}`)
 }
