@@ -41,7 +41,8 @@ type presence interface {
 // beyond the contract is asked before it is wrapped, because layers do not pass
 // that on.
 func openCache(ctx context.Context, s *settings, store unwatched, w *watching, opened *closers, in surroundings, log *slog.Logger) (caches, error) {
-	key := fmt.Sprintf("caches %s %s %s %s", s.repository.key(), s.cache.key(), s.nearCache.key(), s.Service.Instances)
+	// One that was not used meanwhile was not told of what was written meanwhile.
+	key := fmt.Sprintf("caches %d %s %s %s %s", in.rules, s.repository.key(), s.cache.key(), s.nearCache.key(), s.Service.Instances)
 	if s.Service.Instances == "many" {
 		fenced, err := s.fences()
 		if err != nil {

@@ -107,6 +107,7 @@ func (p *program) document() (*document, error) {
 		switch _, err := os.Stat(defaultConfig); {
 		case err == nil:
 			path = defaultConfig
+			p.configPath = path // from now on: it is not another one because this one is gone
 		case !errors.Is(err, fs.ErrNotExist):
 			return nil, err
 		}

@@ -110,10 +110,16 @@ type Service struct {
 	// What the hashes of API keys are keyed with, 32 octets or more, best as
 	// secret://name. Without it there are no API keys.
 	KeyPepper secrets.Value `yaml:"key_pepper"`
+	// Peppers that API keys may have been made under as well: the one before, until keys
+	// made under it were replaced, or the next one, until all instances make keys under it.
+	OtherKeyPeppers []secrets.Value `yaml:"other_key_peppers"`
 	// What cursors are signed with, and revisions made that are hashes of records, 32
 	// octets or more, the same for all instances, best as secret://name. Without it
 	// cursors end with the process.
 	CursorKey secrets.Value `yaml:"cursor_key"`
+	// Keys that cursors may be signed with as well: the one before, until nobody follows a
+	// page of it, or the next one, until all instances sign with it.
+	OtherCursorKeys []secrets.Value `yaml:"other_cursor_keys"`
 	// How many processes serve the repository: one, which is the default, or many.
 	// Many agree by a cache that they share, or have none.
 	Instances string `yaml:"instances" jsonschema:"enum=one,enum=many"`

@@ -66,7 +66,7 @@ func TestBrokenConfigs(t *testing.T) {
 		{"unknown key", "service: {", "servis: {}\nservice: {",
 			`c.yaml:1: there is no key servis here; did you mean service? The keys are service, repository, cache, near_cache, limit, limits, secrets, keys, auth, accounts, mail, telemetry, audit, include, collections and development`},
 		{"unknown key of service", "{listen:", "{lisen:",
-			`c.yaml:1: service: there is no key lisen here; did you mean listen? The keys are listen, admin, tls, public_url, base, docs, log, log_level, drain_delay, header_timeout, read_timeout, request_timeout, idle_timeout, max_header, max_body, max_import, spool, max_connections, trusted_proxies, key_pepper, cursor_key, instances, rereads and cors`},
+			`c.yaml:1: service: there is no key lisen here; did you mean listen? The keys are listen, admin, tls, public_url, base, docs, log, log_level, drain_delay, header_timeout, read_timeout, request_timeout, idle_timeout, max_header, max_body, max_import, spool, max_connections, trusted_proxies, key_pepper, other_key_peppers, cursor_key, other_cursor_keys, instances, rereads and cors`},
 		{"unknown key of field", "max: 10", "lenght: 10",
 			`c.yaml:8: collections.things.fields.name: there is no key lenght here; ` + keys + `type, items, required, read_only, min, max, format, enum, precision, scale, derive, references, enforce, encrypted, expand and from`},
 		{"unknown key of rule", "read: true", "read: {were: x}",

@@ -23,7 +23,7 @@ type generation struct {
 	opened        *closers
 	work          []func() // ends what goes on beside requests
 
-	asked    atomic.Int64 // requests that it answers now
+	asked    atomic.Int64 // requests and imports that go by it now; far below 0 when none may any more
 	replaced atomic.Bool  // another one answers what comes
 	idle     func()       // closes gone
 	gone     chan struct{}
@@ -79,7 +79,7 @@ func (g *generation) lead(ctx context.Context) {
 	if err := g.watching.tell(); err != nil {
 		g.log.Error("some figures are not told", "error", err)
 	}
-	g.uploads.begin(ctx, g.api)
+	g.uploads.begin(ctx, g)
 	g.work = []func(){sweeping(ctx, g.api, sweepEvery, g.log), rereading(ctx, g.rereads)}
 }
 
@@ -96,9 +96,7 @@ func (g *generation) rest() {
 func (g *generation) close(ctx context.Context) error {
 	g.rest()
 	g.replaced.Store(true)
-	if g.asked.Load() == 0 {
-		g.idle()
-	}
+	g.end()
 	select {
 	case <-g.gone:
 	case <-ctx.Done():
@@ -107,9 +105,29 @@ func (g *generation) close(ctx context.Context) error {
 	return g.opened.close(ctx)
 }
 
-// leave is called when a request is answered.
+// over is what asked is below when nobody may enter any more.
+const over = -1 << 40
+
+// enter has the generation stay for a request or an import, until leave is called, and
+// reports whether it can.
+func (g *generation) enter() bool {
+	if g.asked.Add(1) > 0 {
+		return true
+	}
+	g.asked.Add(-1)
+	return false
+}
+
+// leave is called when a request is answered, or an import is over or goes on elsewhere.
 func (g *generation) leave() {
 	if g.asked.Add(-1) == 0 && g.replaced.Load() {
+		g.end()
+	}
+}
+
+// end says that nobody is answered, if that is so, and has it stay so.
+func (g *generation) end() {
+	if g.asked.CompareAndSwap(0, over) {
 		g.idle()
 	}
 }
@@ -120,12 +138,9 @@ type serving struct{ now atomic.Pointer[generation] }
 // enter returns the generation for a request, which calls leave on it.
 func (s *serving) enter() *generation {
 	for {
-		g := s.now.Load()
-		g.asked.Add(1)
-		if s.now.Load() == g { // or it may be closed already
+		if g := s.now.Load(); g.enter() { // or another one has just taken its place
 			return g
 		}
-		g.leave()
 	}
 }
 

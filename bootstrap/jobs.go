@@ -2,7 +2,6 @@ package bootstrap
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
 
@@ -35,7 +34,7 @@ func (s *served) spool() string {
 // openUploads opens the directory for imports, which is one for all configurations over the
 // same store.
 func openUploads(s *served, log *slog.Logger, opened *closers) (*importing, error) {
-	key := fmt.Sprintf("uploads %s %d %s", s.spool(), s.settings.Service.MaxImport, s.settings.repository.key())
+	key := "uploads " + s.spool() + " " + s.settings.repository.key()
 	return lend(opened, key, func(own *closers) (*importing, error) { return newUploads(s, log, own) })
 }
 
@@ -62,9 +61,9 @@ type importing struct {
 	once sync.Once
 }
 
-// begin has it go by the API, and begin if it did not yet.
-func (i *importing) begin(ctx context.Context, api *core.API) {
-	i.Serve(api)
+// begin has it go by the generation, and begin if it did not yet.
+func (i *importing) begin(ctx context.Context, g *generation) {
+	i.Serve(g.api, g.settings.Service.MaxImport, func() (func(), bool) { return g.leave, g.enter() })
 	i.once.Do(func() { i.start(ctx) })
 }
 

@@ -26,6 +26,7 @@ type document struct {
 	root     *yaml.Node
 	included []include
 	patterns []string // of files that it includes
+	stamp    string   // of what size its files were, and since when, before they were read
 }
 
 type include struct {
@@ -57,11 +58,16 @@ type environment func(name string) (string, bool)
 
 // readDocument reads the file of the given path and those that it includes.
 func readDocument(path string, env environment) (*document, error) {
+	stamp := stampOf(path)
 	text, err := readConfigFile(path)
 	if err != nil {
 		return nil, err
 	}
-	return parseDocument(path, text, env, filepath.Dir(path))
+	doc, err := parseDocument(path, text, env, filepath.Dir(path))
+	if doc != nil {
+		doc.stamp = stamp + doc.stamp
+	}
+	return doc, err
 }
 
 func readConfigFile(path string) ([]byte, error) {
@@ -113,6 +119,7 @@ func (doc *document) include(pattern, dir string, node *yaml.Node, found *mistak
 		found.add(doc.name, node, "include", "no file matches %s", pattern)
 	}
 	for _, path := range paths {
+		doc.stamp += stampOf(path)
 		text, err := readConfigFile(path)
 		if err != nil {
 			*found = append(*found, err.(mistakes)...) //nolint:errorlint // it returns nothing else

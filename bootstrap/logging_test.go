@@ -3,6 +3,8 @@ package bootstrap
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"log/slog"
 	"testing"
 )
 
@@ -30,5 +32,28 @@ func TestLogOfADriver(t *testing.T) {
 				t.Errorf("the line %s has no %s", out.Bytes(), tt.has)
 			}
 		})
+	}
+}
+
+// TestLogIsTold shows that a log which is teed tells both handlers the same lines, with what
+// every line of it has, and tells its own alone before.
+func TestLogIsTold(t *testing.T) {
+	var own, other bytes.Buffer
+	log := newLog(readLimits(t, ""), logTo{&own})
+	of := log.With("a", 1).WithGroup("g").With("b", 2)
+	of.Info("early", "c", 3)
+	early := own.Len()
+	tee(log, slog.NewJSONHandler(&other, nil))
+	of.Info("late", "c", 3)
+	told := func(line []byte) string {
+		var parts map[string]any
+		if err := json.Unmarshal(line, &parts); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		delete(parts, "time")
+		return fmt.Sprint(parts)
+	}
+	if got, want := told(other.Bytes()), told(own.Bytes()[early:]); got != want {
+		t.Errorf("the other handler was told %s, want %s", got, want)
 	}
 }

@@ -65,6 +65,11 @@ func openSettings(ctx context.Context, doc *document, all unopened, env environm
 		if source, err = lendDriver[secrets.Source](ctx, opened, s.secrets); err != nil {
 			return nil, err
 		}
+		watcher, err := laterWatcher(opened)
+		if err != nil {
+			return nil, err
+		}
+		source = layer.TraceSecrets(source, watcher)
 	}
 	return doc.read(all.Drivers, env, binder(ctx, source))
 }
@@ -124,7 +129,7 @@ type served struct {
 	unsigned  bool                    // whatever tokens say is believed
 }
 
-func newCore(ctx context.Context, s *settings, store *layer.Encrypted, sealer *envelope.Sealer, tables inspector, kept caches, authenticators []auth.Authenticator, providers signingIn, l limiting, w *watching, opened *closers, in surroundings, log *slog.Logger) (*served, error) {
+func newCore(ctx context.Context, s *settings, store *layer.Encrypted, sealer *envelope.Sealer, tables inspector, kept caches, authenticators []auth.Authenticator, providers signingIn, l limiting, w *watching, opened *closers, log *slog.Logger) (*served, error) {
 	cursorKey, err := lentKey(ctx, opened, "service.cursor_key", s.Service.CursorKey)
 	if err != nil {
 		return nil, err
@@ -134,11 +139,11 @@ func newCore(ctx context.Context, s *settings, store *layer.Encrypted, sealer *e
 	if err != nil {
 		return nil, err
 	}
-	config := core.Config{CursorKey: cursorKey, Store: store, Sealer: sealer, Cache: kept.coherent, CacheShared: kept.many && !s.NearCache.given(), Collections: collections, Rules: in.rules}
-	if config.Pepper, err = s.lentPepper(opened); err != nil {
+	config := core.Config{CursorKey: cursorKey, Store: store, Sealer: sealer, Cache: kept.coherent, CacheShared: kept.many && !s.NearCache.given(), Collections: collections}
+	if config.CursorKeys, err = s.otherCursorKeys(ctx); err != nil {
 		return nil, err
 	}
-	if _, err = keyOf(ctx, "service.key_pepper", config.Pepper); err != nil {
+	if config.Pepper, config.Peppers, err = s.peppers(ctx, opened, log); err != nil {
 		return nil, err
 	}
 	config.Rereads = newRereads(s, w, log)
@@ -194,12 +199,44 @@ func (s *settings) pepper() secrets.Value {
 	return s.Service.KeyPepper
 }
 
-// lentPepper is pepper, the same for as long as the process lives.
-func (s *settings) lentPepper(opened *closers) (secrets.Value, error) {
-	if s.Service.KeyPepper != nil {
-		return s.Service.KeyPepper, nil
+// peppers returns pepper, the same for as long as the process lives if it is made here, and
+// those that are accepted beside it. All of them may rotate.
+func (s *settings) peppers(ctx context.Context, opened *closers, log *slog.Logger) (secrets.Value, []secrets.Value, error) {
+	if s.Service.KeyPepper == nil {
+		if len(s.Service.OtherKeyPeppers) > 0 {
+			return nil, nil, fault.New(fault.Invalid, "bootstrap.newCore", "service.other_key_peppers is given, but no key_pepper").
+				Hinting("write key_pepper: secret://name, which new keys are made under")
+		}
+		made, err := lend(opened, "pepper", func(*closers) (secrets.Value, error) { return s.pepper(), nil })
+		return made, nil, err
 	}
-	return lend(opened, "pepper", func(*closers) (secrets.Value, error) { return s.pepper(), nil })
+	counts, err := rotate(ctx, "service.key_pepper", s.Service.KeyPepper, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	var others []secrets.Value
+	for i, value := range s.Service.OtherKeyPeppers {
+		other, err := rotate(ctx, join("service.other_key_peppers", index(i)), value, log)
+		if err != nil {
+			return nil, nil, err
+		}
+		other.ended = true
+		others = append(others, other.value)
+	}
+	return counts.value, others, nil
+}
+
+// otherCursorKeys returns the keys that cursors may be signed with as well, as they are now.
+func (s *settings) otherCursorKeys(ctx context.Context) ([][]byte, error) {
+	var others [][]byte
+	for i, value := range s.Service.OtherCursorKeys {
+		key, err := keyOf(ctx, join("service.other_cursor_keys", index(i)), value)
+		if err != nil {
+			return nil, err
+		}
+		others = append(others, key)
+	}
+	return others, nil
 }
 
 // lentKey is keyOf, but of no key one that lives as long as the process.

@@ -8,15 +8,18 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/portolan-io/portolan/core/fault"
 )
 
 const (
 	watchEvery  = 2 * time.Second // how often it is looked whether a file of the configuration is another one
-	drainWithin = 5 * time.Minute // how long requests that a former configuration began may take to end
+	drainWithin = 5 * time.Hour   // until a former configuration is closed, whoever goes by it: longer than any request has
 )
 
 // A reloader has a running server go by another configuration. What the two describe alike
@@ -30,30 +33,37 @@ type reloader struct {
 
 	mu      sync.Mutex // one at a time
 	lending *lending
-	written *settings // as they are written, secrets not asked for
-	rules   int       // how often it changed how writes fence what is cached
+	doc     *document // that was read last, whatever came of it
+	alive   []lived   // that may still write, the one that serves last
+	rules   int       // how often it changed where something is cached, or how writes fence that
 
-	former sync.WaitGroup // generations that are not closed yet
-	ending chan struct{}  // closed when they are to be closed at once
+	hangups chan os.Signal
+	former  sync.WaitGroup // generations that are not closed yet
+	ending  chan struct{}  // closed when they are to be closed at once
+}
+
+// A lived is a generation with what it was made of.
+type lived struct {
+	*generation
+	written *settings // as they are written, secrets not asked for
 }
 
 func (p *program) newReloader(doc *document) (*reloader, error) {
 	if err := checkDrivers(p.drivers); err != nil {
 		return nil, err
 	}
-	written, err := doc.read(p.drivers, p.env, nil)
-	if err != nil {
-		return nil, err
-	}
-	return &reloader{p: p, lending: newLending(), written: written, ending: make(chan struct{})}, nil
+	r := &reloader{p: p, lending: newLending(), doc: doc, hangups: make(chan os.Signal, 1), ending: make(chan struct{})}
+	signal.Notify(r.hangups, syscall.SIGHUP) // from now on, and to the end: it must not end a server that starts or stops
+	return r, nil
 }
 
 // open opens what the document describes and makes the storage fit it.
 func (r *reloader) open(ctx context.Context, doc *document, in surroundings) (*generation, error) {
-	in.draining, in.reload = &r.draining, r
-	if r.rules > 0 {
-		in.rules = fmt.Sprint("~", r.rules)
+	written, err := doc.read(r.p.drivers, r.p.env, nil)
+	if err != nil {
+		return nil, err
 	}
+	in.draining, in.reload, in.rules = &r.draining, r, r.rules
 	opened := &closers{lending: r.lending}
 	var g *generation
 	if err := r.p.wireIn(ctx, doc, opened, in, func(ready *generation) { g = ready }); err != nil {
@@ -62,34 +72,41 @@ func (r *reloader) open(ctx context.Context, doc *document, in surroundings) (*g
 	if err := g.begin(ctx); err != nil {
 		return nil, errors.Join(err, opened.close(ctx))
 	}
+	r.alive = append(r.alive, lived{g, written})
 	return g, nil
 }
 
+// errReloading says that one is under way.
+var errReloading = fault.New(fault.Conflict, "bootstrap.reload", "the configuration is being reloaded already").Coded("reloading")
+
 // reload reads the configuration again and has the server go by it. It returns what is
-// different now; if there is an error, everything is as it was.
+// different now; if there is an error, everything is as it was. While one is under way
+// another one is refused.
 func (r *reloader) reload(ctx context.Context) ([]string, error) {
-	r.mu.Lock()
+	if !r.mu.TryLock() {
+		return nil, errReloading
+	}
 	defer r.mu.Unlock()
+	if r.p.configPath == "" {
+		return nil, fault.New(fault.Refused, "bootstrap.reload", "the configuration is that of the program, which has no file").
+			Hinting("portolan init writes one to begin with")
+	}
 	doc, err := r.p.document()
 	if err != nil {
 		return nil, err
 	}
+	r.doc = doc
 	written, err := doc.read(r.p.drivers, r.p.env, nil)
 	if err != nil {
 		return nil, err
 	}
-	if err := written.fixedAs(r.written); err != nil {
+	former := r.alive[len(r.alive)-1]
+	if err := written.fixedAs(former.written); err != nil {
 		return nil, err
 	}
-	former := r.serving.now.Load()
-	var in surroundings
-	others, err := written.cachesOtherwise(r.written)
+	in, err := r.among(written)
 	if err != nil {
 		return nil, err
-	}
-	if others {
-		r.rules++
-		in.former = former.gone
 	}
 	g, err := r.open(ctx, doc, in)
 	if err != nil {
@@ -99,14 +116,38 @@ func (r *reloader) reload(ctx context.Context) ([]string, error) {
 	r.serving.now.Store(g)
 	former.rest()
 	g.lead(ctx)
-	r.written = written
-	r.former.Go(func() { r.drain(ctx, former, g.log.With("configuration", doc.name).Error) })
+	r.former.Go(func() { r.drain(ctx, former.generation, g.uploads) })
 	g.settings.warnOfLimits(g.limiting, g.log)
 	return changes, nil
 }
 
+// among returns the surroundings of a generation that is written so.
+func (r *reloader) among(written *settings) (in surroundings, err error) {
+	r.alive = slices.DeleteFunc(r.alive, func(g lived) bool {
+		select {
+		case <-g.gone:
+			return true
+		default:
+			return false
+		}
+	})
+	for i, g := range r.alive {
+		others, err := written.cachesOtherwise(g.written)
+		if err != nil {
+			return in, err
+		}
+		if others {
+			in.former = append(in.former, g.gone)
+		}
+		if others && i == len(r.alive)-1 {
+			r.rules++
+		}
+	}
+	return in, nil
+}
+
 // drain closes what is over.
-func (r *reloader) drain(ctx context.Context, former *generation, log func(string, ...any)) {
+func (r *reloader) drain(ctx context.Context, former *generation, uploads *importing) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainWithin)
 	defer cancel()
 	go func() {
@@ -116,13 +157,18 @@ func (r *reloader) drain(ctx context.Context, former *generation, log func(strin
 		case <-ctx.Done():
 		}
 	}()
-	if err := former.close(ctx); err != nil {
-		log("a former configuration was not closed in good order", "error", err)
+	var errs []error
+	if former.uploads != uploads { // what it imports is gone on with when the same store is served again
+		errs = append(errs, former.uploads.stop(ctx))
+	}
+	if err := errors.Join(append(errs, former.close(ctx))...); err != nil {
+		former.log.Error("a former configuration was not closed in good order", "error", err)
 	}
 }
 
 // close closes everything. Nobody reloads any more.
 func (r *reloader) close(ctx context.Context) error {
+	defer signal.Stop(r.hangups)
 	close(r.ending)
 	r.former.Wait()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
@@ -152,31 +198,28 @@ func (s *settings) cachesOtherwise(former *settings) (bool, error) {
 
 // watch reloads whenever a file of the configuration changed, and on SIGHUP, until ctx is
 // done or the returned function is called, which waits until nothing of it goes on.
-func (r *reloader) watch(ctx context.Context, doc *document, every time.Duration) (end func()) {
+func (r *reloader) watch(ctx context.Context, every time.Duration) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
 	var running sync.WaitGroup
 	running.Go(func() {
-		defer signal.Stop(hangups)
 		ticks := time.NewTicker(every)
 		defer ticks.Stop()
-		read, seen := doc.stamp(), "" // when it was read last, and what was seen since
+		tried, seen := r.read().stamp, "" // what was read, or could not be, last; and what was seen since
 		for {
 			select {
 			case <-ctx.Done():
 				return
-			case <-hangups:
-				read = doc.stamp()
+			case <-r.hangups:
 				r.tell(ctx, "SIGHUP")
+				tried = r.read().stamp
 			case <-ticks.C:
-				now := doc.stamp()
-				if now == read || now != seen { // or somebody may be writing it still
+				now := r.read().stampNow()
+				if now == tried || now == r.read().stamp || now != seen { // or somebody may be writing it still
 					seen = now
 					continue
 				}
-				read = now
 				r.tell(ctx, "a file changed")
+				tried = now
 			}
 		}
 	})
@@ -186,12 +229,19 @@ func (r *reloader) watch(ctx context.Context, doc *document, every time.Duration
 	}
 }
 
+// read returns the document that was read last.
+func (r *reloader) read() *document {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.doc
+}
+
 // tell reloads and logs what came of it.
 func (r *reloader) tell(ctx context.Context, why string) {
+	log := r.serving.now.Load().log // which may be another one then
 	changes, err := r.reload(ctx)
-	log := r.serving.now.Load().log
 	switch {
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, err == error(errReloading):
 	case err != nil:
 		log.Error("the configuration was not reloaded, and the one before goes on", "because", why, "error", err)
 	default:
@@ -199,19 +249,24 @@ func (r *reloader) tell(ctx context.Context, why string) {
 	}
 }
 
-// stamp tells of which files the document is, of what size, and since when. Without files it
-// is empty.
-func (doc *document) stamp() string {
-	paths := []string{doc.name}
+// stampNow tells of which files the document is now, of what size, and since when, as stamp
+// does of when they were read.
+func (doc *document) stampNow() string {
+	stamp := stampOf(doc.name)
 	for _, pattern := range doc.patterns {
-		more, _ := filepath.Glob(pattern) // it was read by this pattern
-		paths = append(paths, more...)
-	}
-	stamp := ""
-	for _, path := range paths {
-		if info, err := os.Stat(path); err == nil {
-			stamp += fmt.Sprintf("%s %d %d\n", path, info.Size(), info.ModTime().UnixNano())
+		paths, _ := filepath.Glob(pattern) // it was read by this pattern
+		for _, path := range paths {
+			stamp += stampOf(path)
 		}
 	}
 	return stamp
+}
+
+// stampOf tells of what size a file is, and since when.
+func stampOf(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return path + " cannot be read\n"
+	}
+	return fmt.Sprintf("%s %d %d\n", path, info.Size(), info.ModTime().UnixNano())
 }

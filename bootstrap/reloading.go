@@ -23,18 +23,23 @@ func (r *reloader) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		http.Error(w, "POST reloads the configuration", http.StatusMethodNotAllowed)
 		return
 	}
+	log := r.serving.now.Load().log // which may be another one then
 	changes, err := r.reload(request.Context())
 	answer, status := map[string]any{"reloaded": err == nil}, http.StatusOK
 	var wrong mistakes
 	switch {
 	case errors.As(err, &wrong):
 		answer["mistakes"], status = wrong, http.StatusUnprocessableEntity
+	case err == error(errReloading):
+		answer["problem"], status = errReloading.Detail, http.StatusConflict
 	case err != nil:
 		answer["problem"], status = fault.Of(err).Detail, http.StatusUnprocessableEntity
+		if places := fault.Of(err).Places; len(places) > 0 {
+			answer["places"] = places
+		}
 	default:
 		answer["changes"] = changes
 	}
-	log := r.serving.now.Load().log
 	if err != nil {
 		log.Error("the configuration was not reloaded, and the one before goes on", "because", "POST "+reloadPath, "error", err)
 	} else {
@@ -62,6 +67,9 @@ func (s *settings) fixedAs(former *settings) error {
 		{[]string{"service", "idle_timeout"}, s.Service.IdleTimeout.String(), former.Service.IdleTimeout.String(), true},
 		{[]string{"service", "max_header"}, fmt.Sprint(s.Service.MaxHeader), fmt.Sprint(former.Service.MaxHeader), true},
 		{[]string{"service", "max_connections"}, fmt.Sprint(s.Service.MaxConnections), fmt.Sprint(former.Service.MaxConnections), true},
+		{[]string{"service", "drain_delay"}, s.Service.DrainDelay.String(), former.Service.DrainDelay.String(), true},
+		{[]string{"service", "spool"}, s.Service.Spool, former.Service.Spool, true},
+		{[]string{"development"}, fmt.Sprint(s.Development), fmt.Sprint(former.Development), false},
 		{[]string{"service", "instances"}, s.Service.Instances, former.Service.Instances, true},
 		{[]string{"service", "tls"}, s.tlsKey(), former.tlsKey(), false},
 		{[]string{"secrets"}, s.secrets.key(), former.secrets.key(), false},

@@ -47,7 +47,7 @@ func (p *program) serve(ctx context.Context) (err error) {
 	defer sparing(ctx, first.cache.held, spareEvery, p.env)()
 	p.announce(ctx, first.served, srv, developing)
 	first.log.Info("serving", "api", srv.public.url(), "admin", srv.admin.url(), "configuration", doc.name)
-	unwatch := r.watch(ctx, doc, watchEvery)
+	unwatch := r.watch(ctx, watchEvery)
 	return srv.untilStopped(ctx, first.log, func(within context.Context) error {
 		unwatch()
 		imports := srv.serving.now.Load().uploads // stops first: it has the longest way to its end

@@ -15,11 +15,11 @@ import (
 type surroundings struct {
 	draining *atomic.Bool // the server is to stop
 	reload   http.Handler // reads the configuration again
-	rules    string       // names by which fences this generation lives, if others did before
+	rules    int          // how often it changed where something is cached, and by which fences it lives
 
-	// former is closed when the generation before answers nobody any more. It is nil if
-	// there is none, or if it fences what it writes as this one does.
-	former <-chan struct{}
+	// former are closed when generations before answer nobody any more: those that are
+	// left and fence what they write in another way than this one.
+	former []<-chan struct{}
 }
 
 // accepting returns an error from the moment that the server is to stop.
@@ -43,26 +43,32 @@ func (s *settings) fences() (map[string]string, error) {
 	return all, nil
 }
 
-// beside returns the cache for a generation that has another one beside it, which fences
-// what it writes in another way: it is not used until that has ended.
+// beside returns the cache for a generation that has others beside it, which fence what
+// they write in another way: it is not used until these have ended.
 func (in surroundings) beside(c cache.Coherent) cache.Coherent {
-	if in.former == nil {
+	if len(in.former) == 0 {
 		return c
 	}
-	return later{c, in.former}
+	return &later{Coherent: c, from: in.former}
 }
 
-// later is a cache that is not used yet.
+// later is a cache that is not used yet. It is safe for concurrent use.
 type later struct {
 	cache.Coherent
-	from <-chan struct{}
+	from []<-chan struct{}
+	used atomic.Bool
 }
 
-func (l later) Look(ctx context.Context, key cache.Key) cache.Found {
-	select {
-	case <-l.from:
-		return l.Coherent.Look(ctx, key)
-	default:
-		return cache.Found{State: cache.Off}
+func (l *later) Look(ctx context.Context, key cache.Key) cache.Found {
+	if !l.used.Load() {
+		for _, gone := range l.from {
+			select {
+			case <-gone:
+			default:
+				return cache.Found{State: cache.Off}
+			}
+		}
+		l.used.Store(true)
 	}
+	return l.Coherent.Look(ctx, key)
 }

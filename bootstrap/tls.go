@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -163,7 +164,7 @@ func (c *certificate) again(ctx context.Context) {
 			c.told = why
 			c.log.Error("the certificate of before is shown", "error", err)
 		}
-	case bytes.Equal(pair.Certificate[0], c.now.Load().Certificate[0]):
+	case slices.EqualFunc(pair.Certificate, c.now.Load().Certificate, bytes.Equal):
 		c.told = ""
 	default:
 		c.told = ""

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/portolan-io/portolan/adapters/layer"
 	"github.com/portolan-io/portolan/adapters/otel"
@@ -25,7 +27,8 @@ type watching struct {
 	many     []instanceCounter
 	limits   []limitCounter
 	dropped  []droppedCounter
-	spans    bool // some of them deliver spans
+	lines    slog.Handler // is told of the lines of the log; or nil
+	spans    bool         // some of them deliver spans
 
 	figures []func() error // tell of what is open; called when it begins to serve
 }
@@ -68,13 +71,39 @@ func openTelemetry(ctx context.Context, s *settings, log *slog.Logger, opened *c
 		return nil, err
 	}
 	w := *lent
+	if w.lines != nil {
+		tee(log, w.lines) // each configuration has a log of its own
+	}
 	w.figures = slices.Clip(w.figures) // each configuration adds its own
 	return &w, nil
 }
 
+// A lateObserver is that of what is open before the observers are. It tells nobody until
+// then.
+type lateObserver struct {
+	now atomic.Pointer[telemetry.Observer]
+}
+
+// laterWatcher returns the observer of what opens before all others.
+func laterWatcher(opened *closers) (*lateObserver, error) {
+	return lend(opened, "later telemetry", func(*closers) (*lateObserver, error) { return &lateObserver{}, nil })
+}
+
+// Start tells the observers, if there are some by now.
+func (l *lateObserver) Start(ctx context.Context, op telemetry.Op) (context.Context, func(error)) {
+	if now := l.now.Load(); now != nil {
+		return (*now).Start(ctx, op)
+	}
+	return ctx, func(error) {}
+}
+
+// Close does nothing: the observers are closed where they were opened.
+func (l *lateObserver) Close(context.Context) error { return nil }
+
 func newWatching(ctx context.Context, s *settings, log *slog.Logger, opened *closers) (*watching, error) {
 	w := &watching{}
 	var tracing, others []telemetry.Observer
+	ends := closedAtOnce(opened)
 	lost := lostBy{}
 	for _, driver := range s.telemetry {
 		undelivered := func(err error) {
@@ -87,11 +116,10 @@ func newWatching(ctx context.Context, s *settings, log *slog.Logger, opened *clo
 		if err != nil {
 			return nil, err
 		}
-		opened.add(func(ctx context.Context) error {
+		*ends = append(*ends, func(ctx context.Context) {
 			if err := observer.Close(ctx); err != nil {
 				undelivered(err)
 			}
-			return nil // what a back end lost is no failure of what was asked
 		})
 		if spanning, ok := observer.(interface{ Spans() bool }); ok && spanning.Spans() {
 			tracing = append(tracing, observer)
@@ -101,6 +129,9 @@ func newWatching(ctx context.Context, s *settings, log *slog.Logger, opened *clo
 		if losing, ok := observer.(interface{ Lost() map[string]uint64 }); ok {
 			lost[driver.name] = losing.Lost
 		}
+		if telling, ok := observer.(interface{ Log() slog.Handler }); ok && telling.Log() != nil {
+			w.lines = telling.Log()
+		}
 		w.takes(observer)
 	}
 	w.spans = len(tracing) > 0
@@ -108,7 +139,26 @@ func newWatching(ctx context.Context, s *settings, log *slog.Logger, opened *clo
 	for _, counter := range w.dropped {
 		w.figures = append(w.figures, func() error { return counter.Dropped(lost.all) })
 	}
-	return w, nil
+	watcher, err := laterWatcher(opened)
+	if err == nil {
+		watcher.now.Store(&w.Observer)
+	}
+	return w, err
+}
+
+// closedAtOnce returns what is closed with the others of it at the same time, so that one that
+// hangs takes no time from the others.
+func closedAtOnce(opened *closers) *[]func(context.Context) {
+	var ends []func(context.Context)
+	opened.add(func(ctx context.Context) error {
+		var group sync.WaitGroup
+		for _, end := range ends {
+			group.Go(func() { end(ctx) })
+		}
+		group.Wait()
+		return nil // what a back end lost is no failure of what was asked
+	})
+	return &ends
 }
 
 // takes remembers which figures the observer takes.

@@ -67,9 +67,10 @@ type Config struct {
 	Cache       cache.Coherent   // nil caches nothing
 	CacheShared bool             // what one instance keeps of bounded collections others find
 	CursorKey   []byte           // authenticates cursors; empty is a key that lives as long as the process
+	CursorKeys  [][]byte         // accepted beside CursorKey
 	Pepper      secrets.Value    // keys the hashes of API keys; nil refuses to make or accept any
-	Rules       string           // names by which fences what is cached lives, if others did in this process before
 	Sealer      *envelope.Sealer // seals what is kept of collections with encrypted fields; nil keeps no such thing
+	Peppers     []secrets.Value  // accepted beside Pepper: API keys that were made under them are right
 	Rereads     *Rereads         // look for hits that are not right; nil looks for none
 	Now         func() time.Time // nil is time.Now
 }
@@ -81,6 +82,7 @@ type collection struct {
 	caching  Caching       // its TTL is set
 	stale    time.Duration // how old that may be which is read for an answer; what a write or a job reads is never old
 	version  string        // of what is cached of it
+	cursors  string        // names what signs the cursors of its pages
 	derived  *derive.Set
 	outbound []reference // enforced references from this collection
 	inbound  []reference // enforced references to this collection
@@ -111,7 +113,7 @@ func New(config Config) (*API, error) {
 		rereads:     config.Rereads,
 		sealer:      config.Sealer,
 		now:         config.Now,
-		cursors:     newSealer(config.CursorKey),
+		cursors:     newSealer(config.CursorKey, config.CursorKeys),
 		served:      slices.Clone(config.Collections),
 	}
 	if a.now == nil {
@@ -123,13 +125,17 @@ func New(config Config) (*API, error) {
 			return nil, err
 		}
 		c := &collection{Collection: served.Schema, access: served.Access, caching: served.Cache, derived: derived}
+		c.cursors = a.cursors.name()
 		if c.caching.TTL <= 0 {
 			c.caching.TTL = DefaultTTL
 		}
 		if config.Store.Capabilities().Replica {
 			c.stale = c.caching.behind(config.Cache != nil, config.CacheShared)
 		}
-		c.version = versionOf(c) + config.Rules
+		c.version = versionOf(c)
+		if len(c.Table.RevisionKey) > 0 {
+			c.version += c.cursors // whose key the revisions are made with
+		}
 		if a.collections[c.Name] != nil {
 			return nil, fault.New(fault.Invalid, "core.New", "there are two collections called %s", c.Name)
 		}

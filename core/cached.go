@@ -283,7 +283,7 @@ func (c *collection) pageKey(q query.Query, canonical string, req ListRequest) c
 	return cache.Key{
 		Collection: c.Name,
 		Text: c.keyText("p", q.After+canonical, string(req.Format), strconv.Itoa(q.Limit), strconv.FormatBool(req.Count),
-			strconv.Itoa(len(q.After))),
+			strconv.Itoa(len(q.After)), c.cursors),
 		Tags: c.dependsOn(q.Filter),
 	}
 }

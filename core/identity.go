@@ -22,6 +22,7 @@ type Identity struct {
 	store          repository.Store
 	cache          cache.Coherent // nil keeps nothing
 	pepper         secrets.Value
+	peppers        []secrets.Value // accepted beside it
 	authenticators []auth.Authenticator
 	now            func() time.Time
 }
@@ -30,7 +31,7 @@ type Identity struct {
 // API's, and authenticators in the order in which they are asked.
 func NewIdentity(config Config, authenticators []auth.Authenticator) *Identity {
 	identity := &Identity{
-		store: config.Store, cache: config.Cache, pepper: config.Pepper, authenticators: authenticators, now: config.Now,
+		store: config.Store, cache: config.Cache, pepper: config.Pepper, peppers: config.Peppers, authenticators: authenticators, now: config.Now,
 	}
 	if identity.now == nil {
 		identity.now = time.Now
@@ -83,7 +84,14 @@ func (i *Identity) keyHolder(ctx context.Context, secret string) (policy.Princip
 		fields = rows[0].Values
 	}
 	if !hmac.Equal([]byte(fields[keyHash].AsString()), given) {
-		return policy.Principal{}, refused
+		lease = "" // what rests on another pepper ends with it, so nothing of it is kept
+		other, err := i.underAnother(ctx, secret, fields[keyHash].AsString())
+		if err != nil {
+			return policy.Principal{}, err
+		}
+		if !other {
+			return policy.Principal{}, refused
+		}
 	}
 	key := keyOf(fields)
 	if !key.Expires.IsZero() && !i.now().Before(key.Expires) {
@@ -92,4 +100,21 @@ func (i *Identity) keyHolder(ctx context.Context, secret string) (policy.Princip
 	who = policy.Principal{Issuer: KeyIssuer, Subject: key.Subject, Roles: key.Roles, Expires: key.Expires, Key: id}
 	i.remember(ctx, verified, lease, who)
 	return who, nil
+}
+
+// underAnother reports whether the hash is the secret's under one of the peppers that are
+// accepted beside the one that counts. One that is gone is accepted no longer.
+func (i *Identity) underAnother(ctx context.Context, secret, hash string) (bool, error) {
+	found := false
+	for _, pepper := range i.peppers {
+		given, err := hashKey(ctx, pepper, secret)
+		switch kind := fault.KindOf(err); {
+		case kind == fault.NotFound || kind == fault.Forbidden:
+			continue
+		case err != nil:
+			return false, err
+		}
+		found = hmac.Equal([]byte(hash), given) || found
+	}
+	return found, nil
 }

@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -116,4 +117,62 @@ func TestStoreHoldsNoKey(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestOtherPeppers changes the pepper under keys, with an overlap before and after, and
+// with a cache that keeps who they stand for.
+func TestOtherPeppers(t *testing.T) {
+	store := newStore(t)
+	current, other := "first", "first"
+	of := func(text *string) secrets.Value {
+		return func(context.Context) (string, error) {
+			if *text == "" {
+				return "", fault.New(fault.NotFound, "test", "it is gone")
+			}
+			return *text, nil
+		}
+	}
+	config := core.Config{
+		Store: store, Collections: bookshop(t), Cache: newCache(t),
+		Pepper: of(&current), Peppers: []secrets.Value{of(&other)},
+	}
+	api, err := core.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Ensure(t.Context(), api.Schemas()); err != nil {
+		t.Fatal(err)
+	}
+	identity := core.NewIdentity(config, nil)
+	create := func() auth.Credential {
+		t.Helper()
+		_, secret, err := api.CreateKey(t.Context(), operator, core.Key{Subject: "robot"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return auth.Credential{Scheme: auth.APIKey, Token: secret}
+	}
+	check := func(when string, credential auth.Credential, right bool) {
+		t.Helper()
+		for range 3 { // the cache answers from the second on
+			who, err := identity.Identify(t.Context(), credential)
+			if right && (err != nil || who.Subject != "robot") || !right && fault.KindOf(err) != fault.Unauthenticated {
+				t.Errorf("%s: %v, %v; want it right: %t", when, who, err, right)
+			}
+		}
+	}
+	old := create()
+	check("at first", old, true)
+	other = "second" // which comes next
+	check("before the rotation", old, true)
+	current, other = "second", "first"
+	young := create()
+	check("the old key in the overlap", old, true)
+	check("the new key in the overlap", young, true)
+	wrong := young
+	wrong.Token += "a"
+	check("a wrong key", wrong, false)
+	other = ""
+	check("the old key after the overlap", old, false)
+	check("the new key after the overlap", young, true)
 }

@@ -135,6 +135,42 @@ func TestCursorIsBoundToItsQuery(t *testing.T) {
 	}
 }
 
+// TestCursorKeys follows a page by a cursor of a key that counts no longer, and finds no
+// page with one of it in a cache that both keys share.
+func TestCursorKeys(t *testing.T) {
+	store, shared := newStore(t), newCache(t)
+	newAPI(t, store)
+	with := func(key string, others ...[]byte) *core.API {
+		return readingThrough(t, store, shared, core.Caching{Class: core.Strict}, clock(), func(c *core.Config) {
+			c.CursorKey, c.CursorKeys = []byte(key), others
+		})
+	}
+	req := core.ListRequest{First: 2, OrderBy: "price"}
+	list := func(api *core.API, after string) (core.Page, error) {
+		req := req
+		req.After = after
+		return api.List(t.Context(), nobody, "products", req)
+	}
+	old, err := list(with("first"), "")
+	if err != nil || old.Next == "" {
+		t.Fatalf("got next %q, error %v", old.Next, err)
+	}
+	for range 2 { // the second is answered from the cache
+		young, err := list(with("second", []byte("first")), "")
+		if err != nil || young.Next == old.Next {
+			t.Errorf("got %q, %v; want a cursor of the new key", young.Next, err)
+		}
+		if _, err := list(with("second"), young.Next); err != nil {
+			t.Errorf("a cursor of the new key: %v", err)
+		}
+	}
+	if next, err := list(with("second", []byte("third"), []byte("first")), old.Next); err != nil || next.Rows == 0 {
+		t.Errorf("a cursor of a key that is accepted: %d rows, %v", next.Rows, err)
+	}
+	_, err = list(with("second", []byte("third")), old.Next)
+	wantFault(t, err, fault.Invalid, "bad-cursor")
+}
+
 // A cursor that would not fit into a URL is refused where the page ends.
 func TestCursorFitsIntoAURL(t *testing.T) {
 	texts := collection(t, schema.Spec{Name: "texts", ID: "id", Fields: []schema.FieldSpec{

@@ -76,7 +76,7 @@ func (a *API) upheld(ctx context.Context, who policy.Principal) (policy.Principa
 		return who, err
 	case !found || row.Values[1].AsInt() != who.Standing.Generation: // which it has another of once it was disabled
 		return who, endedMeanwhile()
-	case !slices.EqualFunc(row.Values[0].AsList(), who.Roles, func(now record.Value, was string) bool { return now.AsString() == was }),
+	case !same(row.Values[0].AsList(), who.Roles),
 		who.Claims[verifiedClaim] == true && !row.Values[2].AsBool():
 		return who, fault.New(fault.Unauthenticated, "core.write", "the account may do something else by now, and nothing was written").
 			Coded("rights-changed").Hinting("ask again, to be judged by what it may do now")
@@ -91,6 +91,20 @@ func (a *API) upheld(ctx context.Context, who policy.Principal) (policy.Principa
 	}
 	who.Standing.Revision = row.Revision
 	return who, nil
+}
+
+// same reports whether the roles are those of now, in whatever order. More of them may be
+// fewer rights: a field is hidden if one of several row policies hides it.
+func same(now []record.Value, roles []string) bool {
+	if len(now) != len(roles) {
+		return false
+	}
+	for _, role := range roles {
+		if !slices.ContainsFunc(now, func(v record.Value) bool { return v.AsString() == role }) {
+			return false
+		}
+	}
+	return true
 }
 
 // required returns the fields of the record with the id, and whether it is there.

@@ -16,7 +16,7 @@ import (
 // left returns the jobs of the directory that did not end, and removes the files
 // that no job is to come of. Those whose file is gone fail.
 func (u *Uploads) left(ctx context.Context) ([]record.ID, error) {
-	jobs, err := u.api.Load().unfinished(ctx)
+	jobs, err := u.api().unfinished(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (u *Uploads) sweep(ctx context.Context, left []record.ID) error {
 			continue // another process has it, or has just removed it
 		}
 		// Only now it is certain that nobody is about to store its job.
-		j, err := u.api.Load().job(ctx, id)
+		j, err := u.api().job(ctx, id)
 		if err != nil {
 			return errors.Join(err, file.Close())
 		}

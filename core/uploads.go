@@ -22,13 +22,13 @@ import (
 // it is imported, by [Uploads.Work], as a job that anybody may end at any moment
 // and a later process goes on with. It is safe for concurrent use.
 type Uploads struct {
-	api    atomic.Pointer[API]
-	most   int64
-	spool  *spool
-	queue  chan received // what was received; there is room for every place
-	pause  time.Duration // before what failed for want of the store is tried again
-	broken func(job string, err error)
-	warn   func(job, what string, err error)
+	serving atomic.Pointer[serving]
+	most    atomic.Int64
+	spool   *spool
+	queue   chan received // what was received; there is room for every place
+	pause   time.Duration // before what failed for want of the store is tried again
+	broken  func(job string, err error)
+	warn    func(job, what string, err error)
 
 	mu     sync.Mutex
 	held   map[record.ID]*os.File // the locked files of what is received, waits or is imported; nil while one is made
@@ -86,9 +86,6 @@ func NewUploads(config UploadsConfig) (*Uploads, error) {
 	if err != nil {
 		return nil, err
 	}
-	if config.MaxOctets <= 0 {
-		config.MaxOctets = DefaultMaxUpload
-	}
 	if config.Broken == nil {
 		config.Broken = func(string, error) {}
 	}
@@ -96,19 +93,57 @@ func NewUploads(config UploadsConfig) (*Uploads, error) {
 		config.Warn = func(string, string, error) {}
 	}
 	u := &Uploads{
-		most: config.MaxOctets, spool: spool, pause: time.Second, broken: config.Broken, warn: config.Warn,
+		spool: spool, pause: time.Second, broken: config.Broken, warn: config.Warn,
 		queue: make(chan received, uploadPlaces), held: make(map[record.ID]*os.File), places: make(map[caller]int),
 	}
-	u.Serve(config.API)
+	u.Serve(config.API, config.MaxOctets, nil)
 	return u, nil
 }
 
-// Serve has all that is received and begun from now on go by api, which serves the same
-// store. What is being imported goes on by the one before.
-func (u *Uploads) Serve(api *API) { u.api.Store(api) }
+// A serving is by what uploads are received and imported.
+type serving struct {
+	api   *API
+	enter func() (leave func(), ok bool) // nil: the API is there for as long as the Uploads
+	over  chan struct{}                  // closed when another one serves
+}
+
+// Serve has all that is received and imported from now on go by api, which serves the same
+// store, and sources have most octets at most. What is being imported goes on by it behind
+// the rows that are being stored.
+//
+// What uses the API calls enter before, and leave when it is done. If enter is not ok the
+// API is not to be used any more, because another one serves.
+func (u *Uploads) Serve(api *API, most int64, enter func() (leave func(), ok bool)) {
+	if most <= 0 {
+		most = DefaultMaxUpload
+	}
+	u.most.Store(most)
+	if former := u.serving.Swap(&serving{api: api, enter: enter, over: make(chan struct{})}); former != nil {
+		close(former.over)
+	}
+}
+
+// use returns by what to work now, and what to call when that is done.
+func (u *Uploads) use(ctx context.Context) (by *serving, leave func(), err error) {
+	for ctx.Err() == nil {
+		s := u.serving.Load()
+		if s.enter == nil {
+			return s, func() {}, nil
+		}
+		if leave, ok := s.enter(); ok {
+			return s, leave, nil
+		}
+		sleep(ctx, time.Millisecond) // another one is about to serve
+	}
+	return nil, nil, ctx.Err()
+}
+
+// api returns that by which is received now. Who receives is within a request, for which
+// the API is there.
+func (u *Uploads) api() *API { return u.serving.Load().api }
 
 // MaxOctets returns the most octets of one upload, decompressed.
-func (u *Uploads) MaxOctets() int64 { return u.most }
+func (u *Uploads) MaxOctets() int64 { return u.most.Load() }
 
 // Close lets go of all files, and removes those that no later process can use.
 // Work must have returned; an Upload that is being received comes to nothing.
@@ -121,7 +156,7 @@ func (u *Uploads) Close() error {
 		if file == nil {
 			continue
 		}
-		if u.api.Load().store.Capabilities().Durable && !u.spool.own {
+		if u.api().store.Capabilities().Durable && !u.spool.own {
 			errs = append(errs, file.Close()) // which unlocks it
 		} else {
 			errs = append(errs, discard(file))
@@ -151,7 +186,7 @@ type Upload struct {
 // once as there can be, in all or of one caller, are fault.Unavailable with the
 // code too-many-imports.
 func (u *Uploads) Receive(_ context.Context, who policy.Principal, collection string, format ingest.Format) (*Upload, error) {
-	a := u.api.Load()
+	a := u.api()
 	c, err := a.importGate(who, collection)
 	if err != nil {
 		return nil, err
@@ -181,7 +216,7 @@ func (u *Uploads) Receive(_ context.Context, who policy.Principal, collection st
 // there was one. The Upload then keeps nothing of what is written, and its Submit
 // stores nothing.
 func (u *Uploads) Repeat(ctx context.Context, who policy.Principal, collection string, once *Once, full error) (*Upload, bool, error) {
-	a := u.api.Load()
+	a := u.api()
 	c, err := a.importGate(who, collection)
 	if err != nil {
 		return nil, false, err
@@ -200,8 +235,8 @@ func (u *Uploads) Repeat(ctx context.Context, who policy.Principal, collection s
 // Write takes the next octets of the source. More than MaxOctets in all are
 // fault.TooLarge with the code body-too-large.
 func (up *Upload) Write(p []byte) (int, error) {
-	if up.failed == nil && up.job.total+int64(len(p)) > up.u.most {
-		up.failed = fault.New(fault.TooLarge, "core.Upload", "the source is larger than %d octets", up.u.most).
+	if up.failed == nil && up.job.total+int64(len(p)) > up.u.MaxOctets() {
+		up.failed = fault.New(fault.TooLarge, "core.Upload", "the source is larger than %d octets", up.u.MaxOctets()).
 			Coded("body-too-large").Hinting("import it in parts")
 	}
 	if up.failed != nil {

@@ -83,6 +83,9 @@ func (u *Uploads) finish(ctx context.Context, id record.ID) bool {
 func (u *Uploads) persist(ctx context.Context, id record.ID) error {
 	for attempt := range uploadAttempts {
 		err := u.importOne(ctx, id)
+		for err == errOver { //nolint:errorlint // it is never wrapped
+			err = u.importOne(ctx, id)
+		}
 		switch {
 		case err == nil || ctx.Err() != nil:
 			return err
@@ -126,7 +129,21 @@ func sleep(ctx context.Context, d time.Duration) bool {
 // importOne imports what the job says, as whoever asked for it.
 func (u *Uploads) importOne(ctx context.Context, id record.ID) (err error) {
 	defer recovered(&err)
-	a := u.api.Load()
+	by, leave, err := u.use(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	a := by.api
+	within, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	go func() {
+		select {
+		case <-by.over:
+			end(errOver)
+		case <-within.Done():
+		}
+	}()
 	j, err := a.job(ctx, id)
 	if err != nil || j == nil || j.ended() {
 		return err
@@ -135,11 +152,17 @@ func (u *Uploads) importOne(ctx context.Context, id record.ID) (err error) {
 	if err != nil {
 		return err
 	}
-	_, err = a.Import(ctx, j.owner, ImportRequest{
+	_, err = a.Import(within, j.owner, ImportRequest{
 		Collection: j.collection, Source: source, Resume: true, MaxRejects: -1, BatchRows: uploadRows, job: id,
 	})
+	if err != nil && ctx.Err() == nil && context.Cause(within) == errOver {
+		return errOver
+	}
 	return err
 }
+
+// errOver says that an import goes on by another API.
+var errOver = errors.New("another API serves")
 
 // recovered turns a panic into an error: what one source sets off must not end
 // the process, which would begin with it again at each start.
@@ -152,7 +175,12 @@ func recovered(err *error) {
 
 // fail marks the job as failed, unless it has ended.
 func (u *Uploads) fail(ctx context.Context, id record.ID, cause error) error {
-	a := u.api.Load()
+	by, leave, err := u.use(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	a := by.api
 	j, err := a.job(ctx, id)
 	if err != nil || j == nil || j.ended() {
 		return err

@@ -38,14 +38,13 @@ func (s section) whole() section {
 	return s
 }
 
-// values are those that the section allows, beside what the environment says.
-func (s section) values() []string {
-	for _, form := range append(slices.Clone(s.AnyOf), s) {
-		if len(form.Enum) > 0 {
-			return form.Enum
-		}
+// names returns those that are listed in any form of the section.
+func (s section) names() []string {
+	listed := slices.Clone(s.Enum)
+	for _, form := range s.AnyOf {
+		listed = append(listed, form.Enum...)
 	}
-	return nil
+	return listed
 }
 
 // TestAdaptersPage keeps docs/adapters.md to what the program has: its drivers, the
@@ -84,7 +83,7 @@ func adapters(t *testing.T, schema section, page string) string {
 		if items := schema.Properties[port].Items; items != nil {
 			at = items.whole()
 		}
-		for _, driver := range at.Properties["driver"].values() {
+		for _, driver := range at.Properties["driver"].names() {
 			fmt.Fprintf(&out, "\n### [%s](../adapters/%s/README.md)\n\n", driver, folder(port, driver))
 			if port == "repository" {
 				fmt.Fprintf(&out, "%s\n\n", capabilities(t, driver, page))

@@ -6,7 +6,8 @@ import (
 )
 
 // TestAlerts runs the tests of configs/alerts and configs/dashboards, in the module that has
-// Prometheus's own parser and engine.
+// Prometheus's own parser and engine. Where the dependencies of the program change, go mod tidy
+// is for that module too.
 func TestAlerts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short leaves out what builds and tests another module; make test runs it")

@@ -46,7 +46,7 @@ telemetry:
   - {driver: prometheus}
   - {driver: otlp}
   - {driver: cloudtrace, cloudtrace: {project: shop, endpoint: %q}}
-  - {driver: appinsights, appinsights: {connection_string: %q}}
+  - {driver: appinsights, appinsights: {connection_string: %q, logs: true}}
 `, repository, google.URL, azure.ConnectionString()) + things
 	account := cloudtracetest.Account(t)
 	t.Run("requests", func(t *testing.T) { // at whose end the instances have delivered
@@ -77,6 +77,18 @@ telemetry:
 		if diff := cmp.Diff(first, traceTree(t, spans)); diff != "" {
 			t.Errorf("%s trace is another one (-otlp +its):\n%s", name, diff)
 		}
+	}
+	logged := 0
+	for _, item := range azure.Items() {
+		if of := item.Data.BaseData; item.Data.BaseType == "MessageData" && item.Tags["ai.operation.id"] == callersTrace {
+			logged++
+			if !strings.Contains(fmt.Sprint(first), item.Tags["ai.operation.parentId"]) || of.Message != "request" || of.Properties["trace_id"] != callersTrace {
+				t.Errorf("a line of the log is %v, beneath no span of its trace", item)
+			}
+		}
+	}
+	if logged != 3 {
+		t.Errorf("%d lines of the log are of the trace, want that of each request", logged)
 	}
 	for name, wrote := range map[string]string{"otlp": otlp.Wrote(), "Google": google.Wrote(), "Application Insights": azure.Wrote()} {
 		if strings.Contains(wrote, traceCanary) {

@@ -30,7 +30,10 @@ type Config struct {
 	// Interval says how often metrics are sent; 0 means 1m
 	Interval time.Duration `yaml:"interval"`
 
-	// Queue is how many spans may wait to be sent; 0 means 2,048
+	// Logs says whether lines of the log are sent too, but for the words of errors; Azure's services collect them from standard error without it
+	Logs bool `yaml:"logs"`
+
+	// Queue is how many spans may wait to be sent, and how many lines; 0 means 2,048
 	Queue int `yaml:"queue"`
 
 	// Credential makes the tokens of Entra in place of the one that azidentity finds, unless
@@ -54,12 +57,16 @@ const mostQueued = 100_000
 type Observer struct {
 	*spans.Observer
 	lost *atomic.Uint64 // measurements
+	log  *log           // nil: lines are not sent
 }
 
-// Lost returns how many spans and how many measurements were not delivered and will not be.
+// Lost returns how many spans, measurements and lines were not delivered and will not be.
 func (o *Observer) Lost() map[string]uint64 {
 	lost := o.Observer.Lost()
 	lost["metrics"] = o.lost.Load()
+	if o.log != nil {
+		lost["logs"] = o.log.queue.Dropped()
+	}
 	return lost
 }
 
@@ -97,7 +104,11 @@ func Open(ctx context.Context, cfg Config) (*Observer, error) {
 		return nil, fault.New(fault.Invalid, op, "OTEL_RESOURCE_ATTRIBUTES cannot be followed").
 			Hinting("it is a list as key=value,key=value").Because(err)
 	}
-	return &Observer{o, &metrics.lost}, nil
+	observer := &Observer{Observer: o, lost: &metrics.lost}
+	if cfg.Logs {
+		observer.log = newLog(exporter.envelopes, o.Resource(), send, spans.Bounds{Queue: cfg.Queue}, o.Failed) //nolint:contextcheck // its queue works until it is shut down
+	}
+	return observer, nil
 }
 
 // credential returns what makes tokens, or nil if none are wanted.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -215,9 +216,14 @@ func TestSampling(t *testing.T) {
 }
 
 // token is a credential whose token never changes.
-type token struct{ scopes []string }
+type token struct {
+	mu     sync.Mutex // spans and metrics are sent at once
+	scopes []string
+}
 
 func (c *token) GetToken(_ context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.scopes = options.Scopes
 	return azcore.AccessToken{Token: "a-token", ExpiresOn: time.Now().Add(time.Hour)}, nil
 }

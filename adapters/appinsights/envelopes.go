@@ -148,11 +148,11 @@ func (e *envelopes) tags(who *resource.Resource) map[string]string {
 	for _, a := range who.Attributes() {
 		switch a.Key {
 		case "service.name":
-			tags["ai.cloud.role"] = cut(a.Value.Emit(), longestName)
+			tags["ai.cloud.role"] = cut(a.Value.String(), longestName)
 		case "service.instance.id":
-			tags["ai.cloud.roleInstance"] = cut(a.Value.Emit(), longestName)
+			tags["ai.cloud.roleInstance"] = cut(a.Value.String(), longestName)
 		case "service.version":
-			tags["ai.application.ver"] = cut(a.Value.Emit(), longestName)
+			tags["ai.application.ver"] = cut(a.Value.String(), longestName)
 		}
 	}
 	return tags
@@ -161,7 +161,7 @@ func (e *envelopes) tags(who *resource.Resource) map[string]string {
 func properties(attributes []attribute.KeyValue) map[string]string {
 	found := make(map[string]string, len(attributes))
 	for _, a := range attributes {
-		found[string(a.Key)] = cut(a.Value.Emit(), longestProperty)
+		found[string(a.Key)] = cut(a.Value.String(), longestProperty)
 	}
 	return found
 }
@@ -169,7 +169,7 @@ func properties(attributes []attribute.KeyValue) map[string]string {
 func valueOf(span sdktrace.ReadOnlySpan, key attribute.Key) (string, bool) {
 	for _, a := range span.Attributes() {
 		if a.Key == key {
-			return a.Value.Emit(), true
+			return a.Value.String(), true
 		}
 	}
 	return "", false

@@ -2,6 +2,7 @@ package appinsights
 
 import (
 	"context"
+	"errors"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -37,7 +38,7 @@ func (e *spanExporter) ExportSpans(ctx context.Context, batch []sdktrace.ReadOnl
 			lost++
 		}
 	}
-	return &spans.Lost{Spans: lost, Cause: err}
+	return &spans.Lost{Items: lost, Cause: err}
 }
 
 // Shutdown does nothing: nothing is held.
@@ -75,6 +76,7 @@ type metricExporter struct {
 
 	mu   sync.Mutex // of one export at a time
 	sums map[series]float64
+	held []envelope // of an export that was interrupted
 }
 
 // Temporality asks for what happened since the last time.
@@ -90,11 +92,19 @@ func (e *metricExporter) Aggregation(kind sdkmetric.InstrumentKind) sdkmetric.Ag
 // ForceFlush does nothing: nothing is held.
 func (e *metricExporter) ForceFlush(context.Context) error { return nil }
 
-// Shutdown does nothing: nothing is held.
-func (e *metricExporter) Shutdown(context.Context) error { return nil }
+// Shutdown counts what is held.
+func (e *metricExporter) Shutdown(context.Context) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.lost.Add(uint64(len(e.held)))
+	e.held = nil
+	return nil
+}
 
 // Export sends measurements, and counts those that were not taken. A sum that was not
-// taken is part of the next one and counted all the same: it comes late.
+// taken is part of the next one and counted all the same: it comes late. The end of the
+// process interrupts an export, and makes a last one, which has what the other did not get
+// to.
 func (e *metricExporter) Export(ctx context.Context, all *metricdata.ResourceMetrics) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -104,11 +114,15 @@ func (e *metricExporter) Export(ctx context.Context, all *metricdata.ResourceMet
 			found.add(m)
 		}
 	}
-	if len(found.items) == 0 {
+	items := append(e.held, found.items...)
+	if e.held = nil; len(items) == 0 {
 		return nil
 	}
-	refused, err := e.sender.send(ctx, found.items)
-	if len(refused) > 0 {
+	refused, err := e.sender.send(ctx, items)
+	switch {
+	case len(refused) > 0 && errors.Is(ctx.Err(), context.Canceled):
+		e.held = refused
+	case len(refused) > 0:
 		e.lost.Add(uint64(len(refused)))
 		return err
 	}

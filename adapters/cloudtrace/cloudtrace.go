@@ -151,8 +151,7 @@ func (cfg *Config) endpoint() (string, error) {
 		return "https://telemetry.googleapis.com", nil
 	}
 	to, err := url.Parse(cfg.Endpoint)
-	if err != nil || to.Host == "" || to.Path != "" && to.Path != "/" || to.RawQuery != "" || to.User != nil ||
-		to.Scheme != "https" && !(to.Scheme == "http" && here(to.Hostname())) {
+	if err != nil || to.Host == "" || to.Path != "" && to.Path != "/" || to.RawQuery != "" || to.User != nil || !safe(to) {
 		return "", fault.New(fault.Invalid, "cloudtrace.Open", "endpoint is no address that a token can be sent to").
 			Hinting("write https:// and a host, or nothing for Google's own")
 	}
@@ -169,8 +168,9 @@ func port(to *url.URL) string {
 	return "443"
 }
 
-// here reports whether the host is this machine.
-func here(host string) bool {
-	address, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && address.IsLoopback()
+// safe reports whether what is sent to the address cannot be read on the way.
+func safe(to *url.URL) bool {
+	address, err := netip.ParseAddr(to.Hostname())
+	here := to.Hostname() == "localhost" || err == nil && address.IsLoopback()
+	return to.Scheme == "https" || to.Scheme == "http" && here
 }

@@ -8,7 +8,7 @@ import (
 // Log returns a log whose lines Cloud Logging reads as entries: with a severity, and with the
 // trace and the span that a line belongs to. The project of a trace is the configured one or
 // that of GOOGLE_CLOUD_PROJECT; without either, lines are not linked to traces.
-func (cfg Config) Log(to io.Writer, level slog.Leveler) slog.Handler {
+func (cfg Config) Log(to io.Writer, level slog.Level) slog.Handler {
 	project := cfg.project()
 	return slog.NewJSONHandler(to, &slog.HandlerOptions{Level: level, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 		if len(groups) > 0 {

@@ -83,7 +83,7 @@ func (a *auditor) enters(x *exchange, op operation) error {
 	}
 	err := op.serve(x)
 	switch kind := fault.KindOf(err); {
-	case kind == fault.Unauthenticated, kind == fault.Forbidden:
+	case kind == fault.Unauthenticated, kind == fault.Forbidden, err != nil && a.authentication == core.AuditRequired:
 		a.note(x, eventIdentity, err)
 	case err == nil && a.authentication != core.AuditOff:
 		_ = a.keep(x, a.line(x, decided{event: eventIdentity, decision: granted}), core.AuditOn) // which has no error

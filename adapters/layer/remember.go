@@ -13,7 +13,8 @@ import (
 // Bounds of what is remembered.
 const (
 	// recheck is how long a credential is believed without asking again. What ends
-	// it before its time, such as another key, thus takes that much longer.
+	// it before its time thus takes that much longer, but for a key that is gone where
+	// the authenticator has an Epoch.
 	recheck = 30 * time.Second
 
 	// maxRemembered is how many credentials are remembered; one takes a few
@@ -23,7 +24,9 @@ const (
 
 // Remember returns authenticator with whom it recognised remembered for 30
 // seconds, or until the credential expires if that is sooner: to verify a
-// signature costs several times what answering from a cache does. Refusals and
+// signature costs several times what answering from a cache does. If authenticator has a
+// method Epoch(context.Context) uint64, what was remembered in another epoch is forgotten:
+// one ends when a key is gone by which credentials were verified. Refusals and
 // failures are never remembered. A credential is kept as its SHA-256 alone. The
 // principals are shared by those who present the same credential, so their roles
 // and claims must not be changed. A nil clock is time.Now.
@@ -52,6 +55,17 @@ type fingerprint struct {
 type recognised struct {
 	who   policy.Principal
 	until time.Time
+	epoch uint64
+}
+
+// epochOf returns the epoch of the authenticator, 0 for ever if it has none.
+func epochOf(ctx context.Context, authenticator auth.Authenticator) uint64 {
+	if it, ok := authenticator.(interface {
+		Epoch(ctx context.Context) uint64
+	}); ok {
+		return it.Epoch(ctx)
+	}
+	return 0
 }
 
 // Authenticate returns whom it remembers, or asks.
@@ -64,7 +78,8 @@ func (r *remembering) Authenticate(ctx context.Context, credential auth.Credenti
 	r.mu.RLock()
 	known, ok := r.known[print]
 	r.mu.RUnlock()
-	if ok && now.Before(known.until) {
+	epoch := epochOf(ctx, r.Authenticator) // before the credential is verified
+	if ok && now.Before(known.until) && known.epoch == epoch {
 		return known.who, nil
 	}
 	who, err := r.Authenticator.Authenticate(ctx, credential)
@@ -75,7 +90,7 @@ func (r *remembering) Authenticate(ctx context.Context, credential auth.Credenti
 	if !who.Expires.IsZero() && who.Expires.Before(until) {
 		until = who.Expires
 	}
-	r.keep(print, recognised{who, until}, now)
+	r.keep(print, recognised{who, until, epoch}, now)
 	return who, nil
 }
 

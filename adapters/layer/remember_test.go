@@ -179,3 +179,29 @@ func BenchmarkRemember(b *testing.B) {
 		})
 	}
 }
+
+// epochs is an authenticator whose keys are another's now and then.
+type epochs struct {
+	asked
+	epoch uint64
+}
+
+func (e *epochs) Epoch(context.Context) uint64 { return e.epoch }
+
+// TestRememberForgetsWithAKey: what was verified by a key that is gone is verified again,
+// through the layers that stand between.
+func TestRememberForgetsWithAKey(t *testing.T) {
+	a := &epochs{asked: asked{expires: time.Now().Add(time.Hour)}}
+	remembered := layer.Remember(layer.TraceAuth(a, layer.Observers()), nil)
+	for i, want := range []int{1, 1, 2, 2} {
+		if i == 2 {
+			a.epoch++
+		}
+		if _, err := remembered.Authenticate(t.Context(), auth.Credential{Scheme: auth.Bearer, Token: "anna"}); err != nil {
+			t.Fatal(err)
+		}
+		if a.times != want {
+			t.Errorf("after credential %d it was asked %d times, want %d", i+1, a.times, want)
+		}
+	}
+}

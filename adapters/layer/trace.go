@@ -99,6 +99,9 @@ type tracedAuth struct {
 	observer telemetry.Observer
 }
 
+// Epoch is that of the authenticator, so that Remember sees it.
+func (t tracedAuth) Epoch(ctx context.Context) uint64 { return epochOf(ctx, t.Authenticator) }
+
 func (t tracedAuth) Authenticate(ctx context.Context, credential auth.Credential) (_ policy.Principal, err error) {
 	ctx, end := t.observer.Start(ctx, telemetry.Op{Port: "auth", Name: "Authenticate"})
 	defer func() { end(err) }()

@@ -107,6 +107,9 @@ func TestOpenRefusals(t *testing.T) {
 	}
 }
 
+// askedAgain is how long after an outage keys are asked for again.
+const askedAgain = time.Second
+
 // TestRotation: a new key serves after at most keyLife, and an outage of its
 // source leaves the last one in force.
 func TestRotation(t *testing.T) {
@@ -148,5 +151,6 @@ func TestRotation(t *testing.T) {
 	check("while the source is down", "")
 	down = false
 	rotate()
+	clock = clock.Add(askedAgain)
 	check("after the rotation", fault.Unauthenticated)
 }

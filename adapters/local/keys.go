@@ -102,10 +102,15 @@ func (a *Authenticator) keysFor(ctx context.Context, kid any) (*ring, error) {
 
 // keys returns the keys, asking for them again if they were last asked for so long
 // ago. When the asking fails the last keys serve on, so that an outage signs nobody
-// out.
+// out, and they are asked for a second later.
 func (a *Authenticator) keys(ctx context.Context, after time.Duration) (*ring, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	return a.keysNow(ctx, after)
+}
+
+// keysNow is keys of who has a.mu.
+func (a *Authenticator) keysNow(ctx context.Context, after time.Duration) (*ring, error) {
 	now := a.cfg.Now()
 	if a.cfg.Key == nil || a.ring != nil && now.Sub(a.asked) < after {
 		return a.ring, nil
@@ -113,11 +118,26 @@ func (a *Authenticator) keys(ctx context.Context, after time.Duration) (*ring, e
 	read, err := a.read(ctx)
 	switch {
 	case err == nil:
+		if a.ring != nil && slices.ContainsFunc(a.ring.all, func(k key) bool { return !read.has(k.id) }) {
+			a.epoch.Add(1)
+		}
 		a.ring, a.asked = read, now
 	case a.ring == nil:
 		return nil, err
+	default:
+		a.asked = now.Add(askAgain - keyLife)
 	}
 	return a.ring, nil
+}
+
+// Epoch returns a number that is another one when a key is no longer accepted that was
+// before. It looks for that as often as Authenticate does, and waits for nobody who looks.
+func (a *Authenticator) Epoch(ctx context.Context) uint64 {
+	if a.mu.TryLock() {
+		_, _ = a.keysNow(ctx, keyLife) // while they cannot be read the last ones serve on
+		a.mu.Unlock()
+	}
+	return a.epoch.Load()
 }
 
 // read reads all keys anew.

@@ -107,8 +107,15 @@ func TestRotationWithOverlap(t *testing.T) {
 	if ids := kids(t, a); len(ids) != 2 || ids[0] == ids[1] {
 		t.Errorf("the key set names %q, want two keys", ids)
 	}
+	within := a.Epoch(t.Context())
+	if within != 0 {
+		t.Errorf("no key is gone, but it is epoch %d", within)
+	}
 	also = encode(t, two)
 	clock = clock.Add(time.Minute)
+	if after := a.Epoch(t.Context()); after == within {
+		t.Errorf("a key is gone, but it is still epoch %d", after)
+	}
 	check("the new key after the overlap", young, "")
 	check("the old key after the overlap", old, fault.Unauthenticated)
 	if ids := kids(t, a); len(ids) != 1 {

@@ -10,6 +10,7 @@ import (
 	"crypto/rand"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -22,10 +23,10 @@ import (
 
 // Limits of tokens.
 const (
-	MaxTokenBytes = 8 << 10          // a longer token is refused unread
-	MaxLeeway     = time.Minute      // between our clock and the clock of whoever signed
-	MaxLifetime   = 24 * time.Hour   // of a token that Issue makes
-	keyLife       = 30 * time.Second // how long a key is used before its Value is asked again
+	MaxTokenBytes = 8 << 10         // a longer token is refused unread
+	MaxLeeway     = time.Minute     // between our clock and the clock of whoever signed
+	MaxLifetime   = 24 * time.Hour  // of a token that Issue makes
+	keyLife       = 5 * time.Second // how long a key is used before its Value is asked again, which may keep it itself
 )
 
 // Config says who signs, for whom.
@@ -57,6 +58,7 @@ type Authenticator struct {
 	mu    sync.Mutex
 	ring  *ring // nil until the keys were first read
 	asked time.Time
+	epoch atomic.Uint64
 }
 
 var (

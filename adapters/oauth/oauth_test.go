@@ -324,3 +324,23 @@ func TestBadConfig(t *testing.T) {
 		}
 	}
 }
+
+// TestClientSecretRotates: the provider is shown what the secret is then, and a source
+// that cannot be read is told of, and not the provider's fault.
+func TestClientSecretRotates(t *testing.T) {
+	now, failure := "the one before", error(nil)
+	p := newProvider(t, func(cfg *Config) {
+		cfg.ClientSecret = func(context.Context) (string, error) { return now, failure }
+	})
+	wants(t, p.finish(), fault.Forbidden, "bad-code") // as this provider says it
+	now = secret
+	for range 1000 {
+		if err := p.finish(); err != nil {
+			t.Fatalf("with the secret that is right now: %v", err)
+		}
+	}
+	failure = fault.New(fault.Unavailable, "test", "it is away")
+	if err := p.finish(); !errors.Is(err, failure) {
+		t.Errorf("without the secret it ends with %v, want %v", err, failure)
+	}
+}

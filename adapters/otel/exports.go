@@ -39,7 +39,7 @@ func exports(ctx context.Context) (spans.Config, error) {
 
 // fallback is held while the producer of figures is set, which autoexport has for the whole
 // process.
-var fallback sync.Mutex
+var fallback sync.Mutex //nolint:gochecknoglobals // see its comment
 
 // reader returns the reader that the environment asks for, with figures unless it names
 // another producer.

@@ -26,11 +26,8 @@ func TestExemplars(t *testing.T) {
 		t.Fatal(err)
 	}
 	const id = "0af7651916cd43dd8448eb211c80319c"
-	for _, tt := range []struct {
-		ctx  context.Context
-		name string
-	}{{context.WithValue(t.Context(), recorded{}, id), "Find"}, {t.Context(), "Get"}} {
-		_, end := o.Start(tt.ctx, telemetry.Op{Port: "repository", Name: tt.name})
+	for name, trace := range map[string]string{"Find": id, "Get": ""} {
+		_, end := o.Start(context.WithValue(t.Context(), recorded{}, trace), telemetry.Op{Port: "repository", Name: name})
 		end(fault.Stale)
 	}
 	for accept, want := range map[string]int{"application/openmetrics-text; version=1.0.0": 1, "text/plain": 0} {

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -69,6 +70,32 @@ func TestRotated(t *testing.T) {
 			wantCode(t, "Open with a wrong password", err, fault.Unavailable, "login-refused")
 		})
 	}
+	t.Run("under requests", func(t *testing.T) {
+		now.Store("first")
+		do(t, hand, "ACL", "SETUSER", "shop", "resetpass", ">first")
+		session, _ := bound(t, openTest(t, patient(Config{Addrs: []string{server.Address}, Username: "shop", Password: password})))
+		var group sync.WaitGroup
+		var changed atomic.Bool
+		reads := func() {
+			for i := 0; i < 250 || !changed.Load(); i++ {
+				if err := read(t, session); err != nil {
+					t.Errorf("read %d: %v", i, err)
+					return
+				}
+			}
+		}
+		for range 2 {
+			group.Go(reads)
+		}
+		do(t, hand, "ACL", "SETUSER", "shop", ">second") // beside the first
+		now.Store("second")
+		do(t, hand, "ACL", "SETUSER", "shop", "<first")
+		for range 16 { // more than there are connections
+			group.Go(reads)
+		}
+		changed.Store(true)
+		group.Wait()
+	})
 	missing := Config{Addrs: []string{server.Address}, Password: func(context.Context) (string, error) {
 		return "", fault.New(fault.NotFound, "test", "there is no such secret")
 	}}

@@ -38,7 +38,8 @@ type Item struct {
 				Value      float64
 				Count      uint64
 			}
-			Properties map[string]string
+			Message, SeverityLevel string
+			Properties             map[string]string
 		}
 	}
 }

@@ -13,8 +13,10 @@ func (f *Figures) Dropped(all func(yield func(driver, signal string, n uint64) b
 // droppedFigures collect what was dropped, read anew each time.
 type droppedFigures func(yield func(driver, signal string, n uint64) bool)
 
-var telemetryDropped = prometheus.NewDesc("portolan_telemetry_dropped_total",
-	"Spans and metrics that were not delivered and will not be, because the back end did not take them in time.", []string{"driver", "signal"}, nil)
+var (
+	telemetryDropped = prometheus.NewDesc("portolan_telemetry_dropped_total",
+		"Spans and metrics that were not delivered and will not be, because the back end did not take them in time.", []string{"driver", "signal"}, nil)
+)
 
 // Describe tells which figures there are.
 func (droppedFigures) Describe(descs chan<- *prometheus.Desc) { descs <- telemetryDropped }

@@ -15,10 +15,10 @@ import (
 
 // A frame is the innermost operation of a context as one observer sees it.
 type frame struct {
-	context.Context
-	of   *Observer
-	span trace.SpanContext
-	ids  *ids
+	context.Context //nolint:containedctx // it is a context itself, and this is its parent
+	of              *Observer
+	span            trace.SpanContext
+	ids             *ids
 }
 
 // ids are those that an operation has in every back end.

@@ -45,7 +45,9 @@ type Observer struct {
 	*figures.Figures
 	tracer     trace.Tracer // nil: spans are not delivered
 	several    bool
-	queue      *queue     // nil as tracer is
+	resource   *resource.Resource
+	failed     func(error)
+	queue      *processor // nil as tracer is
 	durations  *durations // nil: metrics are not delivered
 	beginnings *memo.Map[telemetry.Op, beginning]
 	close      func(context.Context) error
@@ -66,7 +68,7 @@ func New(ctx context.Context, cfg Config) (*Observer, error) {
 	} else {
 		api.SetErrorHandler(api.ErrorHandlerFunc(cfg.Failed))
 	}
-	o := &Observer{Figures: figures.New(), several: cfg.Several, beginnings: memo.New(beginningOf)}
+	o := &Observer{Figures: figures.New(), resource: described, failed: cfg.Failed, several: cfg.Several, beginnings: memo.New(beginningOf)}
 	var closers []func(context.Context) error
 	if cfg.Metrics != nil {
 		reader, err := cfg.Metrics(bridge.NewMetricProducer(bridge.WithGatherer(o.Registry())))
@@ -80,7 +82,7 @@ func New(ctx context.Context, cfg Config) (*Observer, error) {
 		closers = append(closers, metrics.Shutdown)
 	}
 	if cfg.Spans != nil {
-		o.queue = newQueue(cfg.Spans, cfg.Bounds, cfg.Failed)
+		o.queue = newProcessor(cfg.Spans, cfg.Bounds, cfg.Failed) //nolint:contextcheck // it works until it is shut down
 		options := []sdktrace.TracerProviderOption{sdktrace.WithResource(described), sdktrace.WithSpanProcessor(o.queue), sdktrace.WithIDGenerator(taking{})}
 		if cfg.Sampler != nil {
 			options = append(options, sdktrace.WithSampler(cfg.Sampler))
@@ -163,6 +165,12 @@ func statusOf(err error) (codes.Code, string) {
 	}
 	return codes.Unset, ""
 }
+
+// Resource returns who we are.
+func (o *Observer) Resource() *resource.Resource { return o.resource }
+
+// Failed tells of what could not be delivered.
+func (o *Observer) Failed(err error) { o.failed(err) }
 
 // Spans reports whether spans are delivered.
 func (o *Observer) Spans() bool { return o.tracer != nil }

@@ -53,7 +53,7 @@ func NewReceiver(t testing.TB, overGRPC bool) *Receiver {
 	t.Helper()
 	r := &Receiver{stalled: make(chan struct{}), over: make(chan struct{})}
 	if overGRPC {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}

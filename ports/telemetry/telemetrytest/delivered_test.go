@@ -66,21 +66,21 @@ func (s *spanner) end(span telemetrytest.Span, answer *telemetry.Answer, err err
 		return
 	}
 	span.Kind = fault.KindOf(err)
-	span.Name, span.Attributes = span.Op.Port+" "+span.Op.Name, map[string]string{}
+	span.Name, span.Attributes = span.Port+" "+span.Op.Name, map[string]string{}
 	switch {
 	case s.wrong == "unconventional":
-	case span.Op.Port == "http":
+	case span.Port == "http":
 		method, route, _ := strings.Cut(span.Op.Name, " ")
 		span.Name = span.Op.Name
 		span.Attributes = map[string]string{"http.request.method": method, "http.route": route}
 		if answer != nil {
 			span.Attributes["http.response.status_code"], span.Attributes["url.scheme"] = fmt.Sprint(answer.Status), answer.Scheme
 		}
-	case span.Op.System != "":
-		span.Name = strings.TrimRight(span.Op.Name+" "+span.Op.Collection, " ")
-		span.Attributes = map[string]string{"db.system.name": span.Op.System, "db.operation.name": span.Op.Name}
-		if span.Op.Collection != "" {
-			span.Attributes["db.collection.name"] = span.Op.Collection
+	case span.System != "":
+		span.Name = strings.TrimRight(span.Op.Name+" "+span.Collection, " ")
+		span.Attributes = map[string]string{"db.system.name": span.System, "db.operation.name": span.Op.Name}
+		if span.Collection != "" {
+			span.Attributes["db.collection.name"] = span.Collection
 		}
 	}
 	s.spans = append(s.spans, span)
