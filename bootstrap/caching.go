@@ -100,6 +100,8 @@ func scopes(names []string, c *schema.Collection, note func(keys []string, forma
 		switch {
 		case !ok:
 			note(at, "there is no field called %s%s", name, unknown(name, "the fields", c.Names(c.All())))
+		case c.Fields[position].Encrypted:
+			note(at, "the field %s is encrypted, so no page can be filtered by it", name)
 		case !c.Fields[position].Sortable():
 			note(at, "the field %s is of type %s, whose values cannot be compared, so no page can be filtered by one", name, c.Fields[position].Type)
 		case slices.Contains(positions, position):

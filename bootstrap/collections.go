@@ -75,6 +75,9 @@ type Field struct {
 	References string `yaml:"references"`
 	// The reference is checked on each write, and what it names cannot be deleted.
 	Enforce bool `yaml:"enforce"`
+	// The repository is given its values encrypted alone, under a key of the port keys.
+	// Records cannot be found, ordered or grouped by it.
+	Encrypted bool `yaml:"encrypted"`
 	// What the record that it refers to is called in $expand and in answers. The
 	// default is the name of the field without _id or Id at its end.
 	Expand string `yaml:"expand"`
@@ -84,7 +87,7 @@ type Field struct {
 }
 
 func (*Field) announced() []string {
-	return []string{"encrypted", "personal", "purpose", "retention"}
+	return []string{"personal", "purpose", "retention"}
 }
 
 // A Literal is a value as it is written, whatever its type.

@@ -45,7 +45,7 @@ with rejected rows.`,
 	root.PersistentFlags().BoolVar(&p.json, "json", false, "write data as JSON")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return wrongUsage(c, err.Error()) })
 	root.AddCommand(
-		p.serveCommand(), p.initCommand(), p.validateCommand(), p.importCommand(), p.exportCommand(),
+		p.serveCommand(), p.initCommand(), p.validateCommand(), p.importCommand(), p.exportCommand(), p.encryptCommand(),
 		p.openapiCommand(), p.configCommand(), p.permissionsCommand(), p.keysCommand(), p.usersCommand(),
 		p.contractCommand(), p.healthcheckCommand(), p.versionCommand(),
 	)

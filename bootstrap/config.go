@@ -30,6 +30,8 @@ type Config struct {
 	// Where secrets are kept. It is opened first, so that every other section may
 	// refer to a secret as secret://name.
 	Secrets Choice `yaml:"secrets" port:"secrets"`
+	// Where the keys are that the keys of encrypted fields are encrypted with.
+	Keys Choice `yaml:"keys" port:"keys"`
 	// Who turns credentials into principals, asked in this order. API keys need
 	// none of these, only service.key_pepper.
 	Auth []Choice `yaml:"auth" port:"auth"`
@@ -51,7 +53,7 @@ type Config struct {
 }
 
 func (*Config) announced() []string {
-	return []string{"events", "keys", "files", "gateway"}
+	return []string{"events", "files", "gateway"}
 }
 
 // A Service is how the server listens, and what it allows.

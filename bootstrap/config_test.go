@@ -64,11 +64,11 @@ func TestBrokenConfigs(t *testing.T) {
 		want     string
 	}{
 		{"unknown key", "service: {", "servis: {}\nservice: {",
-			`c.yaml:1: there is no key servis here; did you mean service? The keys are service, repository, cache, near_cache, limit, limits, secrets, auth, accounts, mail, telemetry, audit, include, collections and development`},
+			`c.yaml:1: there is no key servis here; did you mean service? The keys are service, repository, cache, near_cache, limit, limits, secrets, keys, auth, accounts, mail, telemetry, audit, include, collections and development`},
 		{"unknown key of service", "{listen:", "{lisen:",
 			`c.yaml:1: service: there is no key lisen here; did you mean listen? The keys are listen, admin, tls, public_url, base, docs, log, log_level, drain_delay, header_timeout, read_timeout, request_timeout, idle_timeout, max_header, max_body, max_import, spool, max_connections, trusted_proxies, key_pepper, other_key_peppers, cursor_key, other_cursor_keys, instances, rereads and cors`},
 		{"unknown key of field", "max: 10", "lenght: 10",
-			`c.yaml:8: collections.things.fields.name: there is no key lenght here; ` + keys + `type, items, required, read_only, min, max, format, enum, precision, scale, derive, references, enforce, expand and from`},
+			`c.yaml:8: collections.things.fields.name: there is no key lenght here; ` + keys + `type, items, required, read_only, min, max, format, enum, precision, scale, derive, references, enforce, encrypted, expand and from`},
 		{"unknown key of rule", "read: true", "read: {were: x}",
 			"c.yaml:11: collections.things.access.anonymous.read: there is no key were here; did you mean where? The only one is where\n" +
 				"c.yaml:11: collections.things.access.anonymous.read: where is missing"},
@@ -140,6 +140,10 @@ func TestBrokenConfigs(t *testing.T) {
 			`c.yaml:8: collections.things.fields.name.references: there is no collection called thing; did you mean things? The only one is things`},
 		{"reference of another type", "name: {type: string, max: 10}", "name: {type: string, references: things}",
 			`c.yaml:8: collections.things.fields.name.references: the field is of type string, but the id of things is of type int`},
+		{"encrypted without keys", "max: 10", "encrypted: true",
+			`c.yaml:8: collections.things.fields.name.encrypted: there are no keys to encrypt it with; write keys: {driver: local, local: {key: "secret://field-key"}}, for one`},
+		{"encrypted id", "id: {type: int}", "id: {type: int, encrypted: true}",
+			`c.yaml:7: collections.things.fields.id.encrypted: the id cannot be encrypted, because records are found by it`},
 		{"rule is a word", "read: true", "read: maybe",
 			`c.yaml:11: collections.things.access.anonymous.read: true, false or {where: …} belongs here, not the value "maybe"`},
 		{"sample without collections", "collections:", "development: {sample: true}\ncollections:",
@@ -157,7 +161,7 @@ func TestBrokenConfigs(t *testing.T) {
 		{"two documents", "    access: {anonymous: {read: true}}", "---\na: b",
 			`c.yaml:11: a file holds one document; leave out what follows ---`},
 		{"several at once", "name: {type: string, max: 10}", "name: {tipe: string}\n      other: {type: strin}",
-			"c.yaml:8: collections.things.fields.name: there is no key tipe here; did you mean type? The keys are type, items, required, read_only, min, max, format, enum, precision, scale, derive, references, enforce, expand and from\n" +
+			"c.yaml:8: collections.things.fields.name: there is no key tipe here; did you mean type? The keys are type, items, required, read_only, min, max, format, enum, precision, scale, derive, references, enforce, encrypted, expand and from\n" +
 				"c.yaml:8: collections.things.fields.name: type is missing\n" +
 				`c.yaml:9: collections.things.fields.other.type: "strin" is not allowed; did you mean string? The allowed values are string, int, float, decimal, bool, time, json, list and bytes`},
 	} {

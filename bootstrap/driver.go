@@ -11,6 +11,7 @@ import (
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/ports/auth"
 	"github.com/portolan-io/portolan/ports/cache"
+	"github.com/portolan-io/portolan/ports/keys"
 	"github.com/portolan-io/portolan/ports/limit"
 	"github.com/portolan-io/portolan/ports/mail"
 	"github.com/portolan-io/portolan/ports/repository"
@@ -20,7 +21,7 @@ import (
 
 // A Driver is an adapter that is not opened yet: a name by which configurations
 // choose it for a port, the type of its settings, and how it is opened. Make one
-// with [Repository], [Cache], [Limit], [Secrets], [Auth], [Mail] or [Telemetry].
+// with [Repository], [Cache], [Limit], [Secrets], [Keys], [Auth], [Mail] or [Telemetry].
 //
 // The settings are a struct whose yaml tags are the keys. A field of type
 // secrets.Value is a secret that may rotate; a string may refer to a secret too
@@ -77,6 +78,11 @@ func Auth[C any, A auth.Authenticator](name string, open func(context.Context, C
 	d.issues = issues(reflect.TypeFor[A]())
 	d.directory = reflect.TypeFor[A]().Implements(reflect.TypeFor[auth.Directory]())
 	return d
+}
+
+// Keys returns the driver of something that keeps the keys of encrypted fields.
+func Keys[C any, K keys.Keeper](name string, open func(context.Context, C) (K, error)) Driver {
+	return newDriver("keys", name, open)
 }
 
 // Mail returns the driver of something that sends e-mail.

@@ -3,12 +3,14 @@ package bootstrap
 import (
 	"github.com/portolan-io/portolan/adapters/appinsights"
 	"github.com/portolan-io/portolan/adapters/bigcache"
+	"github.com/portolan-io/portolan/adapters/cloudkms"
 	"github.com/portolan-io/portolan/adapters/cloudtrace"
 	"github.com/portolan-io/portolan/adapters/datastore"
 	"github.com/portolan-io/portolan/adapters/entra"
 	"github.com/portolan-io/portolan/adapters/env"
 	"github.com/portolan-io/portolan/adapters/file"
 	"github.com/portolan-io/portolan/adapters/firebase"
+	"github.com/portolan-io/portolan/adapters/keeper"
 	"github.com/portolan-io/portolan/adapters/keyvault"
 	"github.com/portolan-io/portolan/adapters/local"
 	"github.com/portolan-io/portolan/adapters/maillog"
@@ -44,6 +46,10 @@ func builtin() []Driver {
 		Secrets("vault", vault.Open),
 		Secrets("keyvault", keyvault.Open),
 		Secrets("secretmanager", secretmanager.Open),
+		Keys("local", keeper.OpenLocal),
+		Keys("transit", vault.OpenTransit),
+		Keys("keyvault", keyvault.OpenKeys),
+		Keys("cloudkms", cloudkms.Open),
 		Auth("local", local.Open),
 		Auth("oidc", oidc.Open),
 		Auth("entra", entra.Open),

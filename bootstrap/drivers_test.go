@@ -22,11 +22,11 @@ func TestDriversTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := make(map[string][]string)
-	for _, port := range []string{"repository", "cache", "secrets", "auth", "telemetry"} {
+	for _, port := range []string{"repository", "cache", "secrets", "keys", "auth", "telemetry"} {
 		got[port] = namesOf(builtin(), port)
 	}
 	want := map[string][]string{
-		"repository": {"datastore", "memory", "postgres", "sqlite", "sqlserver"}, "cache": {"bigcache", "memory", "redis"}, "secrets": {"env", "file", "keyvault", "secretmanager", "vault"}, "auth": {"entra", "firebase", "local", "oidc"}, "telemetry": {"appinsights", "cloudtrace", "otlp", "prometheus", "stdout"},
+		"repository": {"datastore", "memory", "postgres", "sqlite", "sqlserver"}, "cache": {"bigcache", "memory", "redis"}, "secrets": {"env", "file", "keyvault", "secretmanager", "vault"}, "keys": {"cloudkms", "keyvault", "local", "transit"}, "auth": {"entra", "firebase", "local", "oidc"}, "telemetry": {"appinsights", "cloudtrace", "otlp", "prometheus", "stdout"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("drivers (-want +got):\n%s", diff)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/portolan-io/portolan/adapters/layer"
 	"github.com/portolan-io/portolan/core/schema"
 	"github.com/portolan-io/portolan/ports/repository"
 )
@@ -44,6 +45,7 @@ func inspectorOf(store repository.Store) inspector {
 // inspect returns an error if the tables do not fit the collections, else a
 // sentence for each thing that works and could be better. It changes nothing.
 func (i inspector) inspect(ctx context.Context, collections []*schema.Collection) (warnings []string, err error) {
+	collections = layer.AtRest(collections)
 	if i.checker != nil {
 		if err := i.checker.Check(ctx, collections); err != nil {
 			return nil, err

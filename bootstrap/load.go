@@ -46,6 +46,7 @@ type settings struct {
 	limit      Driver
 	secrets    Driver
 	auth       []Driver
+	keys       Driver
 	mail       Driver
 	telemetry  []Driver
 
@@ -229,6 +230,9 @@ func (s *settings) choose(drivers []Driver, d *decoder) {
 			return nil, "", fault.New(fault.Invalid, "bootstrap.read", "the secrets port itself cannot refer to secrets")
 		}
 		s.secrets, _ = s.Secrets.pick(drivers, "secrets", &first)
+	}
+	if s.Keys.given() || s.Keys.sections != nil {
+		s.keys, _ = s.Keys.pick(drivers, "keys", d)
 	}
 	for i := range s.Auth {
 		driver, ok := s.Auth[i].pick(drivers, "auth", d)

@@ -69,6 +69,7 @@ func (s *settings) effective() *yaml.Node {
 		{"near_cache", []Choice{s.NearCache}, []Driver{s.nearCache}},
 		{"limit", []Choice{s.Limit}, []Driver{s.limit}},
 		{"secrets", []Choice{s.Secrets}, []Driver{s.secrets}},
+		{"keys", []Choice{s.Keys}, []Driver{s.keys}},
 		{"auth", s.Auth, s.auth},
 		{"telemetry", s.Telemetry, s.telemetry},
 	} {

@@ -50,6 +50,7 @@ func (s *settings) collections() ([]core.Collection, error) {
 			addFault(&found, entry.file, entry.node, path, err)
 			continue
 		}
+		s.checkKeys(entry, &found)
 		if _, err := derive.Compile(c); err != nil {
 			addFault(&found, entry.file, entry.node, path, err)
 		}
@@ -94,7 +95,7 @@ func (c *Collection) spec(name string, revisionKey []byte) schema.Spec {
 		spec.Fields = append(spec.Fields, schema.FieldSpec{
 			Name: entry.Name, Type: f.Type, Items: f.Items, Required: f.Required, ReadOnly: f.ReadOnly,
 			Min: string(f.Min), Max: string(f.Max), Format: f.Format, Enum: f.Enum, Precision: f.Precision, Scale: f.Scale,
-			Derive: f.Derive, References: f.References, Enforce: f.Enforce, Expand: f.Expand,
+			Derive: f.Derive, References: f.References, Enforce: f.Enforce, Encrypted: f.Encrypted, Expand: f.Expand,
 		})
 	}
 	return spec

@@ -12,6 +12,7 @@ import (
 
 	"github.com/portolan-io/portolan/adapters/layer"
 	"github.com/portolan-io/portolan/core"
+	"github.com/portolan-io/portolan/core/envelope"
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/ports/auth"
 	"github.com/portolan-io/portolan/ports/repository"
@@ -27,7 +28,7 @@ const minSecretBytes = 32
 func graph(ctx context.Context, doc *document, drivers []Driver, env environment, opened *closers) fx.Option {
 	options := []fx.Option{
 		fx.Supply(doc, env, opened, fx.Annotate(ctx, fx.As(new(context.Context)))),
-		fx.Provide(openSettings, openTelemetry, openRepository, openCache, openAuth, openProviders, openLimits, newCore, newLog, openUploads, openAudit, openCertificate, newGeneration),
+		fx.Provide(openSettings, openTelemetry, openKeys, openRepository, openCache, openAuth, openProviders, openLimits, newCore, newLog, openUploads, openAudit, openCertificate, newGeneration),
 	}
 	for _, driver := range drivers {
 		options = append(options, fx.Supply(fx.Annotate(driver, fx.ResultTags(`group:"drivers"`))))
@@ -90,13 +91,13 @@ type unwatched struct{ repository.Store }
 
 // openRepository opens the store, and returns what can be asked of it beyond the
 // contract too, because layers do not pass that on.
-func openRepository(ctx context.Context, s *settings, w *watching, opened *closers) (repository.Store, unwatched, inspector, error) {
+func openRepository(ctx context.Context, s *settings, sealer *envelope.Sealer, w *watching, opened *closers) (*layer.Encrypted, unwatched, inspector, error) {
 	store, err := lendDriver[repository.Store](ctx, opened, s.repository)
 	if err != nil {
 		return nil, unwatched{}, inspector{}, err
 	}
 	w.watchPools(store)
-	return layer.Trace(store, w), unwatched{store}, inspectorOf(store), nil
+	return layer.Encrypt(layer.Trace(store, w), sealer), unwatched{store}, inspectorOf(store), nil
 }
 
 func openAuth(ctx context.Context, s *settings, opened *closers) ([]auth.Authenticator, error) {
@@ -114,7 +115,7 @@ func openAuth(ctx context.Context, s *settings, opened *closers) ([]auth.Authent
 // A served is the API with who may use it.
 type served struct {
 	settings *settings
-	store    repository.Store
+	store    *layer.Encrypted
 	tables   inspector
 	cache    caches
 	api      *core.API
@@ -128,7 +129,7 @@ type served struct {
 	unsigned  bool                    // whatever tokens say is believed
 }
 
-func newCore(ctx context.Context, s *settings, store repository.Store, tables inspector, kept caches, authenticators []auth.Authenticator, providers signingIn, l limiting, w *watching, opened *closers, log *slog.Logger) (*served, error) {
+func newCore(ctx context.Context, s *settings, store *layer.Encrypted, sealer *envelope.Sealer, tables inspector, kept caches, authenticators []auth.Authenticator, providers signingIn, l limiting, w *watching, opened *closers, log *slog.Logger) (*served, error) {
 	cursorKey, err := lentKey(ctx, opened, "service.cursor_key", s.Service.CursorKey)
 	if err != nil {
 		return nil, err
@@ -138,7 +139,7 @@ func newCore(ctx context.Context, s *settings, store repository.Store, tables in
 	if err != nil {
 		return nil, err
 	}
-	config := core.Config{CursorKey: cursorKey, Store: store, Cache: kept.coherent, CacheShared: kept.many && !s.NearCache.given(), Collections: collections}
+	config := core.Config{CursorKey: cursorKey, Store: store, Sealer: sealer, Cache: kept.coherent, CacheShared: kept.many && !s.NearCache.given(), Collections: collections}
 	if config.CursorKeys, err = s.otherCursorKeys(ctx); err != nil {
 		return nil, err
 	}

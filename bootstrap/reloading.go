@@ -118,6 +118,7 @@ func differences(former, now *settings) []string {
 		{"cache", former.cache.key(), now.cache.key()},
 		{"limit", former.limit.key(), now.limit.key()},
 		{"auth", driverKeys(former.auth), driverKeys(now.auth)},
+		{"keys", former.keys.key(), now.keys.key()},
 		{"mail", former.mail.key(), now.mail.key()},
 	} {
 		if each.was != each.is {

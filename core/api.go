@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/portolan-io/portolan/core/derive"
+	"github.com/portolan-io/portolan/core/envelope"
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/gather"
 	"github.com/portolan-io/portolan/core/policy"
@@ -38,6 +39,7 @@ type API struct {
 	writer      atomic.Pointer[writer] // while there is a hold; see Hold
 	running     running                // what writes with Once are being done
 	rereads     *Rereads               // nil: nothing is read again
+	sealer      *envelope.Sealer       // nil: no collection has an encrypted field
 	now         func() time.Time
 }
 
@@ -67,6 +69,7 @@ type Config struct {
 	CursorKey   []byte           // authenticates cursors; empty is a key that lives as long as the process
 	CursorKeys  [][]byte         // accepted beside CursorKey
 	Pepper      secrets.Value    // keys the hashes of API keys; nil refuses to make or accept any
+	Sealer      *envelope.Sealer // seals what is kept of collections with encrypted fields; nil keeps no such thing
 	Peppers     []secrets.Value  // accepted beside Pepper: API keys that were made under them are right
 	Rereads     *Rereads         // look for hits that are not right; nil looks for none
 	Now         func() time.Time // nil is time.Now
@@ -108,6 +111,7 @@ func New(config Config) (*API, error) {
 		collections: make(map[string]*collection, len(config.Collections)),
 		pepper:      config.Pepper,
 		rereads:     config.Rereads,
+		sealer:      config.Sealer,
 		now:         config.Now,
 		cursors:     newSealer(config.CursorKey, config.CursorKeys),
 		served:      slices.Clone(config.Collections),

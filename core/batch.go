@@ -64,7 +64,7 @@ func (b *batch) remove(id record.ID, precondition repository.Precondition) {
 // trial, which stores nothing, they are empty. The error is that of the mutation
 // that failed.
 func (b *batch) apply(ctx context.Context, how How, written *Written) ([]repository.Outcome, error) {
-	answer, err := how.claim.put(written)
+	answer, err := how.claim.put(ctx, written)
 	if err != nil {
 		return nil, err
 	}

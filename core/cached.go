@@ -73,7 +73,7 @@ func (a *API) through(ctx context.Context, c *collection, q *question) (answer, 
 		found := a.cache.Look(ctx, k)
 		switch {
 		case found.State == cache.Hit:
-			if got, ok := a.decode(c, found.Value); ok {
+			if got, ok := a.open(ctx, c, k, found.Value); ok {
 				a.observe(c, q, k, got)
 				return got, CacheHit, nil
 			}
@@ -183,7 +183,11 @@ func (a *API) keep(ctx context.Context, c *collection, key cache.Key, lease cach
 	if len(got.body)+len(got.tag)+len(got.more) > maxKept || ttl <= 0 {
 		return false
 	}
-	a.cache.Fill(ctx, key, lease, got.encode(until), ttl)
+	kept, err := a.seal(ctx, c, key, got.encode(until))
+	if err != nil {
+		return false
+	}
+	a.cache.Fill(ctx, key, lease, kept, ttl)
 	return true
 }
 
@@ -326,5 +330,9 @@ func appendForm(dst []byte, f *schema.Field) []byte {
 	dst = append(append(dst, f.Name...), 0)
 	dst = append(append(dst, f.Type.String()...), 0)
 	dst = append(append(dst, f.Items.String()...), 0)
-	return append(strconv.AppendInt(dst, int64(f.Scale), 10), 0)
+	dst = append(strconv.AppendInt(dst, int64(f.Scale), 10), 0)
+	if f.Encrypted { // what was kept while it was not is not used
+		dst = append(dst, "sealed\x00"...)
+	}
+	return dst
 }

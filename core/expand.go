@@ -299,7 +299,7 @@ func (a *API) lookRelated(ctx context.Context, e *expansion, id record.ID) (got 
 	found := a.cache.Look(ctx, want.key)
 	switch found.State {
 	case cache.Hit:
-		got, hit = a.decode(e.to, found.Value)
+		got, hit = a.open(ctx, e.to, want.key, found.Value)
 	case cache.Miss:
 		want.lease = found.Lease
 	}

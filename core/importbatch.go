@@ -241,6 +241,9 @@ func (im *importing) after(b *importBatch, n int, repeated []int) (job, []byte) 
 	next.rejected = maps.Clone(im.job.rejected)
 	var lines []byte
 	reject := func(r ingest.Reject) {
+		if im.c.Guarded() {
+			r.Row = "" // what is encrypted elsewhere does not lie here as it is
+		}
 		next.rejected[r.Code]++
 		next.show(r)
 		if im.req.Rejects != nil {

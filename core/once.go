@@ -26,6 +26,9 @@ const OnceFor = 24 * time.Hour
 // they fit into one record of the weakest store, with room for its other fields.
 const MaxAnswer = 700_000
 
+// digestBytes is how many octets the digest of a write has.
+const digestBytes = sha256.Size
+
 // MaxOnceKey is the most octets of Once.Key.
 const MaxOnceKey = 255
 
@@ -103,6 +106,7 @@ type claim struct {
 	once   *Once
 	id     record.ID
 	digest []byte
+	closed *closing // nil: what is stored may be read by whoever has the store
 	now    time.Time
 	stored record.Revision         // of the key's record, once this claim has stored it
 	before repository.Precondition // of the key's record: that there is none, or that it is still the expired one
@@ -119,20 +123,24 @@ func (a *API) newClaim(who policy.Principal, c *collection, once *Once) (*claim,
 	case once.Key == "" || len(once.Key) > MaxOnceKey:
 		return nil, fault.New(fault.Invalid, "core.once", "an idempotency key has 1 to %d octets", MaxOnceKey).Coded("bad-idempotency-key")
 	}
-	var name []byte
+	var named []byte
 	for _, part := range []string{who.Issuer, who.Subject, once.Route, once.Key} {
-		name = binary.BigEndian.AppendUint64(name, uint64(len(part))) // so that no two lists of parts are one text
-		name = append(name, part...)
+		named = binary.BigEndian.AppendUint64(named, uint64(len(part))) // so that no two lists of parts are one text
+		named = append(named, part...)
 	}
-	id := sha256.Sum256(name)
+	id := sha256.Sum256(named)
 	asked := append([]byte(nil), once.Digest[:]...)
 	if read, ok := c.access.For(who, c.Collection, policy.Read); ok {
 		asked = append(asked, query.View{Collection: c.Collection, Filter: read.Where, Fields: c.visible(read)}.Canonical()...)
 	}
 	digest := sha256.Sum256(asked)
 	now := a.now()
+	name, closed := record.ID(hex.EncodeToString(id[:])), (*closing)(nil)
+	if c.Guarded() {
+		closed = &closing{sealer: a.sealer, id: name}
+	}
 	return &claim{
-		once: once, id: record.ID(hex.EncodeToString(id[:])), digest: digest[:],
+		once: once, id: name, digest: digest[:], closed: closed,
 		now: now, stored: record.NewRevision(now), before: repository.Absent,
 	}, nil
 }
@@ -147,20 +155,24 @@ func (a *API) lookUp(ctx context.Context, cl *claim) (Written, bool, error) {
 		return Written{}, false, err
 	}
 	stored := rows[0].Values
-	switch {
-	case !stored[2].AsTime().After(cl.now):
+	if !stored[2].AsTime().After(cl.now) {
 		cl.before = repository.At(rows[0].Revision)
 		return Written{}, false, nil
-	case !bytes.Equal([]byte(stored[0].AsString()), cl.digest):
+	}
+	digest, answer, err := cl.closed.open(ctx, []byte(stored[0].AsString()), []byte(stored[1].AsString()))
+	switch {
+	case err != nil:
+		return Written{}, false, err
+	case !bytes.Equal(digest, cl.digest):
 		return Written{}, false, fault.New(fault.Refused, "core.once", "the idempotency key was used for another request already").
 			Coded("idempotency-key-reused").Hinting("repeat exactly that request, with the rights that it was made with, or take another key")
 	}
-	return Written{Answer: []byte(stored[1].AsString()), Repeated: rows[0].Revision != cl.stored}, true, nil
+	return Written{Answer: answer, Repeated: rows[0].Revision != cl.stored}, true, nil
 }
 
 // put asks what the write answers, notes it in written, and returns the
 // mutation that stores it. A nil claim returns none.
-func (cl *claim) put(written *Written) ([]repository.Mutation, error) {
+func (cl *claim) put(ctx context.Context, written *Written) ([]repository.Mutation, error) {
 	if cl == nil {
 		return nil, nil
 	}
@@ -169,10 +181,14 @@ func (cl *claim) put(written *Written) ([]repository.Mutation, error) {
 		return nil, fault.New(fault.TooLarge, "core.once", "the answer has %d octets, and at most %d are kept for an idempotency key", len(written.Answer), MaxAnswer).
 			Coded("answer-too-large").Hinting("send Prefer: return=minimal, or fewer records at once")
 	}
+	digest, answer, err := cl.closed.seal(ctx, cl.digest, written.Answer)
+	if err != nil {
+		return nil, err
+	}
 	return []repository.Mutation{{
 		Op: repository.Put, Collection: onceSchema, ID: cl.id, If: cl.before, Revision: cl.stored,
 		Fields: []record.Value{
-			onceID: record.String(string(cl.id)), onceDigest: record.Bytes(cl.digest), onceAnswer: record.Bytes(written.Answer),
+			onceID: record.String(string(cl.id)), onceDigest: record.Bytes(digest), onceAnswer: record.Bytes(answer),
 			onceCreated: record.Time(cl.now), onceExpires: record.Time(cl.now.Add(OnceFor)),
 		},
 	}}, nil

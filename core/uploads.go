@@ -282,7 +282,7 @@ func (up *Upload) Submit(ctx context.Context, once *Once) (Written, error) {
 	up.job.digest = hex.EncodeToString(up.hash.Sum(nil))
 	written, err := up.a.once(ctx, up.who, up.c, How{Once: once}, func(how How) (Written, error) {
 		var written Written
-		batch, err := how.claim.put(&written)
+		batch, err := how.claim.put(ctx, &written)
 		if err != nil {
 			return Written{}, err
 		}

@@ -77,14 +77,14 @@ const generated = "<!-- generated: what follows is written by make docs -->\n"
 func adapters(t *testing.T, schema section, page string) string {
 	t.Helper()
 	var out strings.Builder
-	for _, port := range []string{"repository", "cache", "limit", "secrets", "auth", "telemetry"} {
+	for _, port := range []string{"repository", "cache", "limit", "secrets", "keys", "auth", "telemetry"} {
 		fmt.Fprintf(&out, "\n## %s\n", port)
 		at := schema.Properties[port].whole()
 		if items := schema.Properties[port].Items; items != nil {
 			at = items.whole()
 		}
 		for _, driver := range at.Properties["driver"].names() {
-			fmt.Fprintf(&out, "\n### [%s](../adapters/%s/README.md)\n\n", driver, folder(driver))
+			fmt.Fprintf(&out, "\n### [%s](../adapters/%s/README.md)\n\n", driver, folder(port, driver))
 			if port == "repository" {
 				fmt.Fprintf(&out, "%s\n\n", capabilities(t, driver, page))
 			}
@@ -95,8 +95,13 @@ func adapters(t *testing.T, schema section, page string) string {
 }
 
 // folder returns that of the driver's package.
-func folder(driver string) string {
-	if driver == "otlp" {
+func folder(port, driver string) string {
+	switch {
+	case driver == "transit":
+		return "vault"
+	case port == "keys" && driver == "local":
+		return "keeper"
+	case driver == "otlp":
 		return "otel"
 	}
 	return driver

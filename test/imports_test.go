@@ -53,6 +53,8 @@ var rules = []rule{
 	{"adapters/audit", []string{"core/*"}, nil},
 	{"adapters/env", []string{"core/*", "ports/*"}, nil},
 	{"adapters/file", []string{"core/*", "ports/*"}, nil},
+	{"adapters/cloudkms", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"cloud.google.com/go/kms", "google.golang.org/api", "google.golang.org/grpc", "google.golang.org/protobuf"}},
+	{"adapters/keeper", []string{"core/*", "ports/*"}, nil},
 	{"adapters/vault", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"github.com/hashicorp/vault/api"}},
 	{"adapters/keyvault", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"github.com/Azure/azure-sdk-for-go/sdk/"}},
 	{"adapters/secretmanager", []string{"core/*", "ports/*", "adapters/internal/*"}, []string{"cloud.google.com/go/secretmanager", "google.golang.org/api", "google.golang.org/grpc", "google.golang.org/genproto/googleapis/rpc"}},

@@ -33,7 +33,8 @@ type fake struct {
 	mu        sync.Mutex
 	secrets   map[string][]version // the newest last; of a lower-case name
 	forbidden map[string]bool
-	tokens    map[string]bool // that are good
+	keys      map[string][]keyVersion // the newest last
+	tokens    map[string]bool         // that are good
 	challenge string
 	asked     int
 	waiting   chan struct{} // what holds answers up, if it is not nil
@@ -49,7 +50,7 @@ const challenge = `Bearer authorization="https://login.microsoftonline.com/72f98
 
 func newFake(t *testing.T) *fake {
 	t.Helper()
-	f := &fake{secrets: map[string][]version{}, forbidden: map[string]bool{}, tokens: map[string]bool{}, challenge: challenge}
+	f := &fake{secrets: map[string][]version{}, forbidden: map[string]bool{}, keys: map[string][]keyVersion{}, tokens: map[string]bool{}, challenge: challenge}
 	f.Server = httptest.NewTLSServer(f)
 	t.Cleanup(f.Close)
 	return f
@@ -124,13 +125,14 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	parts := strings.Split(strings.TrimPrefix(r.URL.Path, "/secrets/"), "/")
+	ofKeys := r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, "/keys/")
 	w.Header().Set("Date", "Thu, 01 Jan 1970 00:00:00 GMT") // its clock is wrong
 	token, shown := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if shown {
 		f.asked++
 	}
 	switch {
-	case r.Method != http.MethodGet || len(parts) > 2 || r.URL.Query().Get("api-version") == "" || r.Host != "shop.vault.azure.net":
+	case r.Method != http.MethodGet && !ofKeys || r.Method == http.MethodGet && len(parts) > 2 || r.URL.Query().Get("api-version") == "" || r.Host != "shop.vault.azure.net":
 		fail(w, 400, "BadParameter")
 	case f.status != 0 && shown:
 		for name, values := range f.header {
@@ -141,6 +143,8 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !f.tokens[token]:
 		w.Header().Set("WWW-Authenticate", f.challenge)
 		fail(w, 401, "InvalidToken")
+	case ofKeys:
+		f.key(w, r)
 	case f.forbidden[strings.ToLower(parts[0])]:
 		fail(w, 403, "Forbidden")
 	default:

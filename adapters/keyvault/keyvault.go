@@ -1,5 +1,5 @@
-// Package keyvault takes secrets from Azure Key Vault. Start at [Open]; errors.go says
-// what Key Vault's answers mean.
+// Package keyvault takes secrets from Azure Key Vault, and has it encrypt data keys. Start at
+// [Open] and [OpenKeys]; errors.go says what Key Vault's answers mean.
 package keyvault
 
 import (

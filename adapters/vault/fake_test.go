@@ -27,7 +27,8 @@ type fake struct {
 	logins  map[string]func(body map[string]any) bool
 	lease   int // of tokens had by a login, in seconds
 	counts  map[string]int
-	waiting chan struct{} // what holds answers up, if it is not nil
+	rings   map[string][][]byte // the versions of keys of transit engines, by path
+	waiting chan struct{}       // what holds answers up, if it is not nil
 
 	status int         // answered to everything but administration, if it is not 0
 	header http.Header // with it
@@ -47,7 +48,7 @@ func newFake(t *testing.T) *fake {
 	f := &fake{
 		engines: map[string]map[string][]any{"secret": {}},
 		tokens:  map[string]*token{root: {}},
-		deny:    map[string][]string{}, counts: map[string]int{}, lease: 3600,
+		deny:    map[string][]string{}, counts: map[string]int{}, rings: map[string][][]byte{}, lease: 3600,
 		logins: map[string]func(map[string]any) bool{
 			"approle":    func(b map[string]any) bool { return b["role_id"] == "shop" && b["secret_id"] == "hidden-secret-id" },
 			"kubernetes": func(b map[string]any) bool { return b["role"] == "shop" && b["jwt"] == "service-account.for.vault" },
@@ -115,6 +116,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.sys(w, path, body)
 	case f.denied(who, path):
 		answer(w, 403, `{"errors":["1 error occurred:\n\t* permission denied\n\n"]}`)
+	case f.transit(w, path, body):
 	default:
 		f.kv(w, r, path, body)
 	}

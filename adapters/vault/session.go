@@ -207,24 +207,34 @@ func oneOf(ctx context.Context, setting, file string, value func(context.Context
 	return strings.TrimSpace(string(text)), nil
 }
 
-// get reads a path. If Vault does not let it because the token has ended, a new one is
-// tried, once.
+// get reads a path.
 func (s *session) get(ctx context.Context, path string, query url.Values) (*api.Secret, error) {
+	return s.send(ctx, path, query, nil, func(header http.Header, err error) error { return classify("vault.Secret", header, err) })
+}
+
+// send reads a path, or writes it if there is a body. If Vault does not let it because the
+// token has ended, a new one is tried, once. What it answers that is an error is what class
+// makes of it.
+func (s *session) send(ctx context.Context, path string, query url.Values, body map[string]any, class func(http.Header, error) error) (*api.Secret, error) {
+	method := http.MethodGet
+	if body != nil {
+		method = http.MethodPut
+	}
 	who, err := s.known(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
-	answer, header, err := ask(ctx, who.client, http.MethodGet, path, query, nil)
+	answer, header, err := ask(ctx, who.client, method, path, query, body)
 	if statusOf(err) == http.StatusForbidden {
 		another, failed := s.known(ctx, who)
 		switch {
 		case failed != nil:
 			return nil, failed
 		case another != who:
-			answer, header, err = ask(ctx, another.client, http.MethodGet, path, query, nil)
+			answer, header, err = ask(ctx, another.client, method, path, query, body)
 		}
 	}
-	return answer, classify("vault.Secret", header, err)
+	return answer, class(header, err)
 }
 
 // known returns the identity to ask as. Where it is the refused one it logs in first, if

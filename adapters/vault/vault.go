@@ -1,4 +1,5 @@
-// Package vault takes secrets from a KV engine, version 2, of HashiCorp Vault. Start at
+// Package vault takes secrets from a KV engine, version 2, of HashiCorp Vault, and has a
+// transit engine encrypt data keys. Start at [OpenTransit] for the latter, and else at
 // [Open]; session.go is how it logs in and stays so, and errors.go what Vault's answers
 // mean.
 package vault

@@ -83,6 +83,8 @@ func (k *compiler) field(n query.Node) (expression, *fault.Error) {
 	}
 	f := &k.collection.Fields[position]
 	switch {
+	case f.Encrypted:
+		return expression{}, k.Fail(n, "encrypted-field", "%s is encrypted, and what is derived from it would not be", f.Name)
 	case f.Derive != "":
 		return expression{}, k.Fail(n, "wrong-type", "%s is derived itself, and a derived field reads no other", f.Name)
 	case f.Type == record.JSONType:

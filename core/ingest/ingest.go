@@ -81,7 +81,7 @@ type Reject struct {
 	Column string `json:"column"` // the field that is wrong, or empty if it is the row as a whole
 	Code   string `json:"code"`   // stable name of the reason
 	Reason string `json:"reason"` // one sentence
-	Row    string `json:"row"`    // as it stands in the source; of a very long one the beginning
+	Row    string `json:"row"`    // as it stands in the source; of a very long one the beginning; empty if fields are encrypted
 }
 
 // Append appends the reject as a line of the rejects file.

@@ -141,6 +141,8 @@ func (p *applyParser) groups(a *Aggregation) error {
 			return err
 		}
 		switch f := &p.names.Collection.Fields[position]; {
+		case f.Encrypted:
+			return sealed(p.fail("%s is encrypted, so nothing is grouped by it", f.Name).Coded(codeEncrypted))
 		case !f.Sortable():
 			return p.fail("%s is of type %s, by which nothing is grouped", f.Name, f.Type).Coded("wrong-type")
 		case slices.Contains(a.GroupBy, position):
@@ -230,6 +232,9 @@ func (p *applyParser) fieldMeasure() (m Measure, err error) {
 	}
 	m.Func = function
 	f := &p.names.Collection.Fields[m.Field]
+	if f.Encrypted {
+		return m, sealed(p.fail("%s is encrypted, so nothing is computed from it", f.Name).Coded(codeEncrypted))
+	}
 	number := f.Type == record.IntType || f.Type == record.FloatType || f.Type == record.DecimalType
 	if !number && (function == Sum || function == Average || !f.Sortable()) {
 		return m, p.fail("%s is of type %s, which knows no %s", f.Name, f.Type, name).Coded("wrong-type")

@@ -13,7 +13,7 @@ import (
 // matches everything.
 //
 // Every error is fault.Invalid and says where, with one of the codes syntax,
-// unknown-field, unknown-operator, wrong-type, too-long, too-deep,
+// unknown-field, unknown-operator, wrong-type, encrypted-field, too-long, too-deep,
 // too-many-nodes and too-many-items.
 func Parse(text string, names Names, maxBytes int) (Expr, error) {
 	if strings.TrimSpace(text) == "" {
@@ -202,8 +202,18 @@ func (b *binder) field(n Node) (int, error) {
 		return 0, b.names.Unknown(b.Fail(n, "unknown-field", "there is no field %s", n.Text), n.Text)
 	case len(n.Kids) > 0:
 		return 0, b.Fail(n, "wrong-type", "a path into a field is for derived fields only")
+	case b.at(position).Encrypted:
+		return 0, sealed(b.Fail(n, codeEncrypted, "%s is encrypted, so no record is found by it", n.Text))
 	}
 	return position, nil
+}
+
+// codeEncrypted is the code of what would compare the values of an encrypted field.
+const codeEncrypted = "encrypted-field"
+
+// sealed adds to err, about an encrypted field, what can be done instead.
+func sealed(err *fault.Error) *fault.Error {
+	return err.Hinting("use another field; of an encrypted one every value is stored as something else each time, even an equal one")
 }
 
 func (b *binder) at(position int) *schema.Field { return &b.names.Collection.Fields[position] }

@@ -60,6 +60,8 @@ func (n Names) key(text string, item Node) (Key, error) {
 	}
 	f := &n.Collection.Fields[position]
 	switch {
+	case f.Encrypted:
+		return Key{}, sealed(failAt(text, item.At, codeEncrypted, "%s is encrypted, so nothing is ordered by it", f.Name))
 	case !f.Sortable():
 		return Key{}, failAt(text, item.At, "wrong-type", "%s is of type %s, which has no order", f.Name, f.Type)
 	case direction != "" && direction != "asc" && direction != "desc":

@@ -15,7 +15,7 @@ func (b *builder) field(pointer string, spec FieldSpec) Field {
 	f := Field{
 		Name: spec.Name, Required: spec.Required, ReadOnly: spec.ReadOnly || spec.Derive != "",
 		Format: spec.Format, Enum: slices.Clone(spec.Enum), Derive: spec.Derive,
-		References: spec.References, Enforce: spec.Enforce, Relation: relation(spec),
+		References: spec.References, Enforce: spec.Enforce, Encrypted: spec.Encrypted, Relation: relation(spec),
 	}
 	var ok bool
 	if f.Type, ok = b.typeOf(pointer+"/type", spec.Type); !ok {

@@ -24,6 +24,7 @@ type Collection struct {
 	From      []int       // of a view: by field, the position in Base
 
 	positions map[string]int
+	atRest    *Collection // see AtRest; nil is the collection itself
 }
 
 // A Field is one named, typed part of a record, with the rules for its values.
@@ -42,6 +43,7 @@ type Field struct {
 	Derive     string       // the expression that computes it on each write, or empty
 	References string       // the collection whose id it holds, or empty
 	Enforce    bool         // the reference is checked on write, and the referenced record kept
+	Encrypted  bool         // stores are given it encrypted alone; see AtRest
 	Relation   string       // what the record that it refers to is called, where that is shown; or empty
 }
 
@@ -141,4 +143,4 @@ func sortable(t record.Type) bool {
 }
 
 // Sortable reports whether records may be ordered and compared by the field.
-func (f *Field) Sortable() bool { return sortable(f.Type) }
+func (f *Field) Sortable() bool { return sortable(f.Type) && !f.Encrypted }

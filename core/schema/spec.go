@@ -31,6 +31,7 @@ type FieldSpec struct {
 	Precision, Scale   int // of a decimal, or of the decimals in a list; Precision 0 is 18
 	Derive, References string
 	Enforce            bool
+	Encrypted          bool
 	Expand             string // of a reference: what the record is called that it refers to; empty is the name without _id or Id
 }
 
@@ -70,6 +71,7 @@ func build(spec Spec, system bool) (*Collection, error) {
 	b.addFields(spec)
 	b.checkRelations(spec)
 	b.findID(spec)
+	b.checkEncrypted()
 	for i, keys := range spec.Indexes {
 		b.addIndex(i, keys)
 	}
@@ -80,6 +82,7 @@ func build(spec Spec, system bool) (*Collection, error) {
 // done returns the collection, or what is wrong with it.
 func (b *builder) done() (*Collection, error) {
 	if len(b.places) == 0 {
+		b.atRest = b.rest()
 		return b.Collection, nil
 	}
 	detail := fmt.Sprintf("the collection %q has %d mistakes", b.Name, len(b.places))
@@ -204,6 +207,8 @@ func (b *builder) addIndex(i int, keys []string) {
 		switch {
 		case !ok:
 			b.wrong(at, "unknown-field", "there is no field %q%s", words[0], nearest(words[0], b.names()))
+		case b.Fields[position].Encrypted:
+			b.wrong(at, "encrypted-field", "the field %s is encrypted, so no index can have it", words[0])
 		case !b.Fields[position].Sortable():
 			b.wrong(at, "invalid-rule", "a field of type %s has no order to be indexed by", b.Fields[position].Type)
 		case slices.ContainsFunc(index, func(k IndexKey) bool { return k.Field == position }):

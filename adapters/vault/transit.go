@@ -1,0 +1,235 @@
+package vault
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/portolan-io/portolan/adapters/internal/kept"
+	"github.com/portolan-io/portolan/core/envelope"
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/ports/keys"
+	"github.com/portolan-io/portolan/ports/secrets"
+)
+
+// TransitConfig says which key of a transit engine encrypts data keys, where Vault is, and
+// how it knows the server.
+type TransitConfig struct {
+	// Key is the name of the key, which is there already; required.
+	Key string `yaml:"key"`
+
+	// Previous are the names of keys of the same engine that were it before. What was
+	// encrypted under them can still be read. Older versions of a key need not be named.
+	Previous []string `yaml:"previous"`
+
+	// Mount is where the transit engine is; empty is transit.
+	Mount string `yaml:"mount"`
+
+	// Address is the URL of Vault, such as https://vault.example.com:8200; required.
+	// Only on this machine, as that of an agent is, may it begin with http.
+	Address string `yaml:"address"`
+
+	// Namespace is that of Vault Enterprise or HCP; empty is the root.
+	Namespace string `yaml:"namespace"`
+
+	// CAFile names a file with the certificates, in PEM, of those who may sign Vault's;
+	// empty are those that the system trusts.
+	CAFile string `yaml:"ca_file"`
+
+	// Login is how: by a token, or by approle, kubernetes or jwt for a token that lasts
+	// a while; required.
+	Login string `yaml:"login" jsonschema:"enum=token,enum=approle,enum=kubernetes,enum=jwt"`
+
+	// AuthMount is where the login method is mounted; empty is its name.
+	AuthMount string `yaml:"auth_mount"`
+
+	// Token is the token itself, of the login by token, as ${VAULT_TOKEN}.
+	Token secrets.Value `yaml:"token"`
+
+	// TokenFile names a file with the token, which is read again when the token has ended.
+	TokenFile string `yaml:"token_file"`
+
+	// Role is the role of the login by kubernetes or jwt.
+	Role string `yaml:"role"`
+
+	// JWTFile names the file with the token to log in with, which is read at each login;
+	// empty is that of the Kubernetes service account.
+	JWTFile string `yaml:"jwt_file"`
+
+	// RoleID is the role of the login by approle.
+	RoleID string `yaml:"role_id"`
+
+	// SecretID is the secret of that role, as ${VAULT_SECRET_ID}.
+	SecretID secrets.Value `yaml:"secret_id"`
+
+	// SecretIDFile names a file with the secret of that role, which is read at each login.
+	SecretIDFile string `yaml:"secret_id_file"`
+}
+
+// A Transit is a keys.Keeper over one transit engine.
+type Transit struct {
+	session *session
+	mount   string
+	keys    []string // the newest first
+	closed  atomic.Bool
+}
+
+var _ keys.Keeper = (*Transit)(nil)
+
+// OpenTransit returns the keeper, which logs in with the first data key. The caller closes
+// it.
+func OpenTransit(_ context.Context, cfg TransitConfig) (*Transit, error) {
+	if cfg.Mount == "" {
+		cfg.Mount = "transit"
+	}
+	at := Config{
+		Address: cfg.Address, Namespace: cfg.Namespace, Mount: cfg.Mount, CAFile: cfg.CAFile, Login: cfg.Login, AuthMount: cfg.AuthMount,
+		Token: cfg.Token, TokenFile: cfg.TokenFile, Role: cfg.Role, JWTFile: cfg.JWTFile,
+		RoleID: cfg.RoleID, SecretID: cfg.SecretID, SecretIDFile: cfg.SecretIDFile,
+	}
+	at.complete()
+	if err := at.check(); err != nil {
+		return nil, err
+	}
+	all := append([]string{cfg.Key}, cfg.Previous...)
+	for _, name := range all {
+		if !keyNames.MatchString(name) {
+			return nil, fault.New(fault.Invalid, "vault.Open", "%.60q is no name of a key", name).
+				Hinting("vault list %s/keys lists those that there are", cfg.Mount)
+		}
+	}
+	client, err := at.client()
+	if err != nil {
+		return nil, err
+	}
+	return &Transit{session: newSession(at, client), mount: cfg.Mount, keys: all}, nil
+}
+
+// keyNames are names of keys of a transit engine.
+var keyNames = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
+
+// Wrap has Vault encrypt. The version of the key that Vault took is part of its name, so
+// that after a rotation in Vault it is another one.
+func (t *Transit) Wrap(ctx context.Context, dataKey []byte) (envelope.Wrapped, error) {
+	const op = "vault.Wrap"
+	if err := ctx.Err(); err != nil {
+		return envelope.Wrapped{}, err
+	}
+	if len(dataKey) == 0 || len(dataKey) > keys.MaxDataKey {
+		return envelope.Wrapped{}, fault.New(fault.Invalid, op, "a data key has 1 to %d octets, and not %d", keys.MaxDataKey, len(dataKey))
+	}
+	text, err := t.do(ctx, op, "encrypt/"+t.keys[0], "plaintext", base64.StdEncoding.EncodeToString(dataKey), "ciphertext")
+	if errors.Is(err, errRefused) {
+		return envelope.Wrapped{}, fault.New(fault.Unavailable, op, "Vault has no key %s in %s, or one that does not encrypt", t.keys[0], t.mount).
+			Hinting("vault write -f %s/keys/%s makes it", t.mount, t.keys[0])
+	}
+	if err != nil {
+		return envelope.Wrapped{}, err
+	}
+	parts := strings.Split(text, ":")
+	if len(parts) == 3 && parts[0] == "vault" && versions.MatchString(parts[1]) {
+		if octets, err := base64.StdEncoding.DecodeString(parts[2]); err == nil {
+			return envelope.Wrapped{Key: "transit:" + t.mount + "/" + t.keys[0] + ":" + parts[1], Octets: octets}, nil
+		}
+	}
+	return envelope.Wrapped{}, notTransit(op)
+}
+
+// versions are those of keys, as they stand in what Vault encrypted.
+var versions = regexp.MustCompile(`^v[1-9][0-9]{0,9}$`)
+
+// Unwrap has Vault decrypt by the key that the name says.
+func (t *Transit) Unwrap(ctx context.Context, wrapped envelope.Wrapped) ([]byte, error) {
+	const op = "vault.Unwrap"
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	path, _ := strings.CutPrefix(wrapped.Key, "transit:"+t.mount+"/")
+	name, version, _ := strings.Cut(path, ":")
+	if path == wrapped.Key || !slices.Contains(t.keys, name) || !versions.MatchString(version) {
+		return nil, fault.New(fault.NotFound, op, "there is no key called %.100q", wrapped.Key).
+			Hinting("name the key under keys.transit.previous, if it is of the same engine")
+	}
+	sealed := "vault:" + version + ":" + base64.StdEncoding.EncodeToString(wrapped.Octets)
+	text, err := t.do(ctx, op, "decrypt/"+name, "ciphertext", sealed, "plaintext")
+	if errors.Is(err, errRefused) {
+		return nil, t.refused(ctx, op, name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	dataKey, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, notTransit(op)
+	}
+	return dataKey, nil
+}
+
+// refused says why Vault refused to decrypt: it answers 400 to what it did not encrypt as it does
+// where it has no key, and only whether it encrypts by the key tells them apart.
+func (t *Transit) refused(ctx context.Context, op, name string) error {
+	probe := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{0}, 16))
+	if _, err := t.do(ctx, op, "encrypt/"+name, "plaintext", probe, "ciphertext"); err != nil && !errors.Is(err, fault.Forbidden) {
+		if errors.Is(err, errRefused) {
+			return fault.New(fault.Unavailable, op, "Vault has no key %s in %s any more", name, t.mount)
+		}
+		return err
+	}
+	return fault.New(fault.Invalid, op, "what is wrapped is not what the key wrapped, or by a version that Vault may not use any more")
+}
+
+// errRefused is Vault's answer 400.
+var errRefused = errors.New("Vault answered 400") //nolint:staticcheck // a name
+
+// do sends one value to a path of the engine, and returns another of the answer.
+func (t *Transit) do(ctx context.Context, op, path, sent, value, wanted string) (string, error) {
+	if t.closed.Load() {
+		return "", fault.New(fault.Unavailable, op, "the keeper is closed")
+	}
+	patient, cancel := context.WithTimeout(ctx, kept.Patience)
+	defer cancel()
+	answer, err := t.session.send(patient, t.mount+"/"+path, nil, map[string]any{sent: value}, func(header http.Header, err error) error {
+		switch statusOf(err) {
+		case http.StatusBadRequest:
+			return errRefused
+		case http.StatusForbidden:
+			return fault.New(fault.Forbidden, op, "Vault does not let this server use the key").Coded("not-allowed").
+				Hinting("give its policy the capability update of %s/encrypt/<key> and %s/decrypt/<key>", t.mount, t.mount)
+		case http.StatusNotFound:
+			return fault.New(fault.Unavailable, op, "Vault has no transit engine at %s", t.mount).Hinting("look at mount")
+		}
+		return classify(op, header, err)
+	})
+	switch {
+	case ctx.Err() != nil:
+		return "", ctx.Err()
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return "", fault.New(fault.Unavailable, op, "Vault does not answer").Coded("unreachable")
+	case err != nil:
+		return "", err
+	}
+	if answer != nil {
+		if text, ok := answer.Data[wanted].(string); ok {
+			return text, nil
+		}
+	}
+	return "", notTransit(op)
+}
+
+func notTransit(op string) error {
+	return fault.New(fault.Unavailable, op, "Vault's answer is not that of a transit engine").Hinting("look at mount")
+}
+
+// Close ends the session. The token stays valid until it ends.
+func (t *Transit) Close() error {
+	if !t.closed.Swap(true) {
+		t.session.end()
+	}
+	return nil
+}

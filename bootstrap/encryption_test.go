@@ -1,0 +1,140 @@
+package bootstrap
+
+import (
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+)
+
+const clinic = `service: {listen: "127.0.0.1:0", admin: "off"}
+repository: {driver: sqlite, sqlite: {path: clinic.db}}
+keys: {driver: local, local: {key: "${FIELD_KEY}"}}
+collections:
+  patients:
+    id: id
+    fields: {id: {type: int}, name: {type: string, max: 40}, born: {type: time}}
+    access: {anonymous: {read: true}}
+`
+
+// TestEncryptCommand makes fields encrypted that have values: they are read as before, lie as
+// they are until portolan encrypt has run, and then nowhere.
+func TestEncryptCommand(t *testing.T) {
+	const canary = "canary-4711"
+	t.Chdir(t.TempDir())
+	t.Setenv("FIELD_KEY", "q7Jd0ZV1wM4nT8sXbL2cRkYgHuPeAoFi")
+	write(t, "portolan.yaml", clinic)
+	write(t, "patients.ndjson", `{"id":1,"name":"`+canary+`","born":"1970-01-01T00:00:00Z"}`+"\n"+`{"id":2,"name":null,"born":null}`+"\n")
+	c := newProgram(t)
+	c.must(t, "import", "patients.ndjson", "--into", "patients")
+	export := []string{"export", "patients", "--to", "-", "--format", "ndjson"}
+	before := c.must(t, export...)
+	code, _, errs := c.do(t, "encrypt", "--collection", "patients")
+	if code != exitFailed || !strings.Contains(errs, "no field of patients is encrypted") {
+		t.Errorf("with nothing to encrypt: exit code %d, %s", code, errs)
+	}
+	write(t, "portolan.yaml", strings.NewReplacer("max: 40", "max: 40, encrypted: true", "type: time", "type: time, encrypted: true").Replace(clinic))
+	if after := c.must(t, export...); after != before {
+		t.Errorf("what is there is read as %s, want %s", after, before)
+	}
+	for _, want := range []string{
+		"patients: of 2 records 1 were not encrypted and 0 were under an older key; 1 would be stored again\n",
+		"patients: of 2 records 1 were not encrypted and 0 were under an older key; 1 were stored again\n",
+		"patients: of 2 records 0 were not encrypted and 0 were under an older key; 0 were stored again\n",
+	} {
+		args := []string{"encrypt", "--collection", "patients"}
+		if strings.Contains(want, "would") {
+			args = append(args, "--dry-run")
+		}
+		if out := c.must(t, args...); out != want {
+			t.Errorf("%v says %q, want %q", args, out, want)
+		}
+	}
+	if after := c.must(t, export...); after != before {
+		t.Errorf("encrypted it is read as %s, want %s", after, before)
+	}
+	if out := c.must(t, "encrypt", "--collection", "patients", "--json"); !strings.Contains(out, `"records": 2`) {
+		t.Errorf("as JSON it says %s", out)
+	}
+	if code, _, errs := c.do(t, "encrypt", "--collection", "patient"); code != exitFailed || !strings.Contains(errs, "did you mean patients?") {
+		t.Errorf("of a collection that is not there: exit code %d, %s", code, errs)
+	}
+	c.must(t, "validate")
+	if shown := c.must(t, "config", "show", "--effective"); strings.Contains(shown, os.Getenv("FIELD_KEY")) || !strings.Contains(shown, "encrypted: true") {
+		t.Errorf("the configuration is shown as %s", shown)
+	}
+}
+
+// TestReloadEncrypts has a server encrypt a field, and then go by another key, while it runs:
+// what is there is read as before, as long as its key is among the previous.
+func TestReloadEncrypts(t *testing.T) {
+	t.Chdir(t.TempDir())
+	const (
+		one   = "q7Jd0ZV1wM4nT8sXbL2cRkYgHuPeAoFi"
+		other = "Zp3vKx9Qe5WmTf1LhYbN7sRuGdJcAoXi"
+	)
+	text := func(keys, name string) string {
+		return `service: {listen: "127.0.0.1:0", admin: "127.0.0.1:0", drain_delay: 0s}
+repository: {driver: memory}
+cache: {driver: memory}
+development: {admin_key: true}
+` + keys + `
+collections:
+  patients:
+    id: id
+    fields: {id: {type: int}, name: {type: string` + name + `}}
+    access: {anonymous: {all: true}}
+`
+	}
+	r, api, admin := serveFor(t, text("", ""))
+	put := func(id, name string) {
+		t.Helper()
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, api+"/patients/"+id, strings.NewReader(`{"id":`+id+`,"name":"`+name+`"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", "application/json")
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != http.StatusCreated {
+			t.Errorf("PUT %s: %d", id, response.StatusCode)
+		}
+	}
+	get := func(path string, want int, text string) {
+		t.Helper()
+		for range 2 { // from the repository, and from the cache
+			response, err := http.Get(api + "/patients" + path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(response.Body)
+			response.Body.Close()
+			if err != nil || response.StatusCode != want || !strings.Contains(string(body), text) {
+				t.Errorf("GET %s: %d %s, %v, want %d %s", path, response.StatusCode, body, err, want, text)
+			}
+		}
+	}
+	reload := func(keys string) {
+		t.Helper()
+		if status, answer := r.reload(t, admin, text(keys, ", encrypted: true")); status != http.StatusOK {
+			t.Fatalf("the reload is answered with %d %v", status, answer)
+		}
+	}
+	put("1", "ann")
+	get("/1", http.StatusOK, `"ann"`)
+	reload("keys: {driver: local, local: {key: " + one + "}}")
+	get("/1", http.StatusOK, `"ann"`)
+	put("2", "bob")
+	get("/2", http.StatusOK, `"bob"`)
+	reload("keys: {driver: local, local: {key: " + other + ", previous: [" + one + "]}}")
+	put("3", "cleo")
+	get("", http.StatusOK, `[{"id":1,"name":"ann"},{"id":2,"name":"bob"},{"id":3,"name":"cleo"}]`)
+	reload("keys: {driver: local, local: {key: " + other + "}}")
+	get("/3", http.StatusOK, `"cleo"`)
+	get("/2", http.StatusServiceUnavailable, `"code":"keys-unavailable"`)
+	get("/2?$select=id", http.StatusOK, `{"id":2}`)
+}

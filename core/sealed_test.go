@@ -1,0 +1,351 @@
+package core_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/portolan-io/portolan/adapters/keeper"
+	"github.com/portolan-io/portolan/adapters/layer"
+	"github.com/portolan-io/portolan/adapters/memory"
+	"github.com/portolan-io/portolan/core"
+	"github.com/portolan-io/portolan/core/envelope"
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/policy"
+	"github.com/portolan-io/portolan/core/query"
+	"github.com/portolan-io/portolan/core/record"
+	"github.com/portolan-io/portolan/core/schema"
+	"github.com/portolan-io/portolan/ports/cache"
+	"github.com/portolan-io/portolan/ports/repository"
+	"github.com/portolan-io/portolan/ports/secrets"
+)
+
+const canary = "canary-4711"
+
+// guardedPatients are patients with a number and a file that are encrypted; the role clerk
+// does not see the number.
+func guardedPatients(t testing.TB) []core.Collection {
+	t.Helper()
+	everything := &policy.RuleSpec{}
+	spec := schema.Spec{Name: "patients", ID: "id", Fields: []schema.FieldSpec{
+		{Name: "id", Type: "string", Max: "16"},
+		{Name: "ward_id", Type: "int", References: "wards", Enforce: true},
+		{Name: "ssn", Type: "string", Max: "40", Encrypted: true},
+		{Name: "file", Type: "json", Encrypted: true},
+	}}
+	return []core.Collection{
+		collection(t, schema.Spec{Name: "wards", ID: "id", Fields: []schema.FieldSpec{{Name: "id", Type: "int"}}},
+			policy.GrantSpec{Role: "admin", Read: everything, Create: everything}),
+		collection(t, spec,
+			policy.GrantSpec{Role: "admin", Read: everything, Create: everything, Update: everything, Delete: everything},
+			policy.GrantSpec{Role: "clerk", Read: everything, Hide: []string{"ssn"}}),
+	}
+}
+
+// noticing keeps what a cache was given.
+type noticing struct {
+	cache.Cache
+	mu    sync.Mutex
+	given [][]byte
+}
+
+func (n *noticing) Set(ctx context.Context, key string, value []byte, ttl time.Duration) error {
+	n.mu.Lock()
+	n.given = append(n.given, bytes.Clone(value))
+	n.mu.Unlock()
+	return n.Cache.Set(ctx, key, value, ttl)
+}
+
+// A hospital is an API over a store with encrypted fields, and what lies where.
+type hospital struct {
+	api   *core.API
+	below repository.Store
+	kept  *noticing
+	key   func(broken error)
+	now   *day
+}
+
+func newHospital(t *testing.T) *hospital {
+	t.Helper()
+	h := &hospital{below: newStore(t), now: newDay()}
+	var broken error
+	h.key = func(err error) { broken = err }
+	k, err := keeper.OpenLocal(t.Context(), keeper.LocalConfig{Key: func(context.Context) (string, error) { return strings.Repeat("k", 32), broken }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	below, err := memory.OpenCache(t.Context(), memory.CacheConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { below.Close() })
+	h.kept = &noticing{Cache: below}
+	sealer := envelope.New(envelope.Config{Wrapper: k, Now: h.now.time})
+	store := layer.Encrypt(h.below, sealer)
+	h.api, err = core.New(core.Config{
+		Store: store, Sealer: sealer, Collections: guardedPatients(t), Cache: layer.Coherent(h.kept), Pepper: secrets.Fixed("pepper"), Now: h.now.time,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Ensure(t.Context(), h.api.Schemas()); err != nil {
+		t.Fatal(err)
+	}
+	create(t, h.api, "wards", `{"id":3}`)
+	return h
+}
+
+// everywhere returns all that lies in the store and what was given to the cache.
+func (h *hospital) everywhere(t *testing.T) string {
+	t.Helper()
+	var all strings.Builder
+	for _, c := range h.api.Schemas() {
+		kept := c.AtRest()
+		page, err := h.below.Find(t.Context(), query.Query{
+			View: query.View{Collection: kept, Needs: kept.All()}, Order: query.Complete(nil, kept.ID), Limit: 1000,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range page.Rows {
+			for _, v := range row.Values {
+				fmt.Fprintf(&all, "%s %s\n", v.AsString(), record.AppendValue(nil, v))
+			}
+		}
+	}
+	h.kept.mu.Lock()
+	defer h.kept.mu.Unlock()
+	for _, value := range h.kept.given {
+		all.Write(value)
+	}
+	return all.String()
+}
+
+func (h *hospital) get(t *testing.T, who policy.Principal, selected string) (core.Result, error) {
+	t.Helper()
+	return h.api.Get(t.Context(), who, "patients", "1", core.GetRequest{Select: selected})
+}
+
+const patientOne = `{"id":"1","ward_id":3,"ssn":"` + canary + `","file":{"a":["` + canary + `"]}}`
+
+// TestSealedEverywhere: what is encrypted lies nowhere as it is, whatever is asked of it; and
+// is answered as it is, from the store and from the cache.
+func TestSealedEverywhere(t *testing.T) {
+	h := newHospital(t)
+	once := keyed("k", 1)
+	for i := range 2 {
+		written, err := h.api.Create(t.Context(), operator, "patients", [][]byte{[]byte(patientOne)}, once)
+		if err != nil || written.Repeated != (i == 1) || !strings.Contains(string(written.Answer), canary) {
+			t.Fatalf("Create, time %d: repeated %v, %v, %s", i+1, written.Repeated, err, written.Answer)
+		}
+	}
+	if _, err := h.api.Create(t.Context(), operator, "patients", [][]byte{[]byte(patientOne)}, keyed("k", 2)); fault.Of(err).Code != "idempotency-key-reused" {
+		t.Errorf("another write with the key: %v", err)
+	}
+	for _, want := range []core.Cached{core.CacheMiss, core.CacheHit} {
+		got, err := h.get(t, operator, "")
+		if err != nil || string(got.JSON) != patientOne || got.Cache != want {
+			t.Errorf("Get = %s, %v, %v, want %v", got.JSON, got.Cache, err, want)
+		}
+		page, err := h.api.List(t.Context(), operator, "patients", core.ListRequest{Filter: "ward_id eq 3"})
+		if err != nil || string(page.Body) != "["+patientOne+"]" || page.Cache != want {
+			t.Errorf("List = %s, %v, %v, want %v", page.Body, page.Cache, err, want)
+		}
+		page, err = h.api.List(t.Context(), operator, "patients", core.ListRequest{Format: "csv"})
+		if err != nil || !strings.Contains(string(page.Body), canary) {
+			t.Errorf("List as CSV = %s, %v", page.Body, err)
+		}
+	}
+	related, err := h.api.List(t.Context(), operator, "patients", core.ListRequest{Expand: "ward"})
+	if want := "[" + strings.TrimSuffix(patientOne, "}") + `,"ward":{"id":3}}]`; err != nil || string(related.Body) != want {
+		t.Errorf("List with relations = %s, %v, want %s", related.Body, err, want)
+	}
+	hidden, err := h.get(t, clerk, "")
+	if err != nil || string(hidden.JSON) != `{"id":"1","ward_id":3,"file":{"a":["`+canary+`"]}}` {
+		t.Errorf("what the clerk sees is %s, %v", hidden.JSON, err)
+	}
+	var out bytes.Buffer
+	if _, err := h.api.Export(t.Context(), operator, core.ExportRequest{Collection: "patients", Format: "ndjson", To: &out}); err != nil || !strings.Contains(out.String(), patientOne) {
+		t.Errorf("Export = %s, %v", &out, err)
+	}
+	if len(h.kept.given) == 0 {
+		t.Errorf("nothing was kept, so this proves nothing of the cache")
+	}
+	if all := h.everywhere(t); strings.Contains(all, canary) {
+		t.Errorf("it lies there as it is: %q", all)
+	}
+}
+
+// TestTagsDoNotHangOnTheNonce: what is not changed keeps its tags, and a change of another
+// field leaves the value what it was.
+func TestTagsDoNotHangOnTheNonce(t *testing.T) {
+	h := newHospital(t)
+	create(t, h.api, "patients", patientOne)
+	first, err := h.get(t, operator, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := h.api.List(t.Context(), operator, "patients", core.ListRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	patients := h.api.Served()[1].Schema
+	h.now.pass(envelope.KeyFor)
+	again, err := h.api.List(t.Context(), operator, "patients", core.ListRequest{Directives: core.Directives{NoCache: true}})
+	if err != nil || again.Tag != page.Tag {
+		t.Errorf("the tag of a page is %s and then %s, %v", page.Tag, again.Tag, err)
+	}
+	changed, err := h.api.Patch(t.Context(), operator, "patients", "1", []byte(`{"file":null}`), core.How{If: core.Condition{Revisions: []record.Revision{first.Revision}}})
+	if err != nil || string(changed.JSON) != `{"id":"1","ward_id":3,"ssn":"`+canary+`","file":null}` {
+		t.Errorf("Update = %s, %v", changed.JSON, err)
+	}
+	kept := patients.AtRest()
+	rows, err := h.below.Get(t.Context(), query.View{Collection: kept, Needs: kept.All()}, []record.ID{"1"})
+	if err != nil || !rows[0].Values[patients.Sealed(3)].IsNull() || rows[0].Values[patients.Sealed(2)].IsNull() {
+		t.Errorf("null is not null at rest: %v, %v", rows, err)
+	}
+}
+
+// TestKeysGone: without keys what shows an encrypted field is unavailable, also what the
+// cache has of it, and everything else is answered.
+func TestKeysGone(t *testing.T) {
+	h := newHospital(t)
+	create(t, h.api, "patients", patientOne)
+	if _, err := h.get(t, operator, ""); err != nil { // which is kept
+		t.Fatal(err)
+	}
+	h.key(fault.New(fault.Unavailable, "test", "nobody is there"))
+	if got, err := h.get(t, operator, ""); err != nil || string(got.JSON) != patientOne {
+		t.Errorf("while the data key is known: %s, %v", got.JSON, err)
+	}
+	h.now.pass(envelope.KeyFor)
+	_, reading := h.get(t, operator, "")
+	_, writing := h.api.Create(t.Context(), operator, "patients", [][]byte{[]byte(`{"id":"2","ssn":"` + canary + `"}`)}, core.How{})
+	for _, err := range []error{reading, writing} {
+		if !errors.Is(err, fault.Unavailable) || fault.Of(err).Code != envelope.CodeUnavailable || strings.Contains(err.Error(), canary) {
+			t.Errorf("without keys: %v, want %s", err, envelope.CodeUnavailable)
+		}
+	}
+	if got, err := h.get(t, operator, "id,ward_id"); err != nil || string(got.JSON) != `{"id":"1","ward_id":3}` {
+		t.Errorf("the other fields are %s, %v", got.JSON, err)
+	}
+	h.key(nil)
+	if got, err := h.get(t, operator, ""); err != nil || string(got.JSON) != patientOne {
+		t.Errorf("with the keys again: %s, %v", got.JSON, err)
+	}
+}
+
+// TestNoQuestionsByEncrypted: filters, orders, groups and measures of an encrypted field are
+// refused with a code; where the field is hidden it is as unknown as any.
+func TestNoQuestionsByEncrypted(t *testing.T) {
+	h := newHospital(t)
+	for name, ask := range map[string]func(who policy.Principal) error{
+		"filter": func(who policy.Principal) error {
+			_, err := h.api.List(t.Context(), who, "patients", core.ListRequest{Filter: "ssn eq '" + canary + "'"})
+			return err
+		},
+		"function": func(who policy.Principal) error {
+			_, err := h.api.List(t.Context(), who, "patients", core.ListRequest{Filter: "startswith(ssn, 'c')"})
+			return err
+		},
+		"null": func(who policy.Principal) error {
+			_, err := h.api.List(t.Context(), who, "patients", core.ListRequest{Filter: "ssn ne null"})
+			return err
+		},
+		"order": func(who policy.Principal) error {
+			_, err := h.api.List(t.Context(), who, "patients", core.ListRequest{OrderBy: "ssn desc"})
+			return err
+		},
+		"group": func(who policy.Principal) error {
+			_, err := h.api.Aggregate(t.Context(), who, "patients", core.AggregateRequest{Apply: "groupby((ssn),aggregate($count as n))"})
+			return err
+		},
+		"least": func(who policy.Principal) error {
+			_, err := h.api.Aggregate(t.Context(), who, "patients", core.AggregateRequest{Apply: "aggregate(ssn with min as m)"})
+			return err
+		},
+	} {
+		err := ask(operator)
+		if !errors.Is(err, fault.Invalid) || fault.Of(err).Code != "encrypted-field" || fault.Of(err).Hint == "" {
+			t.Errorf("%s: %v, want encrypted-field with a hint", name, err)
+		}
+		if err := ask(clerk); fault.Of(err).Code != "unknown-field" {
+			t.Errorf("%s, of a hidden field: %v, want unknown-field", name, err)
+		}
+	}
+}
+
+// TestPoliciesByEncrypted: neither a policy nor a derived field may be of one.
+func TestPoliciesByEncrypted(t *testing.T) {
+	patients := guardedPatients(t)[1].Schema
+	if _, err := policy.Compile(patients, []policy.GrantSpec{{Role: "admin", Read: &policy.RuleSpec{Where: "ssn eq @claims.sub"}}}); err == nil || !strings.Contains(err.Error(), "is encrypted") {
+		t.Errorf("Compile = %v, want it refused", err)
+	}
+	derived, err := schema.New(schema.Spec{Name: "d", ID: "id", Fields: []schema.FieldSpec{
+		{Name: "id", Type: "int"}, {Name: "name", Type: "string", Encrypted: true}, {Name: "slug", Type: "string", Derive: "slug(name)"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := core.New(core.Config{Store: newStore(t), Collections: []core.Collection{{Schema: derived}}}); err == nil || !strings.Contains(err.Error(), "name is encrypted") {
+		t.Errorf("New = %v, want it refused", err)
+	}
+}
+
+// TestSealedImport: what is imported is stored sealed, and what is left out is told without
+// its row.
+func TestSealedImport(t *testing.T) {
+	h := newHospital(t)
+	rejects := &memoryFile{}
+	report, err := h.api.Import(t.Context(), operator, core.ImportRequest{
+		Collection: "patients", Rejects: rejects, MaxRejects: -1,
+		Source: source("p.ndjson", patientOne+"\n"+`{"id":"2","ward_id":"`+canary+`","ssn":"`+canary+`"}`+"\n"+patientOne+"\n"),
+	})
+	if err != nil || report.Loaded != 1 || report.Rejected != 2 {
+		t.Fatalf("Import = %+v, %v", report, err)
+	}
+	if got, err := h.get(t, operator, ""); err != nil || string(got.JSON) != patientOne {
+		t.Errorf("Get = %s, %v", got.JSON, err)
+	}
+	if lines := rejects.lines(t); len(lines) != 2 || bytes.Contains(rejects.octets, []byte(canary)) {
+		t.Errorf("the rejects are %s", rejects.octets)
+	}
+	if all := h.everywhere(t); strings.Contains(all, canary) {
+		t.Errorf("it lies there as it is: %q", all)
+	}
+}
+
+// TestUnsealedOnce: what was stored for an idempotency key before the field was encrypted is
+// still answered.
+func TestUnsealedOnce(t *testing.T) {
+	h := newHospital(t)
+	before := guardedPatients(t)
+	plain, err := schema.New(schema.Spec{Name: "patients", ID: "id", Fields: []schema.FieldSpec{
+		{Name: "id", Type: "string", Max: "16"}, {Name: "ward_id", Type: "int", References: "wards", Enforce: true}, {Name: "ssn", Type: "string", Max: "40"}, {Name: "file", Type: "json"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before[1].Schema = plain
+	if before[1].Access, err = policy.Compile(plain, []policy.GrantSpec{{Role: "admin", Read: &policy.RuleSpec{}, Create: &policy.RuleSpec{}}}); err != nil {
+		t.Fatal(err)
+	}
+	former, err := core.New(core.Config{Store: h.below, Collections: before, Now: h.now.time})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := former.Create(t.Context(), operator, "patients", [][]byte{[]byte(patientOne)}, keyed("k", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := h.api.Create(t.Context(), operator, "patients", [][]byte{[]byte(patientOne)}, keyed("k", 1))
+	if err != nil || !again.Repeated || !slices.Equal(first.Answer, again.Answer) {
+		t.Errorf("the answer is %q, %v, want %q", again.Answer, err, first.Answer)
+	}
+}
