@@ -35,6 +35,7 @@ func newGeneration(s *served, shown *certificate, uploads *importing, l limiting
 	if err := s.checkUnsigned(log); err != nil {
 		return nil, err
 	}
+	fits := &fitting{store: s.store, collections: s.api.Schemas()}
 	config := s.httpConfig(w, log)
 	config.Audit, config.LogKey = noted.to, noted.key
 	config.AuditAuthentication = auditOf(s.settings.Audit.Authentication)
@@ -43,7 +44,10 @@ func newGeneration(s *served, shown *certificate, uploads *importing, l limiting
 		if err := in.accepting(ctx); err != nil {
 			return err
 		}
-		return s.store.Ping(ctx)
+		if err := s.store.Ping(ctx); err != nil {
+			return err
+		}
+		return fits.ping(ctx)
 	}
 	var err error
 	if g.public, err = httpapi.New(config); err != nil || s.settings.Service.Admin == "off" {
@@ -54,7 +58,10 @@ func newGeneration(s *served, shown *certificate, uploads *importing, l limiting
 		handlers[reloadPath] = in.reload
 	}
 	g.admin, err = httpapi.NewAdmin(httpapi.AdminConfig{
-		Ports:    []httpapi.Port{{Name: "repository", Driver: s.settings.Repository.Driver, Ping: s.store.Ping}},
+		Ports: []httpapi.Port{
+			{Name: "repository", Driver: s.settings.Repository.Driver, Ping: s.store.Ping},
+			{Name: "migrations", Driver: s.settings.Repository.Driver, Ping: fits.ping},
+		},
 		Optional: s.optional(l),
 		Ready:    in.accepting,
 		Log:      log,

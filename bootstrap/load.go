@@ -50,7 +50,8 @@ type settings struct {
 	mail       Driver
 	telemetry  []Driver
 
-	revisionKey []byte // of tables that have no column of revisions
+	secret      secrets.Value // one of those that the secrets port was asked for, if it was
+	revisionKey []byte        // of tables that have no column of revisions
 }
 
 // environment looks variables up, as os.LookupEnv does.

@@ -71,7 +71,19 @@ func openSettings(ctx context.Context, doc *document, all unopened, env environm
 		}
 		source = layer.TraceSecrets(source, watcher)
 	}
-	return doc.read(all.Drivers, env, binder(ctx, source))
+	var first secrets.Value
+	bind := binder(ctx, source)
+	s, err = doc.read(all.Drivers, env, func(ref secrets.Ref) (secrets.Value, string, error) {
+		value, now, err := bind(ref)
+		if first == nil {
+			first = value
+		}
+		return value, now, err
+	})
+	if s != nil {
+		s.secret = first
+	}
+	return s, err
 }
 
 // binder returns what binds references to the secrets of the source. It asks for

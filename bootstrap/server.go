@@ -90,6 +90,12 @@ func (s *served) optional(l limiting) []httpapi.Port {
 	if s.cache.ping != nil {
 		ports = append(ports, httpapi.Port{Name: "cache", Driver: s.settings.Cache.Driver, Ping: s.cache.ping})
 	}
+	if s.settings.secret != nil {
+		ports = append(ports, httpapi.Port{Name: "secrets", Driver: s.settings.Secrets.Driver, Ping: func(ctx context.Context) error {
+			_, err := s.settings.secret(ctx)
+			return err
+		}})
+	}
 	if l.ping != nil {
 		ports = append(ports, httpapi.Port{Name: "limit", Driver: s.settings.Limit.Driver, Ping: l.ping})
 	}
