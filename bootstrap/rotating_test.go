@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -179,7 +180,7 @@ func (r *rotated) during(t *testing.T, change func(), requests map[string]int) {
 				}
 				select {
 				case <-done:
-					if sent.Load() >= 1000 {
+					if sent.Load() >= rotations() {
 						return
 					}
 				default:
@@ -190,6 +191,14 @@ func (r *rotated) during(t *testing.T, change func(), requests map[string]int) {
 	change()
 	close(done)
 	group.Wait()
+}
+
+// rotations is how many requests come during a rotation at least.
+func rotations() int64 {
+	if more, err := strconv.ParseInt(os.Getenv("PORTOLAN_TEST_ROTATIONS"), 10, 64); err == nil {
+		return more
+	}
+	return 1000
 }
 
 // until waits for a request to be answered so.
