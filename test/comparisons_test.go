@@ -22,13 +22,13 @@ var comparing = map[string]bool{"bytes.Equal": true, "bytes.Compare": true, "sli
 
 // noSecrets are comparisons of what has such a name and is no secret, each with why.
 var noSecrets = map[string]string{
-	"core/accounts.go: now.hash != was":                                  "whether the account changed meanwhile; both are read from the store",
-	"core/logins.go: now.hash != was":                                    "the same",
-	"core/verifications.go: now.hash != of.hash":                         "the same",
-	"core/imports.go: earlier.digest != digest":                          "of a file that the caller has",
-	"core/once.go: bytes.Equal([]byte(stored[0].AsString()), cl.digest)": "of a request that the caller sent",
-	"adapters/layer/tokens.go: string(value[:n]) != token":               "of an entry in the cache, and given to nobody",
-	"adapters/oauth/oauth.go: hash != halfHash(read.Alg, access)":        "of a token, in another token that is signed",
+	"core/accounts.go: now.hash != was":                           "whether the account changed meanwhile; both are read from the store",
+	"core/logins.go: now.hash != was":                             "the same",
+	"core/verifications.go: now.hash != of.hash":                  "the same",
+	"core/imports.go: earlier.digest != digest":                   "of a file that the caller has",
+	"core/once.go: bytes.Equal(digest, cl.digest)":                "of a request that the caller sent",
+	"adapters/layer/tokens.go: string(value[:n]) != token":        "of an entry in the cache, and given to nobody",
+	"adapters/oauth/oauth.go: hash != halfHash(read.Alg, access)": "of a token, in another token that is signed",
 }
 
 // TestSecretsAreComparedInConstantTime looks for comparisons that take the longer the more
