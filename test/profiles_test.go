@@ -2,7 +2,11 @@ package test
 
 import (
 	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -75,19 +79,45 @@ func TestAzureProfile(t *testing.T) {
 	served(t, dir)
 }
 
-// TestOnPremisesProfile starts what init writes for anywhere, with the secrets of Vault in a
-// file.
+// vaultOf answers as a Vault does that holds one secret, for whoever has the token.
+func vaultOf(t *testing.T, token string, secret map[string]string) string {
+	t.Helper()
+	held, err := json.Marshal(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	vault := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		switch path := strings.TrimPrefix(r.URL.Path, "/v1/"); {
+		case r.Header.Get("X-Vault-Token") != token:
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = io.WriteString(w, `{"errors":["permission denied"]}`)
+		case strings.HasPrefix(path, "auth/token/"):
+			_, _ = io.WriteString(w, `{"data":{"ttl":3600,"renewable":false},"auth":null}`)
+		case strings.HasPrefix(path, "sys/"):
+			_, _ = io.WriteString(w, `{"data":{"path":"secret/","type":"kv","options":{"version":"2"}}}`)
+		case path == "secret/data/portolan":
+			_, _ = fmt.Fprintf(w, `{"data":{"data":%s,"metadata":{"version":1,"created_time":"2026-01-01T00:00:00Z","deletion_time":"","destroyed":false}}}`, held)
+		default:
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = io.WriteString(w, `{"errors":[]}`)
+		}
+	}))
+	t.Cleanup(vault.Close)
+	return vault.URL
+}
+
+// TestOnPremisesProfile starts what init writes for anywhere as it is, with a Vault that holds
+// its secrets.
 func TestOnPremisesProfile(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("POSTGRES_DSN", servers.PostgreSQL(t))
 	t.Setenv("REDIS_URL", "redis://"+servers.Redis(t))
+	token := rand.Text()
+	t.Setenv("VAULT_ADDR", vaultOf(t, token, map[string]string{
+		"key-pepper": rand.Text() + rand.Text(), "cursor-key": rand.Text() + rand.Text(), "db-password": "none is asked for",
+	}))
 	mustRun(t, dir, "portolan", "init", "--profile", "onprem", "--dir", dir)
-	config := read(t, filepath.Join(dir, "portolan.yaml"))
-	in := strings.Replace(config, "  driver: vault\n", "  driver: file\n  file: {dir: secrets}\n", 1)
-	if in == config {
-		t.Fatal("the secrets are not in Vault")
-	}
-	write(t, dir, "portolan.yaml", in)
-	write(t, dir, "secrets/portolan", `{"key-pepper":"`+rand.Text()+rand.Text()+`","cursor-key":"`+rand.Text()+rand.Text()+`","db-password":"none is asked for"}`)
+	write(t, dir, "vault-token", token)
 	served(t, dir)
 }

@@ -181,6 +181,8 @@ func (cfg *Config) check() error {
 			Hinting("write https, and ca_file if the certificate is of your own authority")
 	case !mounts.MatchString(cfg.Mount):
 		return wrong("mount is no path of an engine")
+	case cfg.Login == "":
+		return wrong("login is missing; write token, approle, kubernetes or jwt")
 	case !mounts.MatchString(cfg.AuthMount) && cfg.Login != "token":
 		return wrong("auth_mount is no path of a login method")
 	}

@@ -96,6 +96,8 @@ var parts = []part{
 	{name: "rotated-servers", promise: "so do the credentials of PostgreSQL and Redis", reach: "10,000 requests; 0 failures",
 		env: servers("PORTOLAN_TEST_ROTATIONS=10000"), args: goTest("./test", "^TestCredentialsOfServersRotate$"),
 		figures: []figure{{pattern: `(\d+) requests while credentials`, what: "requests", least: 10_000}}},
+	{name: "client-secrets", promise: "so does the secret of an OIDC client", reach: "10,000 sign-ins; 0 failures",
+		env: []string{"PORTOLAN_TEST_ROTATIONS=10000"}, args: goTest("./adapters/oauth", "^TestClientSecretRotates$")},
 	{name: "reloads", promise: "reloads fail no request, and leave nothing stale", reach: "100 reloads a store under load; 0 failures, 0 stale",
 		args: goTest("./bootstrap", "^TestReloadsUnderLoad$"), figures: []figure{{pattern: `(\d+) reads, `, what: "reads", least: 4_000, each: true}}},
 	{name: "sqlmap", promise: "nothing is injectable", reach: "sqlmap, level 3, every parameter; 0 findings; it finds what is injectable",

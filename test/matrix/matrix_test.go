@@ -132,6 +132,7 @@ var undecided = map[string]string{
 	"Work":      "imports what was sent, as who sent it",
 	"Close":     "lets go of files",
 	"MaxOctets": "tells the process what it was configured with",
+	"Serve":     "says for the process by what is received and imported from now on",
 }
 
 // TestMatrixNamesEverything: a method of the core that answers callers, or an operation
