@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -502,10 +503,10 @@ func TestExpelledBeforeLifted(t *testing.T) {
 			two.wants(t, "while the writer cannot be expelled", cache.Fenced, "")
 			time.Sleep(time.Second)
 		}
-		if unwilling.asked == 0 || unwilling.asked > 60 {
-			t.Errorf("it was asked %d times in 10 seconds", unwilling.asked)
+		if asked := unwilling.asked.Load(); asked == 0 || asked > 60 {
+			t.Errorf("it was asked %d times in 10 seconds", asked)
 		}
-		unwilling.willing = true
+		unwilling.willing.Store(true)
 		time.Sleep(time.Second)
 		two.wants(t, "when he is", cache.Miss, "")
 	})
@@ -513,12 +514,12 @@ func TestExpelledBeforeLifted(t *testing.T) {
 
 type unwillingModes struct {
 	cache.Modes
-	asked   int
-	willing bool
+	asked   atomic.Int64
+	willing atomic.Bool
 }
 
 func (u *unwillingModes) Expel(ctx context.Context, member string) error {
-	if u.asked++; !u.willing {
+	if u.asked.Add(1); !u.willing.Load() {
 		return fault.New(fault.Unavailable, "test", "somebody holds the row")
 	}
 	return u.Modes.Expel(ctx, member)
