@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -79,8 +80,8 @@ func TestBesideHold(t *testing.T) {
 		if took := one.write(t, s.store); took > time.Second {
 			t.Errorf("a write took %s", took)
 		}
-		if tried.switches > 45 {
-			t.Errorf("the mode was to be switched %d times in 10 seconds", tried.switches)
+		if switches := tried.switches.Load(); switches > 45 {
+			t.Errorf("the mode was to be switched %d times in 10 seconds", switches)
 		}
 		release()
 		time.Sleep(time.Second)
@@ -188,11 +189,11 @@ func modalServer(t *testing.T, store repository.Store) *core.Modal {
 
 type countingModes struct {
 	cache.Modes
-	switches int
+	switches atomic.Int64
 }
 
 func (c *countingModes) Switch(ctx context.Context, was, next cache.Mode) (bool, error) {
-	c.switches++
+	c.switches.Add(1)
 	return c.Modes.Switch(ctx, was, next)
 }
 

@@ -455,7 +455,7 @@ func TestWriterStandsStill(t *testing.T) {
 		stuck := &stuckModes{Modes: s.modes}
 		one := s.instance(func(c *layer.DistributedConfig) { c.Modes = stuck })
 		one.write(t, s.store)
-		stuck.members = true // are locked
+		stuck.members.Store(true) // are locked
 		s.shared.Restart()
 		if took := one.write(t, s.store); took > cache.Drain+2*time.Second {
 			t.Errorf("a write took %s", took)
@@ -467,7 +467,7 @@ func TestWriterStandsStill(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		one.wants(t, "while it stands still", cache.Off, "")
-		stuck.members = false
+		stuck.members.Store(false)
 		time.Sleep(10 * time.Second)
 		one.wants(t, "after that", cache.Miss, "")
 	})
@@ -476,11 +476,11 @@ func TestWriterStandsStill(t *testing.T) {
 // A stuckModes cannot end memberships while somebody holds one.
 type stuckModes struct {
 	cache.Modes
-	members bool
+	members atomic.Bool
 }
 
 func (s *stuckModes) Switch(ctx context.Context, was, next cache.Mode) (bool, error) {
-	if s.members && next.State == cache.On {
+	if s.members.Load() && next.State == cache.On {
 		<-ctx.Done()
 		return false, ctx.Err()
 	}
