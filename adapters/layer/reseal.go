@@ -20,13 +20,14 @@ type Resealed struct {
 	Plain     int64 // with a value that is not encrypted yet
 	Older     int64 // with one under a key that is not the newest
 	Rewritten int64 // stored anew
-	Overtaken int64 // left alone, because somebody else wrote them meanwhile, which encrypts them too
+	Overtaken int64 // left alone, because somebody else wrote them meanwhile, which encrypts them too, if under the key the writer knew
 }
 
 // Reseal stores every record of the collection anew that has a value which is not
 // encrypted, or not under the newest key; a dry run only counts them. Records keep their
-// revisions, because what they say does not change. It may be called again, which goes on
-// where it stopped, and while others write. Tell, if not nil, is called behind each page.
+// revisions, because what they say does not change; those that are made of the row (managed:
+// false) change with it. It may be called again, which goes on where it stopped, and while
+// others write. Tell, if not nil, is called behind each page.
 func (e *Encrypted) Reseal(ctx context.Context, c *schema.Collection, dry bool, tell func(Resealed)) (Resealed, error) {
 	var done Resealed
 	kept := c.AtRest()
