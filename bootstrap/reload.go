@@ -63,7 +63,7 @@ func (r *reloader) open(ctx context.Context, doc *document, in surroundings) (*g
 	if err != nil {
 		return nil, err
 	}
-	in.draining, in.reload, in.rules = &r.draining, r, r.rules
+	in.draining, in.reload = &r.draining, r
 	opened := &closers{lending: r.lending}
 	var g *generation
 	if err := r.p.wireIn(ctx, doc, opened, in, func(ready *generation) { g = ready }); err != nil {
@@ -112,6 +112,7 @@ func (r *reloader) reload(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.rules = in.rules // not before: what could not be opened changed nothing
 	changes := differences(former.settings, g.settings)
 	r.serving.now.Store(g)
 	former.rest()
@@ -123,6 +124,7 @@ func (r *reloader) reload(ctx context.Context) ([]string, error) {
 
 // among returns the surroundings of a generation that is written so.
 func (r *reloader) among(written *settings) (in surroundings, err error) {
+	in.rules = r.rules
 	r.alive = slices.DeleteFunc(r.alive, func(g lived) bool {
 		select {
 		case <-g.gone:
@@ -140,7 +142,7 @@ func (r *reloader) among(written *settings) (in surroundings, err error) {
 			in.former = append(in.former, g.gone)
 		}
 		if others && i == len(r.alive)-1 {
-			r.rules++
+			in.rules++
 		}
 	}
 	return in, nil

@@ -115,6 +115,30 @@ func TestCachesThatRestedAreNew(t *testing.T) {
 	}
 }
 
+// TestFailedReloadKeepsTheCache: what could not be opened does not part the generation that
+// serves from the cache that a former one fences.
+func TestFailedReloadKeepsTheCache(t *testing.T) {
+	t.Chdir(t.TempDir())
+	first := writable("{}")
+	r, api, admin := serveFor(t, first)
+	header := http.Header{"Content-Type": {"application/json"}}
+	r.do(http.MethodPut, api+"/things/a", `{"kind":1,"name":"before"}`, header)
+	held := r.hold(t, api+"/things/a", `{"kind":1,`)
+	broken := strings.NewReplacer("cache: {driver: memory}", "cache: {driver: bigcache}",
+		"repository: {driver: memory}", "repository: {driver: sqlite, sqlite: {path: nowhere/a.db}}").Replace(first)
+	if status, answer := r.reload(t, admin, broken); status < http.StatusBadRequest {
+		t.Fatalf("reloading is answered with %d %v", status, answer)
+	}
+	r.mustReload(t, admin, first+"limits: {global: {requests: 100000}}\n")
+	for range 3 {
+		r.told(t, api+"/things/a")
+	}
+	held.let(t, `"name":"behind"}`)
+	if status, body := r.told(t, api+"/things/a"); !strings.Contains(body, "behind") {
+		t.Errorf("behind the write the record is %s (%s)", body, status)
+	}
+}
+
 // TestTheFileIsTheOneOfTheStart: a server whose file is gone goes on as it is, and with no
 // other one.
 func TestTheFileIsTheOneOfTheStart(t *testing.T) {
