@@ -11,8 +11,8 @@ import (
 
 // Share returns what records that share of the traces, 0 being all. It goes by the id of the
 // trace and by nothing else, so that every instance with the same share has the same traces,
-// whole, and no caller can have all of its requests recorded. Share returns fault.Invalid if
-// the share is none from 0 to 1.
+// whole. Who sends a traceparent chooses that id, and can so choose whether its requests are
+// recorded. Share returns fault.Invalid if the share is none from 0 to 1.
 func Share(op string, share float64) (sdktrace.Sampler, error) {
 	switch {
 	case share == 0:
