@@ -46,20 +46,17 @@ func TestH2Spec(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	spec := exec.CommandContext(ctx, "go", "tool", "h2spec", "-h", host, "-p", port, "-t", "-k", "-o", "5", "-P", "/livez")
-	spec.Dir = "attacks"
-	out, err := spec.CombinedOutput() // it fails if one case does
-	_, failures, _ := strings.Cut(string(out), "Failures:")
-	totals := regexp.MustCompile(`(\d+) tests, (\d+) passed, 0 skipped`).FindStringSubmatch(string(out))
-	if totals == nil || totals[1] != "145" {
-		t.Fatalf("h2spec did not run through: %v\n%s", err, out)
-	}
-	for _, failed := range regexp.MustCompile(`× \d+: (.+)`).FindAllStringSubmatch(failures, -1) {
-		if !slices.Contains(strict, failed[1]) {
-			t.Errorf("h2spec: %s\n%s", failed[1], failures)
+	failed := h2spec(ctx, t, host, port)
+	for range 3 {
+		if len(failed) == 0 {
+			break
 		}
+		again := h2spec(ctx, t, host, port)
+		failed = slices.DeleteFunc(failed, func(name string) bool { return !slices.Contains(again, name) })
 	}
-	t.Logf("%s of 145 cases of h2spec", totals[2])
+	if len(failed) > 0 {
+		t.Errorf("h2spec, each time: %q", failed)
+	}
 	response, err := client.Get(server + "/v1/things")
 	if err != nil {
 		t.Fatal(err)
@@ -68,6 +65,33 @@ func TestH2Spec(t *testing.T) {
 	if response.StatusCode != http.StatusOK || response.ProtoMajor != 2 {
 		t.Errorf("behind it the server answers %s %s", response.Proto, response.Status)
 	}
+}
+
+// h2spec runs it, and returns the cases that failed and are not known. A case that sends
+// frames on a stream whose request has not ended fails now and then: the server may have
+// answered before they come, and then ends the stream with NO_ERROR (RFC 9113, section 8.1).
+// So a case counts that fails each time.
+func h2spec(ctx context.Context, t *testing.T, host, port string) []string {
+	t.Helper()
+	spec := exec.CommandContext(ctx, "go", "tool", "h2spec", "-h", host, "-p", port, "-t", "-k", "-o", "5", "-P", "/livez")
+	spec.Dir = "attacks"
+	out, err := spec.CombinedOutput() // it fails if one case does
+	_, failures, _ := strings.Cut(string(out), "Failures:")
+	totals := regexp.MustCompile(`(\d+) tests, (\d+) passed, 0 skipped`).FindStringSubmatch(string(out))
+	if totals == nil || totals[1] != "145" {
+		t.Fatalf("h2spec did not run through: %v\n%s", err, out)
+	}
+	var unknown []string
+	for _, failed := range regexp.MustCompile(`× \d+: (.+)`).FindAllStringSubmatch(failures, -1) {
+		if !slices.Contains(strict, failed[1]) {
+			unknown = append(unknown, failed[1])
+		}
+	}
+	if unknown != nil {
+		t.Log(failures)
+	}
+	t.Logf("%s of 145 cases of h2spec", totals[2])
+	return unknown
 }
 
 // certified puts a certificate and its key into tls.crt and tls.key of the directory, and
