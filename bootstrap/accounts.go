@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/portolan-io/portolan/adapters/firebase"
+	"github.com/portolan-io/portolan/adapters/layer"
 	"github.com/portolan-io/portolan/adapters/local"
 	"github.com/portolan-io/portolan/core"
 	"github.com/portolan-io/portolan/core/fault"
@@ -213,7 +214,12 @@ func openMail(ctx context.Context, s *settings, opened *closers) (mail.Sender, e
 	if !s.Mail.given() {
 		return nil, nil //nolint:nilnil // there is none, and nothing is wrong
 	}
-	return lendDriver[mail.Sender](ctx, opened, s.mail)
+	sender, err := lendDriver[mail.Sender](ctx, opened, s.mail)
+	if err != nil {
+		return nil, err
+	}
+	used, err := usageOf(opened)
+	return layer.NoteMail(sender, used.of(s.mail.key())), err
 }
 
 func unsent(log *slog.Logger) func(error) {

@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/portolan-io/portolan/adapters/audit"
 	"github.com/portolan-io/portolan/adapters/httpapi"
@@ -64,7 +65,12 @@ func openAudit(ctx context.Context, s *settings, log *slog.Logger, opened *close
 	if err != nil || s.Audit.File == "" {
 		return &auditing{key: key}, err
 	}
-	to, err := lend(opened, "audit "+s.Audit.File, func(own *closers) (*audit.Log, error) {
+	used, err := usageOf(opened)
+	if err != nil {
+		return nil, err
+	}
+	lately := used.of(auditKey(s))
+	to, err := lend(opened, auditKey(s), func(own *closers) (*audit.Log, error) {
 		to, err := audit.Open(audit.Config{File: s.Audit.File, Lost: func(lines int, err error) {
 			log.Error("lines of the audit log were lost", "lines", lines, "error", err)
 		}})
@@ -76,10 +82,14 @@ func openAudit(ctx context.Context, s *settings, log *slog.Logger, opened *close
 	if err != nil {
 		return nil, err
 	}
-	return &auditing{key: key, to: func(ctx context.Context, line []byte, wait bool) error {
+	return &auditing{key: key, to: func(ctx context.Context, line []byte, wait bool) (err error) {
+		defer func(begun time.Time) { lately.Note(begun, err) }(time.Now())
 		if wait {
 			return to.Keep(ctx, line)
 		}
 		return to.Offer(line)
 	}}, nil
 }
+
+// auditKey names the file of the audit log among what is open.
+func auditKey(s *settings) string { return "audit " + s.Audit.File }

@@ -24,7 +24,8 @@ func openKeys(ctx context.Context, s *settings, opened *closers) (*envelope.Seal
 		if err != nil {
 			return nil, err
 		}
-		return envelope.New(envelope.Config{Wrapper: keeper}), nil
+		used, err := usageOf(opened)
+		return envelope.New(envelope.Config{Wrapper: layer.NoteKeys(keeper, used.of(s.keys.key()))}), err
 	})
 }
 

@@ -49,7 +49,10 @@ func newGeneration(s *served, shown *certificate, uploads *importing, l limiting
 		}
 		return fits.ping(ctx)
 	}
-	var err error
+	used, err := usageOf(opened)
+	if err != nil {
+		return g, err
+	}
 	if g.public, err = httpapi.New(config); err != nil || s.settings.Service.Admin == "off" {
 		return g, err
 	}
@@ -62,7 +65,8 @@ func newGeneration(s *served, shown *certificate, uploads *importing, l limiting
 			{Name: "repository", Driver: s.settings.Repository.Driver, Ping: s.store.Ping},
 			{Name: "migrations", Driver: s.settings.Repository.Driver, Ping: fits.ping},
 		},
-		Optional: s.optional(l),
+		Optional: s.optional(l, noted, w, used),
+		Loopback: isLoopback(s.settings.Service.Admin),
 		Ready:    in.accepting,
 		Log:      log,
 		Site:     config,

@@ -83,6 +83,10 @@ func openProviders(ctx context.Context, s *settings, opened *closers) (signingIn
 	if s.Accounts == nil {
 		return nil, nil //nolint:nilnil // there are none, and nothing is wrong
 	}
+	used, err := usageOf(opened)
+	if err != nil {
+		return nil, err
+	}
 	all := make(signingIn)
 	for _, each := range s.Accounts.OAuth {
 		client, err := oauth.Open(ctx, oauth.Config{
@@ -97,7 +101,7 @@ func openProviders(ctx context.Context, s *settings, opened *closers) (signingIn
 				Hinting("%s", why.Hint).Because(err)
 		}
 		opened.addClose(client.Close)
-		all[each.Name] = client
+		all[each.Name] = notedProvider{client, used.of(oauthKey(each.Name))}
 	}
 	return all, nil
 }

@@ -168,7 +168,11 @@ func newCore(ctx context.Context, s *settings, store *layer.Encrypted, sealer *e
 	if err != nil {
 		return nil, err
 	}
-	identity := core.NewIdentity(config, layered(authenticators, w))
+	used, err := usageOf(opened)
+	if err != nil {
+		return nil, err
+	}
+	identity := core.NewIdentity(config, s.layered(authenticators, w, used))
 	accounts, err := newAccounts(ctx, s, api, identity, issuer, l.limiter, opened, log)
 	if err != nil {
 		return nil, err
@@ -180,11 +184,11 @@ func newCore(ctx context.Context, s *settings, store *layer.Encrypted, sealer *e
 }
 
 // layered returns the authenticators with what they recognised remembered, where that
-// may be, and beneath that counted, so that metrics count what is verified.
-func layered(authenticators []auth.Authenticator, w *watching) []auth.Authenticator {
+// may be, and beneath that counted and noted, so that metrics count what is verified.
+func (s *settings) layered(authenticators []auth.Authenticator, w *watching, used *usage) []auth.Authenticator {
 	all := make([]auth.Authenticator, len(authenticators))
 	for i, authenticator := range authenticators {
-		all[i] = layer.TraceAuth(authenticator, w)
+		all[i] = layer.TraceAuth(layer.NoteAuth(authenticator, used.of(s.auth[i].key())), w)
 		if asked, ok := authenticator.(interface{ Revocable() bool }); !ok || !asked.Revocable() {
 			all[i] = layer.Remember(all[i], nil)
 		}

@@ -32,8 +32,12 @@ func (r *reloader) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		answer["mistakes"], status = wrong, http.StatusUnprocessableEntity
 	case errors.Is(err, error(errReloading)):
 		answer["problem"], status = errReloading.Detail, http.StatusConflict
+		answer["hint"] = "ask again when it is done"
 	case err != nil:
 		answer["problem"], status = fault.Of(err).Detail, http.StatusUnprocessableEntity
+		if hint := fault.Of(err).Hint; hint != "" {
+			answer["hint"] = hint
+		}
 		if places := fault.Of(err).Places; len(places) > 0 {
 			answer["places"] = places
 		}

@@ -84,24 +84,6 @@ func (s *served) checkUnsigned(log *slog.Logger) error {
 	return nil
 }
 
-// optional returns the ports without which requests are answered all the same.
-func (s *served) optional(l limiting) []httpapi.Port {
-	var ports []httpapi.Port
-	if s.cache.ping != nil {
-		ports = append(ports, httpapi.Port{Name: "cache", Driver: s.settings.Cache.Driver, Ping: s.cache.ping})
-	}
-	if s.settings.secret != nil {
-		ports = append(ports, httpapi.Port{Name: "secrets", Driver: s.settings.Secrets.Driver, Ping: func(ctx context.Context) error {
-			_, err := s.settings.secret(ctx)
-			return err
-		}})
-	}
-	if l.ping != nil {
-		ports = append(ports, httpapi.Port{Name: "limit", Driver: s.settings.Limit.Driver, Ping: l.ping})
-	}
-	return ports
-}
-
 // httpConfig returns the configuration of the public handler.
 func (s *served) httpConfig(w *watching, log *slog.Logger) httpapi.Config {
 	service := s.settings.Service

@@ -10,7 +10,9 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
+	"github.com/portolan-io/portolan/adapters/httpapi"
 	"github.com/portolan-io/portolan/adapters/layer"
 	"github.com/portolan-io/portolan/adapters/otel"
 	"github.com/portolan-io/portolan/ports/repository"
@@ -30,6 +32,7 @@ type watching struct {
 	lines    slog.Handler // is told of the lines of the log; or nil
 	spans    bool         // some of them deliver spans
 
+	ports   []httpapi.Port // how each of them is
 	figures []func() error // tell of what is open; called when it begins to serve
 }
 
@@ -105,8 +108,11 @@ func newWatching(ctx context.Context, s *settings, log *slog.Logger, opened *clo
 	var tracing, others []telemetry.Observer
 	ends := closedAtOnce(opened)
 	lost := lostBy{}
-	for _, driver := range s.telemetry {
+	for i, driver := range s.telemetry {
+		failed := &layer.Lately{}
+		w.ports = append(w.ports, delivering(join("telemetry", index(i)), driver.name, failed))
 		undelivered := func(err error) {
+			failed.Note(time.Now(), err)
 			log.Warn("telemetry was not delivered", "driver", driver.name, "error", err)
 		}
 		driver.settings = equipped(driver.settings, map[string]any{

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"log/slog"
 	"maps"
+	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -22,6 +24,10 @@ type AdminConfig struct {
 	// which the server is ready: what they do is done in another way then.
 	Optional []Port
 
+	// Loopback says that only this machine reaches the listener. Then nobody is answered who
+	// asks by a name that is not this machine's: a page on the web whose name leads here.
+	Loopback bool
+
 	Ready func(ctx context.Context) error // further reasons not to be ready, a drain for one; may be nil
 	Log   *slog.Logger                    // nil is slog.Default
 
@@ -36,11 +42,17 @@ type AdminConfig struct {
 	Handlers map[string]http.Handler
 }
 
-// A Port is an adapter that /readyz asks whether it answers.
+// A Port is an adapter that /readyz tells of. It has a Ping or a Last.
 type Port struct {
-	Name   string // "repository"
+	Name   string // "repository", or as the configuration has it in a list, "auth.0"
 	Driver string // "sqlite"
-	Ping   func(ctx context.Context) error
+
+	Ping func(ctx context.Context) error // asks it whether it is well
+
+	// Last returns when it was last used, how long that took, and why the port failed then:
+	// for those that are not asked, because that would cost money or send a mail. The zero
+	// time is that it was not used yet.
+	Last func() (time.Time, time.Duration, error)
 }
 
 // pingTimeout is how long a port may take to answer /readyz.
@@ -69,12 +81,42 @@ func NewAdmin(cfg AdminConfig) (http.Handler, error) {
 		resources = append(resources, public.docResources()...)
 		around.Identify, around.API = cfg.Site.Identify, cfg.Site.API
 	}
+	for _, res := range resources {
+		for method, op := range res.methods {
+			op.serve = cfg.admitted(op.serve)
+			res.methods[method] = op
+		}
+	}
 	s, err := newSite(around, resources)
 	if err != nil {
 		return nil, err
 	}
 	s.log.level = slog.LevelDebug // probes and scrapes come every few seconds
 	return s, nil
+}
+
+// admitted returns serve for those who reach the listener themselves.
+func (cfg AdminConfig) admitted(serve func(x *exchange) error) func(x *exchange) error {
+	sites := http.NewCrossOriginProtection()
+	return func(x *exchange) error {
+		if cfg.Loopback && !isThisMachine(x.r.Host) {
+			return fault.New(fault.Forbidden, "httpapi.admin", "this listener is for this machine, and is not asked by another name").
+				Coded("wrong-host").Hinting("ask for it at 127.0.0.1 or localhost, or have it listen for others with service.admin")
+		}
+		if err := sites.Check(x.r); err != nil {
+			return fault.New(fault.Forbidden, "httpapi.admin", "a page of another site may not ask for this").Coded("cross-origin").Because(err)
+		}
+		return serve(x)
+	}
+}
+
+// isThisMachine reports whether the Host of a request names the machine that it is made on.
+func isThisMachine(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && ip.IsLoopback() || strings.EqualFold(host, "localhost")
 }
 
 // adminTimeout leaves room for a profile of five minutes.
@@ -121,11 +163,12 @@ type portStatus struct {
 	Name        string     `json:"name"`
 	Driver      string     `json:"driver"`
 	Needed      bool       `json:"needed"` // without it the server is not ready
-	Status      string     `json:"status"`
+	Status      string     `json:"status"` // ok, failing or, if it was not used yet, unused
 	LatencyMS   float64    `json:"latencyMs"`
 	ThresholdMS int64      `json:"thresholdMs"` // a port that takes longer is failing
 	Error       fault.Kind `json:"error,omitempty"`
-	LastError   *failure   `json:"lastError,omitempty"` // the last time that it was asked and failed
+	LastUsed    *time.Time `json:"lastUsed,omitempty"`  // of a port that is not asked: the rest tells of then
+	LastError   *failure   `json:"lastError,omitempty"` // the last time that it failed
 }
 
 // A failure is why a port did not answer /readyz, and when.
@@ -138,11 +181,15 @@ type failure struct {
 type failures struct{ last sync.Map }
 
 // note keeps the failure, if there is one, and returns the last that there was.
-func (f *failures) note(port string, kind fault.Kind) *failure {
-	if kind != "" {
-		f.last.Store(port, &failure{kind, time.Now().UTC()})
+func (f *failures) note(status portStatus) *failure {
+	if status.Error != "" {
+		at := time.Now().UTC()
+		if status.LastUsed != nil {
+			at = *status.LastUsed
+		}
+		f.last.Store(status.Name, &failure{status.Error, at})
 	}
-	last, _ := f.last.Load(port)
+	last, _ := f.last.Load(status.Name)
 	known, _ := last.(*failure)
 	return known
 }
@@ -164,7 +211,7 @@ func (cfg AdminConfig) readiness(x *exchange) error {
 		pings.Go(func() {
 			answer.Ports[i] = port.status(ctx)
 			answer.Ports[i].Needed = i < len(cfg.Ports)
-			answer.Ports[i].LastError = cfg.failed.note(port.Name, answer.Ports[i].Error)
+			answer.Ports[i].LastError = cfg.failed.note(answer.Ports[i])
 		})
 	}
 	pings.Wait()
@@ -189,14 +236,27 @@ func (cfg AdminConfig) readiness(x *exchange) error {
 	return nil
 }
 
-// status asks the port whether it answers.
+// status asks the port whether it is well, or how it was when it was last used.
 func (p Port) status(ctx context.Context) portStatus {
-	begun := time.Now()
-	err := p.Ping(ctx)
-	status := portStatus{Name: p.Name, Driver: p.Driver, Status: "ok", ThresholdMS: pingTimeout.Milliseconds(), Error: fault.KindOf(err)}
-	status.LatencyMS = float64(time.Since(begun).Microseconds()) / 1000
+	status := portStatus{Name: p.Name, Driver: p.Driver, Status: "ok", ThresholdMS: pingTimeout.Milliseconds()}
+	var took time.Duration
+	var err error
+	if p.Ping != nil {
+		begun := time.Now()
+		err = p.Ping(ctx)
+		took = time.Since(begun)
+	} else {
+		var at time.Time
+		if at, took, err = p.Last(); at.IsZero() {
+			status.Status = "unused"
+		} else {
+			at = at.UTC()
+			status.LastUsed = &at
+		}
+	}
+	status.LatencyMS = float64(took.Microseconds()) / 1000
 	if err != nil {
-		status.Status = "failing"
+		status.Status, status.Error = "failing", fault.KindOf(err)
 	}
 	return status
 }

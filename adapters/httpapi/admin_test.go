@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -41,11 +42,11 @@ func TestAdminReadiness(t *testing.T) {
 	}{
 		{"no ports", AdminConfig{}, 200, readyStatus{"ok", []portStatus{}}},
 		{
-			"all well", AdminConfig{Ports: []Port{{"repository", "memory", well}}, Ready: well}, 200,
+			"all well", AdminConfig{Ports: []Port{{Name: "repository", Driver: "memory", Ping: well}}, Ready: well}, 200,
 			readyStatus{"ok", []portStatus{{Name: "repository", Driver: "memory", Status: "ok"}}},
 		},
 		{
-			"some ill", AdminConfig{Ports: []Port{{"repository", "sqlite", ill}, {"secrets", "env", well}, {"auth", "local", odd}}}, 503,
+			"some ill", AdminConfig{Ports: []Port{{Name: "repository", Driver: "sqlite", Ping: ill}, {Name: "secrets", Driver: "env", Ping: well}, {Name: "auth", Driver: "local", Ping: odd}}}, 503,
 			readyStatus{"failing", []portStatus{
 				{Name: "repository", Driver: "sqlite", Status: "failing", Error: fault.Unavailable},
 				{Name: "secrets", Driver: "env", Status: "ok"},
@@ -53,14 +54,14 @@ func TestAdminReadiness(t *testing.T) {
 			}},
 		},
 		{
-			"what is optional is ill", AdminConfig{Ports: []Port{{"repository", "memory", well}}, Optional: []Port{{"cache", "redis", ill}}}, 200,
+			"what is optional is ill", AdminConfig{Ports: []Port{{Name: "repository", Driver: "memory", Ping: well}}, Optional: []Port{{Name: "cache", Driver: "redis", Ping: ill}}}, 200,
 			readyStatus{"ok", []portStatus{
 				{Name: "repository", Driver: "memory", Status: "ok"},
 				{Name: "cache", Driver: "redis", Status: "failing", Error: fault.Unavailable},
 			}},
 		},
 		{
-			"draining", AdminConfig{Ports: []Port{{"repository", "memory", well}}, Ready: ill}, 503,
+			"draining", AdminConfig{Ports: []Port{{Name: "repository", Driver: "memory", Ping: well}}, Ready: ill}, 503,
 			readyStatus{"not ready", []portStatus{{Name: "repository", Driver: "memory", Status: "ok"}}},
 		},
 	}
@@ -94,7 +95,7 @@ func TestAdminReadiness(t *testing.T) {
 // TestLastError: what a port failed with is told when it is well again, too.
 func TestLastError(t *testing.T) {
 	var down atomic.Bool
-	admin, err := NewAdmin(AdminConfig{Ports: []Port{{"repository", "memory", func(context.Context) error {
+	admin, err := NewAdmin(AdminConfig{Ports: []Port{{Name: "repository", Driver: "memory", Ping: func(context.Context) error {
 		if down.Load() {
 			return fault.New(fault.Unavailable, "x", "db.internal is down")
 		}
@@ -110,6 +111,73 @@ func TestLastError(t *testing.T) {
 		if !strings.Contains(w.Body.String(), want) || i == 0 && strings.Contains(w.Body.String(), "lastError") {
 			t.Errorf("at %d: got %s, want %s", i, w.Body, want)
 		}
+	}
+}
+
+// TestLastUsed: a port that is not asked is told of by its last use, as it was then.
+func TestLastUsed(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	failed := fault.New(fault.Unavailable, "x", "kms.internal is down")
+	used := func(at time.Time, err error) func() (time.Time, time.Duration, error) {
+		return func() (time.Time, time.Duration, error) { return at, 12 * time.Millisecond, err }
+	}
+	w := ask(t, AdminConfig{Optional: []Port{
+		{Name: "mail", Driver: "smtp", Last: func() (time.Time, time.Duration, error) { return time.Time{}, 0, nil }},
+		{Name: "auth.0", Driver: "oidc", Last: used(at, nil)},
+		{Name: "keys", Driver: "vault", Last: used(at, failed)},
+	}}, "GET", "/readyz")
+	var got readyStatus
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	want := readyStatus{"ok", []portStatus{
+		{Name: "mail", Driver: "smtp", Status: "unused", ThresholdMS: 2000},
+		{Name: "auth.0", Driver: "oidc", Status: "ok", LatencyMS: 12, ThresholdMS: 2000, LastUsed: &at},
+		{Name: "keys", Driver: "vault", Status: "failing", LatencyMS: 12, ThresholdMS: 2000, Error: fault.Unavailable, LastUsed: &at, LastError: &failure{fault.Unavailable, at}},
+	}}
+	if diff := cmp.Diff(want, got); diff != "" || w.Code != http.StatusOK {
+		t.Errorf("got %d (-want +got):\n%s", w.Code, diff)
+	}
+}
+
+// TestAdminIsNotForPages: what a page of another site can have a browser send is refused, by
+// where it comes from or by the name that it asks for.
+func TestAdminIsNotForPages(t *testing.T) {
+	reloads := 0
+	admin, err := NewAdmin(AdminConfig{Loopback: true, Handlers: map[string]http.Handler{
+		"/-/reload": http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reloads++ }),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name, method, host string
+		header             http.Header
+		status             int
+	}{
+		{"curl", "POST", "127.0.0.1:9090", nil, 200},
+		{"by name", "POST", "LocalHost:9090", nil, 200},
+		{"IPv6", "POST", "[::1]:9090", nil, 200},
+		{"without a port", "POST", "[::1]", nil, 200},
+		{"a page of another site", "POST", "127.0.0.1:9090", http.Header{"Sec-Fetch-Site": {"cross-site"}}, 403},
+		{"an old browser", "POST", "127.0.0.1:9090", http.Header{"Origin": {"https://evil.example"}}, 403},
+		{"a page in a sandbox", "POST", "127.0.0.1:9090", http.Header{"Origin": {"null"}}, 403},
+		{"a name that leads here", "POST", "evil.example:9090", http.Header{"Sec-Fetch-Site": {"same-origin"}}, 403},
+		{"and reads", "GET", "evil.example:9090", nil, 403},
+		{"a link", "GET", "127.0.0.1:9090", http.Header{"Sec-Fetch-Site": {"cross-site"}}, 200},
+		{"no name", "POST", "", nil, 403},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			before := reloads
+			r := httptest.NewRequestWithContext(t.Context(), tt.method, "/-/reload", nil)
+			r.Host, r.Header = tt.host, tt.header
+			w := httptest.NewRecorder()
+			admin.ServeHTTP(w, r)
+			if w.Code != tt.status || (reloads > before) != (tt.status == 200) {
+				t.Errorf("got %d %s, reloaded %d times", w.Code, w.Body, reloads-before)
+			}
+		})
 	}
 }
 

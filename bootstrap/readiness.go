@@ -1,0 +1,111 @@
+package bootstrap
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/portolan-io/portolan/adapters/httpapi"
+	"github.com/portolan-io/portolan/adapters/layer"
+	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/core/policy"
+	"github.com/portolan-io/portolan/ports/auth"
+)
+
+// A usage is how the last call of each adapter went that is not asked how it is. It outlives
+// a reload, as the adapters may. It is safe for concurrent use.
+type usage struct{ adapters sync.Map }
+
+// usageOf returns the usage of the process.
+func usageOf(opened *closers) (*usage, error) {
+	return lend(opened, "usage", func(*closers) (*usage, error) { return &usage{}, nil })
+}
+
+// of returns what is noted of the adapter, which the key of its driver names.
+func (u *usage) of(key string) *layer.Lately {
+	noted, _ := u.adapters.LoadOrStore(key, &layer.Lately{})
+	return noted.(*layer.Lately)
+}
+
+// port returns a port that is told of by how its last call went.
+func (u *usage) port(name, driver, key string) httpapi.Port {
+	lately := u.of(key)
+	return httpapi.Port{Name: name, Driver: driver, Last: func() (time.Time, time.Duration, error) {
+		last := lately.Last()
+		return last.At, last.Took, last.Err
+	}}
+}
+
+// undelivered is for how long telemetry that was not delivered is told of: what is delivered
+// is so at least once a minute.
+const undelivered = 2 * time.Minute
+
+// delivering returns an observer as a port that is failing while what it should deliver is
+// not.
+func delivering(name, driver string, failed *layer.Lately) httpapi.Port {
+	return httpapi.Port{Name: name, Driver: driver, Ping: func(context.Context) error {
+		if last := failed.Last(); last.Err != nil && time.Since(last.At) < undelivered {
+			return fault.New(fault.Unavailable, "bootstrap.delivering", "telemetry was not delivered").Because(last.Err)
+		}
+		return nil
+	}}
+}
+
+// optional returns the ports without which requests are answered all the same, or most of
+// them.
+func (s *served) optional(l limiting, noted *auditing, w *watching, used *usage) []httpapi.Port {
+	var ports []httpapi.Port
+	if s.cache.ping != nil {
+		ports = append(ports, httpapi.Port{Name: "cache", Driver: s.settings.Cache.Driver, Ping: s.cache.ping})
+	}
+	if s.settings.secret != nil {
+		ports = append(ports, httpapi.Port{Name: "secrets", Driver: s.settings.Secrets.Driver, Ping: func(ctx context.Context) error {
+			_, err := s.settings.secret(ctx)
+			return err
+		}})
+	}
+	if l.ping != nil {
+		ports = append(ports, httpapi.Port{Name: "limit", Driver: s.settings.Limit.Driver, Ping: l.ping})
+	}
+	for i, driver := range s.settings.auth {
+		ports = append(ports, used.port(join("auth", index(i)), driver.name, driver.key()))
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.oauth)) {
+		ports = append(ports, used.port(oauthKey(name), "oauth", oauthKey(name)))
+	}
+	if s.settings.Keys.given() {
+		ports = append(ports, used.port("keys", s.settings.keys.name, s.settings.keys.key()))
+	}
+	if s.settings.Mail.given() {
+		ports = append(ports, used.port("mail", s.settings.mail.name, s.settings.mail.key()))
+	}
+	if noted.to != nil {
+		ports = append(ports, used.port("audit", "file", auditKey(s.settings)))
+	}
+	return append(ports, w.ports...)
+}
+
+// oauthKey names a provider where people sign in.
+func oauthKey(name string) string { return join("accounts.oauth", name) }
+
+// notedProvider is a provider with its calls noted.
+type notedProvider struct {
+	httpapi.Provider
+	lately *layer.Lately
+}
+
+func (n notedProvider) Begin(ctx context.Context, attempt auth.Attempt) (string, error) {
+	begun := time.Now()
+	to, err := n.Provider.Begin(ctx, attempt)
+	n.lately.Note(begun, err)
+	return to, err
+}
+
+func (n notedProvider) Finish(ctx context.Context, attempt auth.Attempt, back auth.Return) (policy.Principal, error) {
+	begun := time.Now()
+	who, err := n.Provider.Finish(ctx, attempt, back)
+	n.lately.Note(begun, err)
+	return who, err
+}

@@ -1,0 +1,55 @@
+package bootstrap
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// TestReadinessOfUse: what is not asked how it is, is told of by its last use: who is
+// recognised, what is encrypted, what is noted and delivered.
+func TestReadinessOfUse(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("FIELD_KEY", "q7Jd0ZV1wM4nT8sXbL2cRkYgHuPeAoFi")
+	t.Setenv("SIGNING_KEY", freshKey(t))
+	config := strings.NewReplacer(
+		"development:", `secrets: {driver: env}
+auth: [{driver: local, local: {key: "secret://SIGNING_KEY"}}]
+keys: {driver: local, local: {key: "${FIELD_KEY}"}}
+accounts: {}
+mail: {driver: log}
+audit: {file: audit.ndjson, authentication: "on"}
+development:`, "name: {type: string}", "name: {type: string, encrypted: true}").Replace(reloadable)
+	r, api, admin := serveFor(t, config)
+	expect := func(want ...string) {
+		t.Helper()
+		status, body := r.do(http.MethodGet, admin+"/readyz", "", nil)
+		for _, each := range want {
+			if status != http.StatusOK || !strings.Contains(body, each) {
+				t.Errorf("%d %s\nwant %s", status, body, each)
+			}
+		}
+	}
+	expect(`{"name":"auth.0","driver":"local","needed":false,"status":"unused"`, `{"name":"keys","driver":"local","needed":false,"status":"unused"`,
+		`{"name":"mail","driver":"log","needed":false,"status":"unused"`, `{"name":"audit","driver":"file","needed":false,"status":"unused"`,
+		`{"name":"telemetry.0","driver":"prometheus","needed":false,"status":"ok"`)
+	token := strings.TrimSpace(newProgram(t).must(t, "keys", "token", "--subject", "ann", "--role", "admin"))
+	if status, body := r.do(http.MethodPut, api+"/things/a", `{"kind":1,"name":"Ann"}`, http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/json"}}); status != http.StatusCreated {
+		t.Fatalf("%d %s", status, body)
+	}
+	for _, name := range []string{"auth.0", "keys", "audit"} {
+		_, body := r.do(http.MethodGet, admin+"/readyz", "", nil)
+		_, of, _ := strings.Cut(body, `"name":"`+name+`"`)
+		of, _, _ = strings.Cut(of, "}")
+		if !strings.Contains(of, `"status":"ok"`) || !strings.Contains(of, `"lastUsed":"20`) {
+			t.Errorf("%s is used, and told of as %s", name, of)
+		}
+	}
+	if status, answer := r.reload(t, admin, strings.Replace(config, "kind: {type: int}", "kind: {type: int, max: 9}", 1)); status != http.StatusOK {
+		t.Fatalf("the reload answers %d %v", status, answer)
+	}
+	_, body := r.do(http.MethodGet, admin+"/readyz", "", nil)
+	if _, of, _ := strings.Cut(body, `"name":"keys"`); !strings.Contains(of[:120], `"status":"ok"`) {
+		t.Errorf("behind a reload that left the keys alone they are %s", of[:120])
+	}
+}
