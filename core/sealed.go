@@ -1,7 +1,10 @@
 package core
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"slices"
 
 	"github.com/portolan-io/portolan/core/envelope"
 	"github.com/portolan-io/portolan/core/fault"
@@ -45,6 +48,51 @@ func (a *API) open(ctx context.Context, c *collection, key cache.Key, kept []byt
 
 func keyless() error {
 	return fault.New(fault.Unavailable, "core.seal", "a field is encrypted, and there are no keys").Coded(envelope.CodeUnavailable)
+}
+
+// deciding returns the positions of the fields that a write has to know as they are: all but the
+// encrypted ones, by which nothing is decided, and those of them that it needs. So a value that is damaged, or
+// whose key is lost, does not stop who deletes the record or gives the field another value.
+func (c *collection) deciding(needs func(position int) bool) []int {
+	positions := c.All()
+	if !c.Guarded() {
+		return positions
+	}
+	return slices.DeleteFunc(positions, func(i int) bool { return c.Fields[i].Encrypted && !needs(i) })
+}
+
+// nothing is what a delete needs of encrypted fields.
+func nothing(int) bool { return false }
+
+// given returns the members of an object by their names, if fields are encrypted. Of what is
+// no object there are none: that is for who decodes it to refuse.
+func (c *collection) given(body []byte) map[string]json.RawMessage {
+	var members map[string]json.RawMessage
+	if !c.Guarded() || json.Unmarshal(body, &members) != nil {
+		return nil
+	}
+	return members
+}
+
+// merges reports whether a patch with the value for the field depends on what the field is.
+func (c *collection) merges(position int, value json.RawMessage) bool {
+	return c.Fields[position].Type == record.JSONType && bytes.HasPrefix(bytes.TrimSpace(value), []byte("{"))
+}
+
+// unopened says what helps who writes a record of which a value does not open that has to stay. A field
+// that the caller may not see is not named.
+func (ch *change) unopened(err error, needed []int) error {
+	why := *fault.Of(err)
+	if why.Code != envelope.CodeDamaged && why.Code != envelope.CodeUnavailable {
+		return err
+	}
+	hidden := slices.ContainsFunc(needed, func(i int) bool {
+		return ch.c.Fields[i].Encrypted && (!ch.may.reads || isSet(ch.may.read.Hidden, i))
+	})
+	if hidden && why.Code == envelope.CodeDamaged {
+		why.Detail, why.Cause = "a value of an encrypted field of "+ch.c.Name+" is not what was stored there", err
+	}
+	return why.Hinting("who gives each encrypted field a value or null, in the patch or with PUT, need not know what it was; and the record can be deleted")
 }
 
 // A closing seals what is kept of a write with an idempotency key. The digest of its body
