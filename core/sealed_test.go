@@ -407,19 +407,35 @@ func TestSealedImport(t *testing.T) {
 	rejects := &memoryFile{}
 	report, err := h.api.Import(t.Context(), operator, core.ImportRequest{
 		Collection: "patients", Rejects: rejects, MaxRejects: -1,
-		Source: source("p.ndjson", patientOne+"\n"+`{"id":"2","ward_id":"`+canary+`","ssn":"`+canary+`"}`+"\n"+patientOne+"\n"),
+		Source: source("p.ndjson", patientOne+"\n"+`{"id":"2","ward_id":"`+canary+`","ssn":"`+canary+`"}`+"\n"+patientOne+"\n"+
+			`{"id":"3","`+canary+`":"ssn"}`+"\n"+`{"id":"4","`+canary+`":{"a":1,"a":2}}`+"\n"),
 	})
-	if err != nil || report.Loaded != 1 || report.Rejected != 2 {
+	if err != nil || report.Loaded != 1 || report.Rejected != 4 {
 		t.Fatalf("Import = %+v, %v", report, err)
 	}
 	if got, err := h.get(t, operator, ""); err != nil || string(got.JSON) != patientOne {
 		t.Errorf("Get = %s, %v", got.JSON, err)
 	}
-	if lines := rejects.lines(t); len(lines) != 2 || bytes.Contains(rejects.octets, []byte(canary)) {
+	if lines := rejects.lines(t); len(lines) != 4 || bytes.Contains(rejects.octets, []byte(canary)) {
 		t.Errorf("the rejects are %s", rejects.octets)
 	}
 	if all := h.everywhere(t); strings.Contains(all, canary) {
 		t.Errorf("it lies there as it is: %q", all)
+	}
+}
+
+// TestSealedHeader: the first row of a CSV without a header is not told as names of columns, neither
+// to who asks for the job nor where jobs are kept.
+func TestSealedHeader(t *testing.T) {
+	h := newHospital(t)
+	uploads := newUploads(t, h.api, t.TempDir())
+	job := work(t, h.api, uploads, submit(t, uploads, operator, "patients", "1,3,"+canary+",{}\n"))[0]
+	told := fmt.Sprintf("%+v", job)
+	if job.State != core.JobFailed || job.Err == nil || job.Err.Code != "bad-header" || !strings.Contains(told, "3rd") || strings.Contains(told, canary) {
+		t.Errorf("the job is %s, want the columns by their numbers", told)
+	}
+	if all := h.everywhere(t); strings.Contains(all, canary) || !strings.Contains(all, "3rd") {
+		t.Errorf("what lies there is %q, want no value of the row", all)
 	}
 }
 
