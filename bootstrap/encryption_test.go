@@ -1,11 +1,15 @@
 package bootstrap
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/portolan-io/portolan/adapters/layer"
 )
 
 const clinic = `service: {listen: "127.0.0.1:0", admin: "off"}
@@ -63,6 +67,63 @@ func TestEncryptCommand(t *testing.T) {
 	c.must(t, "validate")
 	if shown := c.must(t, "config", "show", "--effective"); strings.Contains(shown, os.Getenv("FIELD_KEY")) || !strings.Contains(shown, "encrypted: true") {
 		t.Errorf("the configuration is shown as %s", shown)
+	}
+}
+
+// TestEncryptUnopened loses the key, and gives the collection another name: --verify finds both
+// before anybody reads, names the records, and says what there is under which key; encrypt goes on behind them.
+func TestEncryptUnopened(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("FIELD_KEY", "q7Jd0ZV1wM4nT8sXbL2cRkYgHuPeAoFi")
+	guarded := strings.NewReplacer("max: 40", "max: 40, encrypted: true").Replace(clinic)
+	write(t, "portolan.yaml", guarded)
+	write(t, "one.ndjson", `{"id":1,"name":"canary-4711"}`+"\n"+`{"id":2,"name":"canary-4711"}`+"\n")
+	write(t, "two.ndjson", `{"id":3,"name":"canary-4711"}`+"\n"+`{"id":4,"name":null}`+"\n")
+	c := newProgram(t)
+	c.must(t, "import", "one.ndjson", "--into", "patients")
+	verify := []string{"encrypt", "--collection", "patients", "--verify"}
+	if out := c.must(t, verify...); !regexp.MustCompile(`(?m)^  values in clear +0\n  values under local:\w{16} +2\n  values that do not open +0$`).MatchString(out) {
+		t.Errorf("while all is well it says\n%s", out)
+	}
+	t.Setenv("FIELD_KEY", "Zp3vKx9Qe5WmTf1LhYbN7sRuGdJcAoXi")
+	c.must(t, "import", "two.ndjson", "--into", "patients")
+	for _, args := range [][]string{verify, verify[:3]} {
+		code, out, errs := c.do(t, args...)
+		for _, want := range []string{
+			`patients: record "1": name does not open: its key cannot be had: there is no key called`, `patients: record "2": name does not open`,
+			"of 2 records of patients values do not open", "name the key under keys",
+		} {
+			if !strings.Contains(errs, want) {
+				t.Errorf("%v does not say %q:\n%s", args, want, errs)
+			}
+		}
+		if code != exitFailed || !strings.Contains(out, "of 4 records 0 were not encrypted and 0 were under an older key") || strings.Contains(out+errs, "canary") || strings.Contains(errs, `"3"`) {
+			t.Errorf("%v: exit code %d\n%s%s", args, code, out, errs)
+		}
+	}
+	var told struct{ Damaged, ValuesUnopened int64 }
+	if _, out, _ := c.do(t, append(verify, "--json")...); json.Unmarshal([]byte(out), &told) != nil || told.Damaged != 2 || told.ValuesUnopened != 2 {
+		t.Errorf("as JSON it says %s", out)
+	}
+	write(t, "portolan.yaml", strings.NewReplacer("  patients:\n", "  people:\n    table: {name: patients}\n").Replace(guarded))
+	code, _, errs := c.do(t, "encrypt", "--collection", "people", "--verify")
+	if code != exitFailed || !strings.Contains(errs, `people: record "3": name does not open: it is not what was stored there, or the collection had another name`) {
+		t.Errorf("under another name: exit code %d\n%s", code, errs)
+	}
+	if code, _, errs := c.do(t, "export", "people", "--to", "-", "--format", "ndjson"); code != exitFailed || !strings.Contains(errs, "portolan encrypt --collection people --verify names each record") {
+		t.Errorf("an export: exit code %d\n%s", code, errs)
+	}
+}
+
+// TestEncryptTellsOvertaken: what others wrote meanwhile is told in words too.
+func TestEncryptTellsOvertaken(t *testing.T) {
+	var out strings.Builder
+	p := program{out: &out}
+	if err := p.printResealed(encryptOptions{collection: "patients"}, layer.Resealed{Records: 3, Plain: 3, Rewritten: 1, Overtaken: 2}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "patients: of 3 records 3 were not encrypted and 0 were under an older key; 1 were stored again; 2 were left to whoever wrote them meanwhile\n"; out.String() != want {
+		t.Errorf("it says %q, want %q", out.String(), want)
 	}
 }
 
