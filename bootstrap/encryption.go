@@ -48,6 +48,7 @@ func (s *settings) checkKeys(entry *Entry[Collection], found *mistakes) {
 type encryptOptions struct {
 	collection  string
 	dry, verify bool
+	leave       bool // what the files of the database keep of what was overwritten
 }
 
 func (p *program) encryptCommand() *cobra.Command {
@@ -58,7 +59,8 @@ func (p *program) encryptCommand() *cobra.Command {
 		Long: `Encrypt store again what is not encrypted yet, of fields that have encrypted: true,
 or not under the newest key. It may run while the server does, and may be stopped: run
 again, it passes over what is done. When it is through, the old key is not needed any
-more, but for backups. A value that does not open, because it is damaged or its key is
+more, but for backups. Where the files of the database keep what was overwritten, as those
+of SQLite do, it is taken out of them at the end. A value that does not open, because it is damaged or its key is
 lost, is named and left as it is.`,
 		Example: "  portolan encrypt --collection patients --dry-run\n  portolan encrypt --collection patients\n  portolan encrypt --collection patients --verify",
 		Args:    exactly(),
@@ -69,6 +71,7 @@ lost, is named and left as it is.`,
 	command.Flags().StringVar(&o.collection, "collection", "", "the collection whose records are encrypted")
 	command.Flags().BoolVar(&o.dry, "dry-run", false, "only count what would be stored again")
 	command.Flags().BoolVar(&o.verify, "verify", false, "store nothing, but open every value, and count those under each key")
+	command.Flags().BoolVar(&o.leave, "leave-freed", false, "leave in SQLite's files what was overwritten; to take it out holds up who writes")
 	return require(command, "collection")
 }
 
@@ -118,11 +121,29 @@ func (p *program) encrypt(ctx context.Context, s *served, o encryptOptions) erro
 		fmt.Fprintf(p.err, "%s: stopped behind %d records; run it again to go on\n", c.Name, done.Records)
 		return err
 	}
-	if err := p.printResealed(o, done); err != nil || done.Damaged == 0 {
+	err = p.printResealed(o, done)
+	if err == nil && !o.dry && !o.verify && !o.leave {
+		err = s.scrub(ctx)
+	}
+	if err != nil || done.Damaged == 0 {
 		return err
 	}
 	return fault.New(fault.Conflict, "bootstrap.encrypt", "of %d records of %s values do not open, and stay as they are", done.Damaged, c.Name).
 		Hinting("name the key under keys that they were encrypted with, if there is one; else restore the records, give the fields another value with PATCH or PUT, or delete them")
+}
+
+// scrub takes out of the files of the database what was in clear, if they keep it. That is done whether
+// or not anything was stored again: servers store again too, and an earlier run may have been stopped.
+func (s *served) scrub(ctx context.Context) error {
+	if s.tables.scrubber == nil {
+		return nil
+	}
+	err := s.tables.scrubber.Scrub(ctx)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	return fault.New(fault.KindOf(err), "bootstrap.encrypt", "everything is encrypted, but the files of the database still keep what was overwritten").
+		Hinting("run it again when nobody reads or writes for long").Because(err)
 }
 
 // whyUnopened says what is known of a value that does not open.

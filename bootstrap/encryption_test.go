@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -47,7 +48,7 @@ func TestEncryptCommand(t *testing.T) {
 		"patients: of 2 records 1 were not encrypted and 0 were under an older key; 1 were stored again\n",
 		"patients: of 2 records 0 were not encrypted and 0 were under an older key; 0 were stored again\n",
 	} {
-		args := []string{"encrypt", "--collection", "patients"}
+		args := []string{"encrypt", "--collection", "patients", "--leave-freed"}
 		if strings.Contains(want, "would") {
 			args = append(args, "--dry-run")
 		}
@@ -57,6 +58,13 @@ func TestEncryptCommand(t *testing.T) {
 	}
 	if after := c.must(t, export...); after != before {
 		t.Errorf("encrypted it is read as %s, want %s", after, before)
+	}
+	if !strings.Contains(databaseFiles(t), canary) {
+		t.Errorf("the files keep nothing of what was overwritten, so what follows proves nothing")
+	}
+	c.must(t, "encrypt", "--collection", "patients")
+	if strings.Contains(databaseFiles(t), canary) {
+		t.Errorf("the files keep what was in clear")
 	}
 	if out := c.must(t, "encrypt", "--collection", "patients", "--json"); !strings.Contains(out, `"records": 2`) {
 		t.Errorf("as JSON it says %s", out)
@@ -68,6 +76,24 @@ func TestEncryptCommand(t *testing.T) {
 	if shown := c.must(t, "config", "show", "--effective"); strings.Contains(shown, os.Getenv("FIELD_KEY")) || !strings.Contains(shown, "encrypted: true") {
 		t.Errorf("the configuration is shown as %s", shown)
 	}
+}
+
+// databaseFiles returns all that lies in the directory of what SQLite has made.
+func databaseFiles(t *testing.T) string {
+	t.Helper()
+	names, err := filepath.Glob("clinic.db*")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("there are no files: %v", err)
+	}
+	var all strings.Builder
+	for _, name := range names {
+		octets, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(octets)
+	}
+	return all.String()
 }
 
 // TestEncryptUnopened loses the key, and gives the collection another name: --verify finds both
