@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -151,6 +152,78 @@ func TestEncryptTellsOvertaken(t *testing.T) {
 	if want := "patients: of 3 records 3 were not encrypted and 0 were under an older key; 1 were stored again; 2 were left to whoever wrote them meanwhile\n"; out.String() != want {
 		t.Errorf("it says %q, want %q", out.String(), want)
 	}
+}
+
+// TestUnopenedOverHTTP serves records of which no value opens, because the collection has another name: reads
+// are refused, and the log, not the answer, says where to look; who deletes one or says all of it anew is not
+// refused, on the condition of the tag that it has.
+func TestUnopenedOverHTTP(t *testing.T) {
+	for name, table := range map[string]string{"managed": "{name: patients}", "unmanaged": "{name: patients, managed: false}"} {
+		t.Run(name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			t.Setenv("FIELD_KEY", "q7Jd0ZV1wM4nT8sXbL2cRkYgHuPeAoFi")
+			guarded := strings.NewReplacer("max: 40", "max: 40, encrypted: true", "{read: true}", "{all: true}", `admin: "off"`, `admin: "off", drain_delay: 0s`).Replace(clinic)
+			write(t, "portolan.yaml", guarded)
+			write(t, "some.ndjson", `{"id":1,"name":"ann"}`+"\n"+`{"id":2,"name":"bob"}`+"\n"+`{"id":3,"name":"cleo"}`+"\n")
+			newProgram(t).must(t, "import", "some.ndjson", "--into", "patients")
+			write(t, "portolan.yaml", strings.Replace(guarded, "  patients:\n", "  people:\n    table: "+table+"\n", 1)+"development: {admin_key: true}\n")
+			log, err := os.Create("log")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer log.Close()
+			ctx, interrupt := context.WithCancel(t.Context())
+			r := run(t, "key", func(out io.Writer) int {
+				p := &program{out: out, err: log, env: os.LookupEnv, drivers: builtin()}
+				return p.run(ctx, []string{"serve"})
+			})
+			url := r.line("API") + "/people"
+			do := func(method, path, body string, want int, text string, header http.Header) {
+				t.Helper()
+				if header == nil {
+					header = http.Header{}
+				}
+				header.Set("Content-Type", "application/json")
+				if path == "/1" && method == http.MethodPatch {
+					header.Set("Content-Type", "application/merge-patch+json")
+				}
+				if status, answer := r.do(method, url+path, body, header); status != want || !strings.Contains(answer, text) || strings.Contains(answer, "portolan encrypt") {
+					t.Errorf("%s %s: %d %s, want %d %s", method, path, status, answer, want, text)
+				}
+			}
+			do(http.MethodGet, "", "", http.StatusInternalServerError, `"code":"encrypted-value-damaged"`, nil)
+			do(http.MethodPatch, "/1", `{"born":null}`, http.StatusConflict, "with PUT", nil)
+			do(http.MethodPatch, "/1", `{"name":"anna"}`, http.StatusOK, `"name":"anna"`, nil)
+			for method, path := range map[string]string{http.MethodPut: "/2", http.MethodDelete: "/3"} {
+				body, want := `{"name":"bobby"}`, http.StatusOK
+				if method == http.MethodDelete {
+					body, want = "", http.StatusNoContent
+				}
+				do(method, path, body, http.StatusPreconditionFailed, "", http.Header{"If-Match": {`"0.0"`}})
+				tag := r.tag(url + path + "?$select=id,born")
+				do(method, path, body, want, "", http.Header{"If-Match": {tag}})
+			}
+			do(http.MethodGet, "", "", http.StatusOK, `[{"id":1,"name":"anna","born":null},{"id":2,"name":"bobby","born":null}]`, nil)
+			interrupt()
+			if code := <-r.exited; code != exitOK {
+				t.Errorf("exit code %d", code)
+			}
+			if text, err := os.ReadFile("log"); err != nil || !strings.Contains(string(text), "it is in name of people: portolan encrypt --collection people --verify") {
+				t.Errorf("the log is %s, %v", text, err)
+			}
+		})
+	}
+}
+
+// tag returns the ETag of what is at the address.
+func (r *running) tag(url string) string {
+	r.t.Helper()
+	response, err := r.client.Get(url)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	response.Body.Close()
+	return response.Header.Get("ETag")
 }
 
 // TestReloadEncrypts has a server encrypt a field, and then go by another key, while it runs:

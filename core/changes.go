@@ -38,7 +38,8 @@ func (a *API) Replace(ctx context.Context, who policy.Principal, collection, id 
 	return a.change(ctx, id, change{
 		c: c, who: who, may: may, how: how,
 		needs: func(i int) bool {
-			return c.unwritable(may.update, i) || isSet(may.read.Hidden, i) && given[c.Fields[i].Name] == nil
+			value := given[c.Fields[i].Name]
+			return c.unwritable(may.update, i) || isSet(may.read.Hidden, i) && (value == nil || string(value) == "null")
 		},
 		edit: func(current record.Record, right policy.Right) ([]record.Value, error) {
 			known := c.known(may, right, current)
@@ -177,17 +178,12 @@ func (a *API) change(ctx context.Context, id string, ch change) (Written, error)
 }
 
 func (a *API) tryChange(ctx context.Context, id record.ID, ch change) (Written, error) {
-	needed := ch.c.deciding(ch.needs)
-	current, exists, err := a.read(ctx, ch.c, id, needed)
+	current, exists, err := a.read(ctx, ch.c, id, ch.c.deciding(ch.needs))
 	if err != nil {
-		return Written{}, ch.unopened(err, needed)
+		return Written{}, a.unopened(ctx, id, ch, err)
 	}
-	hidden := ch.may.hides(ch.may.update, current, exists)
-	if ch.existing && (hidden || !exists) {
-		return Written{}, missing()
-	}
-	if hidden {
-		return Written{}, ch.how.If.unseen()
+	if err := ch.unseen(current, exists); err != nil {
+		return Written{}, err
 	}
 	if err := ch.how.If.check(current, exists); err != nil {
 		return Written{}, err
@@ -214,6 +210,19 @@ func (a *API) tryChange(ctx context.Context, id record.ID, ch change) (Written, 
 	}
 	written.Revision = outcomes[0].Revision
 	return written, nil
+}
+
+// unseen returns the error of a change of a record that is not there for the caller, where one
+// is needed, or may not be made in the place of one that the caller does not see; else nil.
+func (ch *change) unseen(current record.Record, exists bool) error {
+	hidden := ch.may.hides(ch.may.update, current, exists)
+	switch {
+	case ch.existing && (hidden || !exists):
+		return missing()
+	case hidden:
+		return ch.how.If.unseen()
+	}
+	return nil
 }
 
 // hides reports whether there is a record that does not exist for the caller: one

@@ -79,20 +79,32 @@ func (c *collection) merges(position int, value json.RawMessage) bool {
 	return c.Fields[position].Type == record.JSONType && bytes.HasPrefix(bytes.TrimSpace(value), []byte("{"))
 }
 
-// unopened says what helps who writes a record of which a value does not open that has to stay. A field
-// that the caller may not see is not named.
-func (ch *change) unopened(err error, needed []int) error {
+// unopened says what helps who writes a record of which a value does not open that would have to stay. One
+// that is damaged is fault.Conflict here, because unlike who reads it the caller can do something. Who may not see
+// the record is not told of it, and who may not see the field not its name.
+func (a *API) unopened(ctx context.Context, id record.ID, ch change, err error) error {
+	const hint = "who gives each encrypted field a value or null, in the patch or with PUT, need not know what it was; and the record can be deleted"
 	why := *fault.Of(err)
-	if why.Code != envelope.CodeDamaged && why.Code != envelope.CodeUnavailable {
+	if why.Code != envelope.CodeUnavailable && why.Code != envelope.CodeDamaged {
 		return err
 	}
-	hidden := slices.ContainsFunc(needed, func(i int) bool {
-		return ch.c.Fields[i].Encrypted && (!ch.may.reads || isSet(ch.may.read.Hidden, i))
-	})
-	if hidden && why.Code == envelope.CodeDamaged {
-		why.Detail, why.Cause = "a value of an encrypted field of "+ch.c.Name+" is not what was stored there", err
+	current, exists, failed := a.read(ctx, ch.c, id, ch.c.deciding(nothing))
+	if failed != nil {
+		return failed
 	}
-	return why.Hinting("who gives each encrypted field a value or null, in the patch or with PUT, need not know what it was; and the record can be deleted")
+	if err := ch.unseen(current, exists); err != nil {
+		return err
+	}
+	if why.Code == envelope.CodeUnavailable {
+		return why.Hinting(hint)
+	}
+	detail := why.Detail
+	for i := range ch.c.Fields {
+		if ch.c.Fields[i].Encrypted && ch.needs(i) && (!ch.may.reads || isSet(ch.may.read.Hidden, i)) {
+			detail = "a value of an encrypted field of " + ch.c.Name + " is not what was stored there"
+		}
+	}
+	return fault.New(fault.Conflict, "core.write", "%s, and this write would keep it", detail).Coded(envelope.CodeDamaged).Hinting(hint).Because(err)
 }
 
 // A closing seals what is kept of a write with an idempotency key. The digest of its body

@@ -29,7 +29,8 @@ import (
 const canary = "canary-4711"
 
 // guardedPatients are patients with a number and a file that are encrypted; the role clerk
-// does not see the number, nor does the role porter, which may update what it sees.
+// does not see the number, nor does the role porter, which may update what it sees; filer
+// may update all, and guest too, which sees the patients of another ward.
 func guardedPatients(t testing.TB) []core.Collection {
 	t.Helper()
 	everything := &policy.RuleSpec{}
@@ -45,7 +46,9 @@ func guardedPatients(t testing.TB) []core.Collection {
 		collection(t, spec,
 			policy.GrantSpec{Role: "admin", Read: everything, Create: everything, Update: everything, Delete: everything},
 			policy.GrantSpec{Role: "clerk", Read: everything, Hide: []string{"ssn"}},
-			policy.GrantSpec{Role: "porter", Read: everything, Update: everything, Hide: []string{"ssn"}}),
+			policy.GrantSpec{Role: "porter", Read: everything, Update: everything, Hide: []string{"ssn"}},
+			policy.GrantSpec{Role: "filer", Update: everything},
+			policy.GrantSpec{Role: "guest", Read: &policy.RuleSpec{Where: "ward_id eq 4"}, Update: everything}),
 	}
 }
 
@@ -268,6 +271,8 @@ func (h *hospital) spoil(t *testing.T, fields ...string) {
 func TestDamagedIsWritten(t *testing.T) {
 	const other = `{"id":"1","ward_id":3,"ssn":"other","file":{"a":["` + canary + `"]}}`
 	porter := policy.Principal{Subject: "p", Roles: []string{"porter"}}
+	filing := policy.Principal{Subject: "f", Roles: []string{"clerk", "filer"}}
+	guest := policy.Principal{Subject: "g", Roles: []string{"guest"}}
 	put := func(who policy.Principal, body string) func(*hospital, core.How) error {
 		return func(h *hospital, how core.How) error {
 			_, err := h.api.Replace(t.Context(), who, "patients", "1", []byte(body), how)
@@ -298,6 +303,10 @@ func TestDamagedIsWritten(t *testing.T) {
 		{"patch within it", "file", patch(operator, `{"file":{"b":1}}`), envelope.CodeDamaged, ""},
 		{"replace by who does not see it", "ssn", put(porter, `{"ward_id":3}`), envelope.CodeDamaged, ""},
 		{"replace of what it sees", "file", put(porter, `{"ward_id":3}`), "", `{"id":"1","ward_id":3,"ssn":"` + canary + `","file":null}`},
+		{"null from who writes it unseen", "ssn", put(filing, `{"ward_id":3,"ssn":null}`), envelope.CodeDamaged, ""},
+		{"another from who writes it unseen", "ssn", put(filing, `{"ward_id":3,"ssn":"other"}`), "", `{"id":"1","ward_id":3,"ssn":"other","file":null}`},
+		{"keeping what it does not see", "file", put(filing, `{"ward_id":3,"ssn":null,"file":1}`), "", `{"id":"1","ward_id":3,"ssn":"` + canary + `","file":1}`},
+		{"patch by who does not see the record", "ssn", patch(guest, `{"ward_id":4}`), core.CodeUnknownRecord, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := newHospital(t)
@@ -308,8 +317,8 @@ func TestDamagedIsWritten(t *testing.T) {
 			}
 			err := tt.write(h, core.How{If: core.Condition{Revisions: []record.Revision{"spoilt"}}})
 			if tt.code != "" {
-				why := fault.Of(err)
-				if why == nil || why.Code != tt.code || !strings.Contains(why.Hint, "PUT") || strings.Contains(why.Detail, "ssn") != strings.HasPrefix(tt.name, "patch of") {
+				why, told := fault.Of(err), tt.code == envelope.CodeDamaged
+				if why == nil || (why.Kind == fault.Conflict) != told || why.Code != tt.code || strings.Contains(why.Hint, "PUT") != told || strings.Contains(why.Detail, "ssn") != strings.HasPrefix(tt.name, "patch of") {
 					t.Errorf("got %v, want %s with a hint, and no name of a hidden field", err, tt.code)
 				}
 				return
