@@ -1,11 +1,17 @@
 package bootstrap
 
 import (
+	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/portolan-io/portolan/adapters/layer"
 )
 
 const clinic = `service: {listen: "127.0.0.1:0", admin: "off"}
@@ -43,7 +49,7 @@ func TestEncryptCommand(t *testing.T) {
 		"patients: of 2 records 1 were not encrypted and 0 were under an older key; 1 were stored again\n",
 		"patients: of 2 records 0 were not encrypted and 0 were under an older key; 0 were stored again\n",
 	} {
-		args := []string{"encrypt", "--collection", "patients"}
+		args := []string{"encrypt", "--collection", "patients", "--leave-freed"}
 		if strings.Contains(want, "would") {
 			args = append(args, "--dry-run")
 		}
@@ -53,6 +59,13 @@ func TestEncryptCommand(t *testing.T) {
 	}
 	if after := c.must(t, export...); after != before {
 		t.Errorf("encrypted it is read as %s, want %s", after, before)
+	}
+	if !strings.Contains(databaseFiles(t), canary) {
+		t.Errorf("the files keep nothing of what was overwritten, so what follows proves nothing")
+	}
+	c.must(t, "encrypt", "--collection", "patients")
+	if strings.Contains(databaseFiles(t), canary) {
+		t.Errorf("the files keep what was in clear")
 	}
 	if out := c.must(t, "encrypt", "--collection", "patients", "--json"); !strings.Contains(out, `"records": 2`) {
 		t.Errorf("as JSON it says %s", out)
@@ -64,6 +77,153 @@ func TestEncryptCommand(t *testing.T) {
 	if shown := c.must(t, "config", "show", "--effective"); strings.Contains(shown, os.Getenv("FIELD_KEY")) || !strings.Contains(shown, "encrypted: true") {
 		t.Errorf("the configuration is shown as %s", shown)
 	}
+}
+
+// databaseFiles returns all that lies in the directory of what SQLite has made.
+func databaseFiles(t *testing.T) string {
+	t.Helper()
+	names, err := filepath.Glob("clinic.db*")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("there are no files: %v", err)
+	}
+	var all strings.Builder
+	for _, name := range names {
+		octets, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(octets)
+	}
+	return all.String()
+}
+
+// TestEncryptUnopened loses the key, and gives the collection another name: --verify finds both
+// before anybody reads, names the records, and says what there is under which key; encrypt goes on behind them.
+func TestEncryptUnopened(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("FIELD_KEY", "q7Jd0ZV1wM4nT8sXbL2cRkYgHuPeAoFi")
+	guarded := strings.NewReplacer("max: 40", "max: 40, encrypted: true").Replace(clinic)
+	write(t, "portolan.yaml", guarded)
+	write(t, "one.ndjson", `{"id":1,"name":"canary-4711"}`+"\n"+`{"id":2,"name":"canary-4711"}`+"\n")
+	write(t, "two.ndjson", `{"id":3,"name":"canary-4711"}`+"\n"+`{"id":4,"name":null}`+"\n")
+	c := newProgram(t)
+	c.must(t, "import", "one.ndjson", "--into", "patients")
+	verify := []string{"encrypt", "--collection", "patients", "--verify"}
+	if out := c.must(t, verify...); !regexp.MustCompile(`(?m)^  values in clear +0\n  values under local:\w{16} +2\n  values that do not open +0$`).MatchString(out) {
+		t.Errorf("while all is well it says\n%s", out)
+	}
+	t.Setenv("FIELD_KEY", "Zp3vKx9Qe5WmTf1LhYbN7sRuGdJcAoXi")
+	c.must(t, "import", "two.ndjson", "--into", "patients")
+	for _, args := range [][]string{verify, verify[:3]} {
+		code, out, errs := c.do(t, args...)
+		for _, want := range []string{
+			`patients: record "1": name does not open: its key cannot be had: there is no key called`, `patients: record "2": name does not open`,
+			"of 2 records of patients values do not open", "name the key under keys",
+		} {
+			if !strings.Contains(errs, want) {
+				t.Errorf("%v does not say %q:\n%s", args, want, errs)
+			}
+		}
+		if code != exitFailed || !strings.Contains(out, "of 4 records 0 were not encrypted and 0 were under an older key") || strings.Contains(out+errs, "canary") || strings.Contains(errs, `"3"`) {
+			t.Errorf("%v: exit code %d\n%s%s", args, code, out, errs)
+		}
+	}
+	var told struct{ Damaged, ValuesUnopened int64 }
+	if _, out, _ := c.do(t, append(verify, "--json")...); json.Unmarshal([]byte(out), &told) != nil || told.Damaged != 2 || told.ValuesUnopened != 2 {
+		t.Errorf("as JSON it says %s", out)
+	}
+	write(t, "portolan.yaml", strings.NewReplacer("  patients:\n", "  people:\n    table: {name: patients}\n").Replace(guarded))
+	code, _, errs := c.do(t, "encrypt", "--collection", "people", "--verify")
+	if code != exitFailed || !strings.Contains(errs, `people: record "3": name does not open: it is not what was stored there, or the collection had another name`) {
+		t.Errorf("under another name: exit code %d\n%s", code, errs)
+	}
+	if code, _, errs := c.do(t, "export", "people", "--to", "-", "--format", "ndjson"); code != exitFailed || !strings.Contains(errs, "portolan encrypt --collection people --verify names each record") {
+		t.Errorf("an export: exit code %d\n%s", code, errs)
+	}
+}
+
+// TestEncryptTellsOvertaken: what others wrote meanwhile is told in words too.
+func TestEncryptTellsOvertaken(t *testing.T) {
+	var out strings.Builder
+	p := program{out: &out}
+	if err := p.printResealed(encryptOptions{collection: "patients"}, layer.Resealed{Records: 3, Plain: 3, Rewritten: 1, Overtaken: 2}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "patients: of 3 records 3 were not encrypted and 0 were under an older key; 1 were stored again; 2 were left to whoever wrote them meanwhile\n"; out.String() != want {
+		t.Errorf("it says %q, want %q", out.String(), want)
+	}
+}
+
+// TestUnopenedOverHTTP serves records of which no value opens, because the collection has another name: reads
+// are refused, and the log, not the answer, says where to look; who deletes one or says all of it anew is not
+// refused, on the condition of the tag that it has.
+func TestUnopenedOverHTTP(t *testing.T) {
+	for name, table := range map[string]string{"managed": "{name: patients}", "unmanaged": "{name: patients, managed: false}"} {
+		t.Run(name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			t.Setenv("FIELD_KEY", "q7Jd0ZV1wM4nT8sXbL2cRkYgHuPeAoFi")
+			guarded := strings.NewReplacer("max: 40", "max: 40, encrypted: true", "{read: true}", "{all: true}", `admin: "off"`, `admin: "off", drain_delay: 0s`).Replace(clinic)
+			write(t, "portolan.yaml", guarded)
+			write(t, "some.ndjson", `{"id":1,"name":"ann"}`+"\n"+`{"id":2,"name":"bob"}`+"\n"+`{"id":3,"name":"cleo"}`+"\n")
+			newProgram(t).must(t, "import", "some.ndjson", "--into", "patients")
+			write(t, "portolan.yaml", strings.Replace(guarded, "  patients:\n", "  people:\n    table: "+table+"\n", 1)+"development: {admin_key: true}\n")
+			log, err := os.Create("log")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer log.Close()
+			ctx, interrupt := context.WithCancel(t.Context())
+			r := run(t, "key", func(out io.Writer) int {
+				p := &program{out: out, err: log, env: os.LookupEnv, drivers: builtin()}
+				return p.run(ctx, []string{"serve"})
+			})
+			url := r.line("API") + "/people"
+			do := func(method, path, body string, want int, text string, header http.Header) {
+				t.Helper()
+				if header == nil {
+					header = http.Header{}
+				}
+				header.Set("Content-Type", "application/json")
+				if path == "/1" && method == http.MethodPatch {
+					header.Set("Content-Type", "application/merge-patch+json")
+				}
+				if status, answer := r.do(method, url+path, body, header); status != want || !strings.Contains(answer, text) || strings.Contains(answer, "portolan encrypt") {
+					t.Errorf("%s %s: %d %s, want %d %s", method, path, status, answer, want, text)
+				}
+			}
+			do(http.MethodGet, "", "", http.StatusInternalServerError, `"code":"encrypted-value-damaged"`, nil)
+			do(http.MethodPatch, "/1", `{"born":null}`, http.StatusConflict, "with PUT", nil)
+			do(http.MethodPatch, "/1", `{"name":"anna"}`, http.StatusOK, `"name":"anna"`, nil)
+			for method, path := range map[string]string{http.MethodPut: "/2", http.MethodDelete: "/3"} {
+				body, want := `{"name":"bobby"}`, http.StatusOK
+				if method == http.MethodDelete {
+					body, want = "", http.StatusNoContent
+				}
+				do(method, path, body, http.StatusPreconditionFailed, "", http.Header{"If-Match": {`"0.0"`}})
+				tag := r.tag(url + path + "?$select=id,born")
+				do(method, path, body, want, "", http.Header{"If-Match": {tag}})
+			}
+			do(http.MethodGet, "", "", http.StatusOK, `[{"id":1,"name":"anna","born":null},{"id":2,"name":"bobby","born":null}]`, nil)
+			interrupt()
+			if code := <-r.exited; code != exitOK {
+				t.Errorf("exit code %d", code)
+			}
+			if text, err := os.ReadFile("log"); err != nil || !strings.Contains(string(text), "it is in name of people: portolan encrypt --collection people --verify") {
+				t.Errorf("the log is %s, %v", text, err)
+			}
+		})
+	}
+}
+
+// tag returns the ETag of what is at the address.
+func (r *running) tag(url string) string {
+	r.t.Helper()
+	response, err := r.client.Get(url)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	response.Body.Close()
+	return response.Header.Get("ETag")
 }
 
 // TestReloadEncrypts has a server encrypt a field, and then go by another key, while it runs:

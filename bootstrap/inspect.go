@@ -26,12 +26,19 @@ type indexer interface {
 // empty if there is none.
 type located interface{ Path() string }
 
+// A scrubber is a store whose files keep what was overwritten until somebody takes that out.
+type scrubber interface {
+	Scrub(ctx context.Context) error
+}
+
 // An inspector asks a store about its tables. A store without tables fits every
 // collection.
 type inspector struct {
 	checker checker // nil if the store is none
 	indexer indexer // likewise
 	located located // likewise
+
+	scrubber scrubber // likewise
 }
 
 func inspectorOf(store repository.Store) inspector {
@@ -39,6 +46,7 @@ func inspectorOf(store repository.Store) inspector {
 	i.checker, _ = store.(checker)
 	i.indexer, _ = store.(indexer)
 	i.located, _ = store.(located)
+	i.scrubber, _ = store.(scrubber)
 	return i
 }
 

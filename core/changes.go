@@ -34,8 +34,13 @@ func (a *API) Replace(ctx context.Context, who policy.Principal, collection, id 
 		return Written{}, err
 	}
 	may := c.alongside(who, writes(how.If), right)
+	given := c.given(body)
 	return a.change(ctx, id, change{
 		c: c, who: who, may: may, how: how,
+		needs: func(i int) bool {
+			value := given[c.Fields[i].Name]
+			return c.unwritable(may.update, i) || isSet(may.read.Hidden, i) && (value == nil || string(value) == "null")
+		},
 		edit: func(current record.Record, right policy.Right) ([]record.Value, error) {
 			known := c.known(may, right, current)
 			fields, err := c.DecodeAs(current.ID, known, body, right.Hidden, right.ReadOnly)
@@ -106,7 +111,8 @@ func (c *collection) known(may rights, right policy.Right, current record.Record
 
 func isSet(flags []bool, i int) bool { return flags != nil && flags[i] }
 
-// Patch changes the record by a JSON merge patch (RFC 7396).
+// Patch changes the record by a JSON merge patch (RFC 7396). Encrypted fields that it does not
+// give another value have to be read for that.
 func (a *API) Patch(ctx context.Context, who policy.Principal, collection, id string, patch []byte, how How) (Written, error) {
 	c, right, err := a.gate(who, collection, policy.Update)
 	if err != nil {
@@ -116,8 +122,13 @@ func (a *API) Patch(ctx context.Context, who policy.Principal, collection, id st
 		return Written{}, err
 	}
 	may := c.alongside(who, policy.Update, right)
+	given := c.given(patch)
 	return a.change(ctx, id, change{
 		c: c, who: who, may: may, how: how, existing: true,
+		needs: func(i int) bool {
+			value := given[c.Fields[i].Name]
+			return c.unwritable(right, i) || value == nil || c.merges(i, value)
+		},
 		edit: func(current record.Record, right policy.Right) ([]record.Value, error) {
 			fields, err := c.Merge(c.known(may, right, current), patch, right.Hidden, right.ReadOnly)
 			for i := range fields {
@@ -137,6 +148,9 @@ type change struct {
 	may      rights
 	how      How
 	existing bool // without a record there is nothing to change
+
+	// needs reports whether edit has to know the encrypted field as it is, because it may stay so.
+	needs func(position int) bool
 
 	// edit returns the new fields. The right is that to update, or to create if
 	// the current record has no fields because there is none.
@@ -164,16 +178,12 @@ func (a *API) change(ctx context.Context, id string, ch change) (Written, error)
 }
 
 func (a *API) tryChange(ctx context.Context, id record.ID, ch change) (Written, error) {
-	current, exists, err := a.read(ctx, ch.c, id)
+	current, exists, err := a.read(ctx, ch.c, id, ch.c.deciding(ch.needs))
 	if err != nil {
+		return Written{}, a.unopened(ctx, id, ch, err)
+	}
+	if err := ch.unseen(current, exists); err != nil {
 		return Written{}, err
-	}
-	hidden := ch.may.hides(ch.may.update, current, exists)
-	if ch.existing && (hidden || !exists) {
-		return Written{}, missing()
-	}
-	if hidden {
-		return Written{}, ch.how.If.unseen()
 	}
 	if err := ch.how.If.check(current, exists); err != nil {
 		return Written{}, err
@@ -200,6 +210,19 @@ func (a *API) tryChange(ctx context.Context, id record.ID, ch change) (Written, 
 	}
 	written.Revision = outcomes[0].Revision
 	return written, nil
+}
+
+// unseen returns the error of a change of a record that is not there for the caller, where one
+// is needed, or may not be made in the place of one that the caller does not see; else nil.
+func (ch *change) unseen(current record.Record, exists bool) error {
+	hidden := ch.may.hides(ch.may.update, current, exists)
+	switch {
+	case ch.existing && (hidden || !exists):
+		return missing()
+	case hidden:
+		return ch.how.If.unseen()
+	}
+	return nil
 }
 
 // hides reports whether there is a record that does not exist for the caller: one

@@ -35,7 +35,7 @@ func (a *API) Delete(ctx context.Context, who policy.Principal, collection, id s
 }
 
 func (a *API) tryDelete(ctx context.Context, c *collection, who policy.Principal, may rights, id record.ID, how How) error {
-	current, exists, err := a.read(ctx, c, id)
+	current, exists, err := a.read(ctx, c, id, c.deciding(nothing))
 	if err != nil {
 		return err
 	}

@@ -140,15 +140,23 @@ func missing() error {
 	return fault.New(fault.NotFound, "core.Get", "there is no record with this id").Coded(CodeUnknownRecord)
 }
 
-// read returns the whole record as it is stored, and whether there is one.
-// What the caller may do with it is for the caller of read to decide.
-func (a *API) read(ctx context.Context, c *collection, id record.ID) (record.Record, bool, error) {
-	view := query.View{Collection: c.Collection, Needs: c.All()}
+// read returns the record as it is stored, and whether there is one: its fields at the positions, which
+// are in the order of the collection, and null for the others. What the caller may do with it is for the
+// caller of read to decide.
+func (a *API) read(ctx context.Context, c *collection, id record.ID, positions []int) (record.Record, bool, error) {
+	view := query.View{Collection: c.Collection, Needs: positions}
 	rows, err := a.store.Get(ctx, view, []record.ID{id})
 	if err != nil || len(rows) == 0 {
 		return record.Record{ID: id}, false, err
 	}
-	return record.Record{ID: id, Revision: rows[0].Revision, Fields: rows[0].Values}, true, nil
+	fields := rows[0].Values
+	if len(positions) < len(c.Fields) {
+		fields = make([]record.Value, len(c.Fields))
+		for i, position := range positions {
+			fields[position] = rows[0].Values[i]
+		}
+	}
+	return record.Record{ID: id, Revision: rows[0].Revision, Fields: fields}, true, nil
 }
 
 // shown returns the record as the caller may see it once it is stored: without

@@ -1,7 +1,10 @@
 package core
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"slices"
 
 	"github.com/portolan-io/portolan/core/envelope"
 	"github.com/portolan-io/portolan/core/fault"
@@ -45,6 +48,63 @@ func (a *API) open(ctx context.Context, c *collection, key cache.Key, kept []byt
 
 func keyless() error {
 	return fault.New(fault.Unavailable, "core.seal", "a field is encrypted, and there are no keys").Coded(envelope.CodeUnavailable)
+}
+
+// deciding returns the positions of the fields that a write has to know as they are: all but the
+// encrypted ones, by which nothing is decided, and those of them that it needs. So a value that is damaged, or
+// whose key is lost, does not stop who deletes the record or gives the field another value.
+func (c *collection) deciding(needs func(position int) bool) []int {
+	positions := c.All()
+	if !c.Guarded() {
+		return positions
+	}
+	return slices.DeleteFunc(positions, func(i int) bool { return c.Fields[i].Encrypted && !needs(i) })
+}
+
+// nothing is what a delete needs of encrypted fields.
+func nothing(int) bool { return false }
+
+// given returns the members of an object by their names, if fields are encrypted. Of what is
+// no object there are none: that is for who decodes it to refuse.
+func (c *collection) given(body []byte) map[string]json.RawMessage {
+	var members map[string]json.RawMessage
+	if !c.Guarded() || json.Unmarshal(body, &members) != nil {
+		return nil
+	}
+	return members
+}
+
+// merges reports whether a patch with the value for the field depends on what the field is.
+func (c *collection) merges(position int, value json.RawMessage) bool {
+	return c.Fields[position].Type == record.JSONType && bytes.HasPrefix(bytes.TrimSpace(value), []byte("{"))
+}
+
+// unopened says what helps who writes a record of which a value does not open that would have to stay. One
+// that is damaged is fault.Conflict here, because unlike who reads it the caller can do something. Who may not see
+// the record is not told of it, and who may not see the field not its name.
+func (a *API) unopened(ctx context.Context, id record.ID, ch change, err error) error {
+	const hint = "who gives each encrypted field a value or null, in the patch or with PUT, need not know what it was; and the record can be deleted"
+	why := *fault.Of(err)
+	if why.Code != envelope.CodeUnavailable && why.Code != envelope.CodeDamaged {
+		return err
+	}
+	current, exists, failed := a.read(ctx, ch.c, id, ch.c.deciding(nothing))
+	if failed != nil {
+		return failed
+	}
+	if err := ch.unseen(current, exists); err != nil {
+		return err
+	}
+	if why.Code == envelope.CodeUnavailable {
+		return why.Hinting(hint)
+	}
+	detail := why.Detail
+	for i := range ch.c.Fields {
+		if ch.c.Fields[i].Encrypted && ch.needs(i) && (!ch.may.reads || isSet(ch.may.read.Hidden, i)) {
+			detail = "a value of an encrypted field of " + ch.c.Name + " is not what was stored there"
+		}
+	}
+	return fault.New(fault.Conflict, "core.write", "%s, and this write would keep it", detail).Coded(envelope.CodeDamaged).Hinting(hint).Because(err)
 }
 
 // A closing seals what is kept of a write with an idempotency key. The digest of its body

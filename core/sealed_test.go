@@ -29,7 +29,8 @@ import (
 const canary = "canary-4711"
 
 // guardedPatients are patients with a number and a file that are encrypted; the role clerk
-// does not see the number.
+// does not see the number, nor does the role porter, which may update what it sees; filer
+// may update all, and guest too, which sees the patients of another ward.
 func guardedPatients(t testing.TB) []core.Collection {
 	t.Helper()
 	everything := &policy.RuleSpec{}
@@ -44,7 +45,10 @@ func guardedPatients(t testing.TB) []core.Collection {
 			policy.GrantSpec{Role: "admin", Read: everything, Create: everything}),
 		collection(t, spec,
 			policy.GrantSpec{Role: "admin", Read: everything, Create: everything, Update: everything, Delete: everything},
-			policy.GrantSpec{Role: "clerk", Read: everything, Hide: []string{"ssn"}}),
+			policy.GrantSpec{Role: "clerk", Read: everything, Hide: []string{"ssn"}},
+			policy.GrantSpec{Role: "porter", Read: everything, Update: everything, Hide: []string{"ssn"}},
+			policy.GrantSpec{Role: "filer", Update: everything},
+			policy.GrantSpec{Role: "guest", Read: &policy.RuleSpec{Where: "ward_id eq 4"}, Update: everything}),
 	}
 }
 
@@ -241,6 +245,113 @@ func TestKeysGone(t *testing.T) {
 	}
 }
 
+// spoil has the sealed values of patient 1 no longer open.
+func (h *hospital) spoil(t *testing.T, fields ...string) {
+	t.Helper()
+	patients := h.api.Served()[1].Schema
+	kept := patients.AtRest()
+	rows, err := h.below.Get(t.Context(), query.View{Collection: kept, Needs: kept.All()}, []record.ID{"1"})
+	if err != nil || len(rows) != 1 {
+		t.Fatalf("Get below = %d rows, %v", len(rows), err)
+	}
+	for _, name := range fields {
+		position, _ := patients.Position(name)
+		octets := []byte(rows[0].Values[patients.Sealed(position)].AsString())
+		octets[len(octets)-1] ^= 1
+		rows[0].Values[patients.Sealed(position)] = record.Bytes(octets)
+	}
+	_, err = h.below.Apply(t.Context(), []repository.Mutation{{Op: repository.Put, Collection: kept, ID: "1", Revision: "spoilt", Fields: rows[0].Values}})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestDamagedIsWritten: a value that does not open stops nobody who deletes the record or gives
+// the field another value, on the condition of the revision it has; who would keep it is told what helps.
+func TestDamagedIsWritten(t *testing.T) {
+	const other = `{"id":"1","ward_id":3,"ssn":"other","file":{"a":["` + canary + `"]}}`
+	porter := policy.Principal{Subject: "p", Roles: []string{"porter"}}
+	filing := policy.Principal{Subject: "f", Roles: []string{"clerk", "filer"}}
+	guest := policy.Principal{Subject: "g", Roles: []string{"guest"}}
+	put := func(who policy.Principal, body string) func(*hospital, core.How) error {
+		return func(h *hospital, how core.How) error {
+			_, err := h.api.Replace(t.Context(), who, "patients", "1", []byte(body), how)
+			return err
+		}
+	}
+	patch := func(who policy.Principal, body string) func(*hospital, core.How) error {
+		return func(h *hospital, how core.How) error {
+			_, err := h.api.Patch(t.Context(), who, "patients", "1", []byte(body), how)
+			return err
+		}
+	}
+	for _, tt := range []struct {
+		name   string
+		spoilt string
+		write  func(*hospital, core.How) error
+		code   string // empty is that it is done
+		after  string // the record, empty is that there is none, or that it is as it was
+	}{
+		{"delete", "ssn", func(h *hospital, how core.How) error {
+			return h.api.Delete(t.Context(), operator, "patients", "1", how)
+		}, "", ""},
+		{"replace", "ssn", put(operator, other), "", other},
+		{"replace with less", "ssn", put(operator, `{"ward_id":3}`), "", `{"id":"1","ward_id":3,"ssn":null,"file":null}`},
+		{"patch of it", "ssn", patch(operator, `{"ssn":"other"}`), "", other},
+		{"patch to null", "file", patch(operator, `{"file":null}`), "", `{"id":"1","ward_id":3,"ssn":"` + canary + `","file":null}`},
+		{"patch of another", "ssn", patch(operator, `{"ward_id":null}`), envelope.CodeDamaged, ""},
+		{"patch within it", "file", patch(operator, `{"file":{"b":1}}`), envelope.CodeDamaged, ""},
+		{"replace by who does not see it", "ssn", put(porter, `{"ward_id":3}`), envelope.CodeDamaged, ""},
+		{"replace of what it sees", "file", put(porter, `{"ward_id":3}`), "", `{"id":"1","ward_id":3,"ssn":"` + canary + `","file":null}`},
+		{"null from who writes it unseen", "ssn", put(filing, `{"ward_id":3,"ssn":null}`), envelope.CodeDamaged, ""},
+		{"another from who writes it unseen", "ssn", put(filing, `{"ward_id":3,"ssn":"other"}`), "", `{"id":"1","ward_id":3,"ssn":"other","file":null}`},
+		{"keeping what it does not see", "file", put(filing, `{"ward_id":3,"ssn":null,"file":1}`), "", `{"id":"1","ward_id":3,"ssn":"` + canary + `","file":1}`},
+		{"patch by who does not see the record", "ssn", patch(guest, `{"ward_id":4}`), core.CodeUnknownRecord, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := newHospital(t)
+			create(t, h.api, "patients", patientOne)
+			h.spoil(t, tt.spoilt)
+			if err := tt.write(h, core.How{If: core.Condition{Revisions: []record.Revision{"another"}}}); !errors.Is(err, fault.Stale) && tt.code == "" {
+				t.Errorf("at another revision: %v, want %s", err, fault.Stale)
+			}
+			err := tt.write(h, core.How{If: core.Condition{Revisions: []record.Revision{"spoilt"}}})
+			if tt.code != "" {
+				why, told := fault.Of(err), tt.code == envelope.CodeDamaged
+				if why == nil || (why.Kind == fault.Conflict) != told || why.Code != tt.code || strings.Contains(why.Hint, "PUT") != told || strings.Contains(why.Detail, "ssn") != strings.HasPrefix(tt.name, "patch of") {
+					t.Errorf("got %v, want %s with a hint, and no name of a hidden field", err, tt.code)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := h.get(t, operator, "")
+			if string(got.JSON) != tt.after || (tt.after == "") != errors.Is(err, fault.NotFound) {
+				t.Errorf("then it is %s, %v, want %s", got.JSON, err, tt.after)
+			}
+		})
+	}
+}
+
+// TestWritesWithoutTheOldKey: a record under a key that is lost is deleted and replaced.
+func TestWritesWithoutTheOldKey(t *testing.T) {
+	h := newHospital(t)
+	create(t, h.api, "patients", patientOne)
+	h.now.pass(envelope.KeyFor)
+	h.key(fault.New(fault.Unavailable, "test", "nobody is there"))
+	_, err := h.api.Patch(t.Context(), operator, "patients", "1", []byte(`{"ward_id":null}`), core.How{})
+	if why := fault.Of(err); why == nil || why.Code != envelope.CodeUnavailable || !strings.Contains(why.Hint, "PUT") {
+		t.Errorf("Patch = %v, want %s with a hint", err, envelope.CodeUnavailable)
+	}
+	if _, err := h.api.Replace(t.Context(), operator, "patients", "1", []byte(`{"ward_id":3}`), core.How{}); err != nil {
+		t.Errorf("Replace without a value to encrypt: %v", err)
+	}
+	if err := h.api.Delete(t.Context(), operator, "patients", "1", core.How{}); err != nil {
+		t.Errorf("Delete = %v", err)
+	}
+}
+
 // TestNoQuestionsByEncrypted: filters, orders, groups and measures of an encrypted field are
 // refused with a code; where the field is hidden it is as unknown as any.
 func TestNoQuestionsByEncrypted(t *testing.T) {
@@ -305,19 +416,35 @@ func TestSealedImport(t *testing.T) {
 	rejects := &memoryFile{}
 	report, err := h.api.Import(t.Context(), operator, core.ImportRequest{
 		Collection: "patients", Rejects: rejects, MaxRejects: -1,
-		Source: source("p.ndjson", patientOne+"\n"+`{"id":"2","ward_id":"`+canary+`","ssn":"`+canary+`"}`+"\n"+patientOne+"\n"),
+		Source: source("p.ndjson", patientOne+"\n"+`{"id":"2","ward_id":"`+canary+`","ssn":"`+canary+`"}`+"\n"+patientOne+"\n"+
+			`{"id":"3","`+canary+`":"ssn"}`+"\n"+`{"id":"4","`+canary+`":{"a":1,"a":2}}`+"\n"),
 	})
-	if err != nil || report.Loaded != 1 || report.Rejected != 2 {
+	if err != nil || report.Loaded != 1 || report.Rejected != 4 {
 		t.Fatalf("Import = %+v, %v", report, err)
 	}
 	if got, err := h.get(t, operator, ""); err != nil || string(got.JSON) != patientOne {
 		t.Errorf("Get = %s, %v", got.JSON, err)
 	}
-	if lines := rejects.lines(t); len(lines) != 2 || bytes.Contains(rejects.octets, []byte(canary)) {
+	if lines := rejects.lines(t); len(lines) != 4 || bytes.Contains(rejects.octets, []byte(canary)) {
 		t.Errorf("the rejects are %s", rejects.octets)
 	}
 	if all := h.everywhere(t); strings.Contains(all, canary) {
 		t.Errorf("it lies there as it is: %q", all)
+	}
+}
+
+// TestSealedHeader: the first row of a CSV without a header is not told as names of columns, neither
+// to who asks for the job nor where jobs are kept.
+func TestSealedHeader(t *testing.T) {
+	h := newHospital(t)
+	uploads := newUploads(t, h.api, t.TempDir())
+	job := work(t, h.api, uploads, submit(t, uploads, operator, "patients", "1,3,"+canary+",{}\n"))[0]
+	told := fmt.Sprintf("%+v", job)
+	if job.State != core.JobFailed || job.Err == nil || job.Err.Code != "bad-header" || !strings.Contains(told, "3rd") || strings.Contains(told, canary) {
+		t.Errorf("the job is %s, want the columns by their numbers", told)
+	}
+	if all := h.everywhere(t); strings.Contains(all, canary) || !strings.Contains(all, "3rd") {
+		t.Errorf("what lies there is %q, want no value of the row", all)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -316,15 +318,20 @@ func TestReseal(t *testing.T) {
 	}
 	putPatient(t, older, c, "3", patient("3", canary, ""))
 	newer := layer.Encrypt(below, newSealer(t, "b", "a"))
-	count, err := newer.Reseal(t.Context(), c, true, nil)
-	if diff := cmp.Diff(layer.Resealed{Records: 3, Plain: 2, Older: 1, Rewritten: 3}, count); diff != "" || err != nil {
+	count, err := newer.Reseal(t.Context(), c, layer.Resealing{Dry: true})
+	keys := slices.Sorted(maps.Keys(count.Under))
+	if len(keys) != 1 {
+		t.Fatalf("values are under the keys %v, want one", keys)
+	}
+	under := map[string]int64{keys[0]: 2}
+	if diff := cmp.Diff(layer.Resealed{Records: 3, Plain: 2, Older: 1, Rewritten: 3, Clear: 4, Under: under}, count); diff != "" || err != nil {
 		t.Errorf("a dry run: %v (-want +got):\n%s", err, diff)
 	}
 	if atRest(t, below, c, "1")[atSSN].IsNull() {
 		t.Errorf("a dry run stored something")
 	}
 	told := 0
-	done, err := newer.Reseal(t.Context(), c, false, func(layer.Resealed) { told++ })
+	done, err := newer.Reseal(t.Context(), c, layer.Resealing{Told: func(layer.Resealed) { told++ }})
 	if diff := cmp.Diff(count, done); diff != "" || err != nil || told != 1 {
 		t.Errorf("told %d times, %v (-want +got):\n%s", told, err, diff)
 	}
@@ -343,12 +350,140 @@ func TestReseal(t *testing.T) {
 			}
 		}
 	}
-	again, err := newer.Reseal(t.Context(), c, false, nil)
-	if diff := cmp.Diff(layer.Resealed{Records: 3}, again); diff != "" || err != nil {
+	again, err := newer.Reseal(t.Context(), c, layer.Resealing{})
+	if again.Under[keys[0]] != 0 || len(again.Under) != 1 {
+		t.Errorf("once all is stored again values are under the keys %v", again.Under)
+	}
+	if diff := cmp.Diff(layer.Resealed{Records: 3, Under: again.Under}, again); diff != "" || err != nil {
 		t.Errorf("once more: %v (-want +got):\n%s", err, diff)
 	}
-	if _, err := newer.Reseal(t.Context(), plain, false, nil); !errors.Is(err, fault.Invalid) {
+	if _, err := newer.Reseal(t.Context(), plain, layer.Resealing{}); !errors.Is(err, fault.Invalid) {
 		t.Errorf("of a collection that encrypts nothing: %v, want %s", err, fault.Invalid)
+	}
+}
+
+// TestResealUnopened: values that do not open, or whose key is lost, are told by their record and field,
+// counted and left as they are, and what else is in their records, or behind them, is encrypted; each data key
+// that is lost is asked for once.
+func TestResealUnopened(t *testing.T) {
+	c := patients(t, "patients", true)
+	below, older := encrypting(t, newSealer(t, "a"), c)
+	lost := layer.Encrypt(below, newSealer(t, "lost"))
+	for _, id := range []string{"1", "2", "3", "4"} {
+		putPatient(t, older, c, id, patient(id, canary, canary))
+	}
+	putPatient(t, lost, c, "2", patient("2", canary, canary))
+	putPatient(t, lost, c, "3", patient("3", canary, canary))
+	spoilt := atRest(t, below, c, "1")
+	octets := []byte(spoilt[c.Sealed(atSSN)].AsString())
+	octets[len(octets)-1] ^= 1
+	spoilt[c.Sealed(atSSN)], spoilt[atNotes] = record.Bytes(octets), record.String("in clear")
+	putPatient(t, below, c.AtRest(), "1", spoilt)
+
+	k, err := keeper.OpenLocal(t.Context(), keeper.LocalConfig{Key: secrets.Fixed(strings.Repeat("b", 32)), Previous: []secrets.Value{secrets.Fixed(strings.Repeat("a", 32))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	asking := &vain{Wrapper: k}
+	newer := layer.Encrypt(below, envelope.New(envelope.Config{Wrapper: asking}))
+	var named []string
+	name := func(v layer.Unopened) {
+		named = append(named, string(v.ID)+" "+v.Field+" "+fault.Of(v.Err).Code)
+	}
+	want := []string{"1 ssn encrypted-value-damaged"}
+	for _, id := range []string{"2", "3"} {
+		for _, field := range []string{"ssn", "notes", "sick"} {
+			want = append(want, id+" "+field+" keys-unavailable")
+		}
+	}
+	for i, how := range []layer.Resealing{{Verify: true}, {Dry: true}, {}, {}, {Verify: true}} {
+		named, how.Unopened, asking.refused = nil, name, 0
+		done, err := newer.Reseal(t.Context(), c, how)
+		if err != nil || asking.refused > 1 {
+			t.Fatalf("time %d: %v; %d data keys were asked for in vain", i, err, asking.refused)
+		}
+		if diff := cmp.Diff(want, named); diff != "" {
+			t.Errorf("time %d: values that do not open (-want +got):\n%s", i, diff)
+		}
+		count := layer.Resealed{Records: 4, Plain: 1, Older: 1, Damaged: 3, Rewritten: 2, Clear: 1, Unopened: 7}
+		if i > 2 {
+			count.Plain, count.Older, count.Rewritten, count.Clear = 0, 0, 0, 0
+		}
+		count.Under, done.Under = nil, nil
+		if diff := cmp.Diff(count, done); diff != "" {
+			t.Errorf("time %d (-want +got):\n%s", i, diff)
+		}
+	}
+	if v := atRest(t, below, c, "1"); v[c.Sealed(atSSN)].AsString() != string(octets) || !v[atNotes].IsNull() {
+		t.Errorf("the damaged value is another one, or the other one is still in clear")
+	}
+	if got := shown(t, newer, query.View{Collection: c, Fields: []int{0, atNotes}}, "1"); got != `{"id":"1","notes":"in clear"}` {
+		t.Errorf("the other value is %s", got)
+	}
+}
+
+// TestResealWithoutKeys: if no key can be had it stops, and not one value is called lost.
+func TestResealWithoutKeys(t *testing.T) {
+	c := patients(t, "patients", true)
+	below, above := encrypting(t, newSealer(t, "a"), c)
+	putPatient(t, above, c, "1", patient("1", canary, canary))
+	k, err := keeper.OpenLocal(t.Context(), keeper.LocalConfig{Key: secrets.Fixed(strings.Repeat("b", 32))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := &leaving{Wrapper: k, wraps: 1}
+	done, err := layer.Encrypt(below, envelope.New(envelope.Config{Wrapper: gone})).Reseal(t.Context(), c, layer.Resealing{
+		Verify: true, Unopened: func(v layer.Unopened) { t.Errorf("%s of %s is called lost", v.Field, v.ID) },
+	})
+	if !errors.Is(err, fault.Unavailable) || done.Unopened != 0 {
+		t.Errorf("Reseal = %+v, %v, want %s", done, err, fault.Unavailable)
+	}
+}
+
+// vain counts the data keys that it does not unwrap.
+type vain struct {
+	envelope.Wrapper
+	refused int
+}
+
+func (c *vain) Unwrap(ctx context.Context, wrapped envelope.Wrapped) ([]byte, error) {
+	key, err := c.Wrapper.Unwrap(ctx, wrapped)
+	if err != nil {
+		c.refused++
+	}
+	return key, err
+}
+
+// leaving wraps a number of data keys, and then nothing any more.
+type leaving struct {
+	envelope.Wrapper
+	wraps int
+}
+
+func (l *leaving) Wrap(ctx context.Context, key []byte) (envelope.Wrapped, error) {
+	if l.wraps--; l.wraps < 0 {
+		return envelope.Wrapped{}, fault.New(fault.Unavailable, "test", "nobody is there")
+	}
+	return l.Wrapper.Wrap(ctx, key)
+}
+
+// TestUnopenedIsLocated: what the log is told of a value that does not open says where it is, and what the caller is
+// told does not.
+func TestUnopenedIsLocated(t *testing.T) {
+	c := patients(t, "patients", true)
+	below, above := encrypting(t, newSealer(t, "a"), c)
+	putPatient(t, above, c, "1", patient("1", canary, canary))
+	_, err := layer.Encrypt(below, newSealer(t, "b")).Find(t.Context(), query.Query{View: whole(c), Order: []query.Key{{Field: 0}}, Limit: 1})
+	why := fault.Of(err)
+	if why == nil || why.Cause == nil || !strings.Contains(why.Cause.Error(), "ssn of patients: portolan encrypt --collection patients --verify") {
+		t.Errorf("of a lost key the log says %v", err)
+	}
+	if !strings.Contains(why.Cause.Error(), "there is no key") || strings.Contains(why.Detail+why.Hint, "ssn") {
+		t.Errorf("of a lost key the log says %v, and the answer %s %s", err, why.Detail, why.Hint)
+	}
+	_, err = layer.Encrypt(below, newSealer(t, "a")).Find(t.Context(), query.Query{View: whole(patients(t, "doctors", true)), Order: []query.Key{{Field: 0}}, Limit: 1})
+	if why := fault.Of(err); why == nil || why.Cause == nil || why.Cause.Error() != "it is in ssn of doctors: portolan encrypt --collection doctors --verify names each record" {
+		t.Errorf("of a damaged value the log says %v", err)
 	}
 }
 
@@ -385,8 +520,8 @@ func TestResealOvertaken(t *testing.T) {
 			t.Error(err)
 		}
 	}}, sealer)
-	done, err := others.Reseal(t.Context(), c, false, nil)
-	if diff := cmp.Diff(layer.Resealed{Records: 3, Plain: 3, Rewritten: 1, Overtaken: 2}, done); diff != "" || err != nil {
+	done, err := others.Reseal(t.Context(), c, layer.Resealing{})
+	if diff := cmp.Diff(layer.Resealed{Records: 3, Plain: 3, Rewritten: 1, Overtaken: 2, Clear: 6, Under: map[string]int64{}}, done); diff != "" || err != nil {
 		t.Errorf("Reseal: %v (-want +got):\n%s", err, diff)
 	}
 	if got := shown(t, writer, query.View{Collection: c, Fields: []int{atSSN}}, "2"); got != `{"ssn":"changed"}` {

@@ -3,6 +3,8 @@ package layer
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/portolan-io/portolan/core/envelope"
@@ -27,19 +29,28 @@ func (e *Encrypted) seal(ctx context.Context, c *schema.Collection, id record.ID
 			kept = append(kept, record.Null)
 			continue
 		}
-		if e.sealer == nil {
-			return nil, keyless("layer.seal")
-		}
-		text := record.AppendValue(nil, fields[i])
-		text = append(text, bytes.Repeat([]byte{' '}, (padTo-len(text)%padTo)%padTo)...)
-		sealed, err := e.sealer.Seal(ctx, placeOf(c, id, i), text)
+		sealed, err := e.sealValue(ctx, c, id, i, fields[i])
 		if err != nil {
 			return nil, err
 		}
-		kept = append(kept, record.Bytes(sealed))
+		kept = append(kept, sealed)
 		kept[i] = record.Null
 	}
 	return kept, nil
+}
+
+// sealValue returns what is stored of a value that is not null.
+func (e *Encrypted) sealValue(ctx context.Context, c *schema.Collection, id record.ID, position int, v record.Value) (record.Value, error) {
+	if e.sealer == nil {
+		return record.Null, keyless("layer.seal")
+	}
+	text := record.AppendValue(nil, v)
+	text = append(text, bytes.Repeat([]byte{' '}, (padTo-len(text)%padTo)%padTo)...)
+	sealed, err := e.sealer.Seal(ctx, placeOf(c, id, position), text)
+	if err != nil {
+		return record.Null, err
+	}
+	return record.Bytes(sealed), nil
 }
 
 func placeOf(c *schema.Collection, id record.ID, position int) envelope.Place {
@@ -63,15 +74,30 @@ func openValue(ctx context.Context, sealer *envelope.Sealer, c *schema.Collectio
 	}
 	text, err := sealer.Open(ctx, placeOf(c, id, position), []byte(sealed.AsString()))
 	if err != nil {
-		return record.Null, err
+		return record.Null, located(c, position, err)
 	}
 	f := &c.Fields[position]
 	v, err := f.FromJSON(bytes.TrimRight(text, " "))
 	if err != nil { // the field had another type when it was stored
-		return record.Null, fault.New(fault.Internal, "layer.open", "a value of the encrypted field %s of %s is not of type %s", f.Name, c.Name, f.Type).
-			Coded(envelope.CodeDamaged)
+		return record.Null, located(c, position, fault.New(fault.Internal, "layer.open", "a value of the encrypted field %s of %s is not of type %s", f.Name, c.Name, f.Type).
+			Coded(envelope.CodeDamaged))
 	}
 	return v, nil
+}
+
+// located has the cause of an error, which is for the log, say where the value is that does not open. The log
+// has no ids of records, so that it says what names those.
+func located(c *schema.Collection, position int, err error) error {
+	var why *fault.Error
+	if !errors.As(err, &why) {
+		return err
+	}
+	told := *why
+	told.Cause = fmt.Errorf("it is in %s of %s: portolan encrypt --collection %s --verify names each record", c.Fields[position].Name, c.Name, c.Name)
+	if why.Cause != nil {
+		told.Cause = fmt.Errorf("%w (%w)", why.Cause, told.Cause)
+	}
+	return &told
 }
 
 // A reading is a view as it is asked, and as the store is asked.

@@ -144,6 +144,33 @@ func TestUnmanagedRefused(t *testing.T) {
 	}
 }
 
+// TestUnmanagedUnsealed refuses a table that does not take what is encrypted.
+func TestUnmanagedUnsealed(t *testing.T) {
+	dsn := servers.PostgreSQL(t)
+	byHand(t, dsn, `CREATE TABLE old (id bigint PRIMARY KEY, ssn text NOT NULL DEFAULT '', file json, note text, mark text,
+		ssn_sealed text, file_sealed bytea NOT NULL, mark_sealed bytea)`)
+	c, err := schema.New(schema.Spec{Name: "things", ID: "id", Fields: []schema.FieldSpec{
+		{Name: "id", Type: "int"}, {Name: "ssn", Type: "string", Max: "11", Encrypted: true}, {Name: "file", Type: "json", Encrypted: true},
+		{Name: "note", Type: "string", Max: "40", Encrypted: true}, {Name: "mark", Type: "string", Max: "40", Encrypted: true},
+	}, Table: schema.Table{Name: "old", Unmanaged: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = openAt(t, dsn).Ensure(t.Context(), []*schema.Collection{c.AtRest()})
+	want := []fault.Place{
+		{Pointer: "things/ssn", Code: "column-mandatory", Detail: "the column ssn of old is NOT NULL, and of an encrypted field one of two columns is null"},
+		{Pointer: "things/ssn_sealed", Code: "column-type", Detail: "the column ssn_sealed of old is text; what is encrypted of ssn needs it to be bytea and to take null"},
+		{Pointer: "things/file_sealed", Code: "column-mandatory", Detail: "the column file_sealed of old is NOT NULL, and of an encrypted field one of two columns is null"},
+		{Pointer: "things/note_sealed", Code: "column-missing", Detail: "old has no column note_sealed; what is encrypted of note needs it to be bytea and to take null"},
+	}
+	if fault.KindOf(err) != fault.Conflict {
+		t.Fatalf("Ensure: got %v, want %s", err, fault.Conflict)
+	}
+	if diff := cmp.Diff(want, fault.Of(err).Places); diff != "" {
+		t.Errorf("places (-want +got):\n%s", diff)
+	}
+}
+
 // TestDeferrable takes no key that tells of a taken id only at the end of a
 // transaction, and names it.
 func TestDeferrable(t *testing.T) {

@@ -237,7 +237,7 @@ func describe(db *gorm.DB, table string) (*gormstore.Existing, error) {
 	existing := &gormstore.Existing{Strict: strict[0]}
 	for _, column := range columns {
 		existing.Columns = append(existing.Columns, gormstore.Column{
-			Name: column.Name, Type: column.Type, Key: column.Pk,
+			Name: column.Name, Type: column.Type, Key: column.Pk, NotNull: column.Notnull != 0,
 			Mandatory: column.Notnull != 0 && !column.HasDefault && column.Hidden == 0,
 			Generated: column.Hidden == 2 || column.Hidden == 3,
 		})

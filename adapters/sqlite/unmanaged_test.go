@@ -213,6 +213,35 @@ func TestUnmanagedRefused(t *testing.T) {
 	}
 }
 
+// TestUnmanagedUnsealed refuses a table that does not take what is encrypted.
+func TestUnmanagedUnsealed(t *testing.T) {
+	path := testPath(t)
+	if _, err := byHand(t, path).Exec(`CREATE TABLE old (id INTEGER PRIMARY KEY, ssn TEXT NOT NULL DEFAULT '', file TEXT, note TEXT, mark TEXT,
+		ssn_sealed TEXT, file_sealed BLOB NOT NULL, mark_sealed BLOB)`); err != nil {
+		t.Fatal(err)
+	}
+	c, err := schema.New(schema.Spec{Name: "things", ID: "id", Fields: []schema.FieldSpec{
+		{Name: "id", Type: "int"}, {Name: "ssn", Type: "string", Max: "11", Encrypted: true}, {Name: "file", Type: "json", Encrypted: true},
+		{Name: "note", Type: "string", Max: "40", Encrypted: true}, {Name: "mark", Type: "string", Max: "40", Encrypted: true},
+	}, Table: schema.Table{Name: "old", Unmanaged: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = openTest(t, path).Ensure(t.Context(), []*schema.Collection{c.AtRest()})
+	want := []fault.Place{
+		{Pointer: "things/ssn", Code: "column-mandatory", Detail: "the column ssn of old is NOT NULL, and of an encrypted field one of two columns is null"},
+		{Pointer: "things/ssn_sealed", Code: "column-type", Detail: "the column ssn_sealed of old is TEXT; what is encrypted of ssn needs it to be BLOB and to take null"},
+		{Pointer: "things/file_sealed", Code: "column-mandatory", Detail: "the column file_sealed of old is NOT NULL, and of an encrypted field one of two columns is null"},
+		{Pointer: "things/note_sealed", Code: "column-missing", Detail: "old has no column note_sealed; what is encrypted of note needs it to be BLOB and to take null"},
+	}
+	if fault.KindOf(err) != fault.Conflict {
+		t.Fatalf("Ensure: got %v, want %s", err, fault.Conflict)
+	}
+	if diff := cmp.Diff(want, fault.Of(err).Places); diff != "" {
+		t.Errorf("places (-want +got):\n%s", diff)
+	}
+}
+
 // TestUnmanagedCollation refuses an id that ignores case: another record would
 // be taken for the one that is meant.
 func TestUnmanagedCollation(t *testing.T) {

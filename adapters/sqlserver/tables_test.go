@@ -354,6 +354,41 @@ func TestExistingRefused(t *testing.T) {
 	}
 }
 
+// TestUnmanagedUnsealed refuses a table that does not take what is encrypted.
+func TestUnmanagedUnsealed(t *testing.T) {
+	answers := append(described("old",
+		column{name: "id", kind: "bigint", octets: 8, place: 1},
+		column{name: "ssn", kind: "varchar", collation: latin, octets: 11},
+		column{name: "file", kind: "nvarchar", collation: latin, octets: -1, null: true},
+		column{name: "note", kind: "varchar", collation: latin, octets: 40, null: true},
+		column{name: "mark", kind: "varchar", collation: latin, octets: 40, null: true},
+		column{name: "ssn_sealed", kind: "varbinary", octets: 50, null: true},
+		column{name: "file_sealed", kind: "varbinary", octets: -1},
+		column{name: "mark_sealed", kind: "varbinary", octets: -1, null: true},
+	), usual())
+	c, err := schema.New(schema.Spec{Name: "things", ID: "id", Fields: []schema.FieldSpec{
+		{Name: "id", Type: "int"}, {Name: "ssn", Type: "string", Max: "11", Encrypted: true}, {Name: "file", Type: "json", Encrypted: true},
+		{Name: "note", Type: "string", Max: "40", Encrypted: true}, {Name: "mark", Type: "string", Max: "40", Encrypted: true},
+	}, Table: schema.Table{Name: "old", Unmanaged: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, _ := scripted(t, Config{}, answers...)
+	err = store.Ensure(t.Context(), []*schema.Collection{c.AtRest()})
+	want := []fault.Place{
+		{Pointer: "things/ssn", Code: "column-mandatory", Detail: "the column ssn of old is NOT NULL, and of an encrypted field one of two columns is null"},
+		{Pointer: "things/ssn_sealed", Code: "column-type", Detail: "the column ssn_sealed of old is varbinary(50); what is encrypted of ssn needs it to be varbinary(max) and to take null"},
+		{Pointer: "things/file_sealed", Code: "column-mandatory", Detail: "the column file_sealed of old is NOT NULL, and of an encrypted field one of two columns is null"},
+		{Pointer: "things/note_sealed", Code: "column-missing", Detail: "old has no column note_sealed; what is encrypted of note needs it to be varbinary(max) and to take null"},
+	}
+	if fault.KindOf(err) != fault.Conflict {
+		t.Fatalf("Ensure: got %v, want %s", err, fault.Conflict)
+	}
+	if diff := cmp.Diff(want, fault.Of(err).Places); diff != "" {
+		t.Errorf("places (-want +got):\n%s", diff)
+	}
+}
+
 // TestIndexRefused names a field that no key can have.
 func TestIndexRefused(t *testing.T) {
 	c, err := schema.New(schema.Spec{Name: "things", ID: "id", Fields: []schema.FieldSpec{{Name: "id", Type: "int"}, {Name: "text", Type: "string"}},

@@ -1,13 +1,13 @@
 package vault
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 
@@ -124,7 +124,7 @@ func (t *Transit) Wrap(ctx context.Context, dataKey []byte) (envelope.Wrapped, e
 	if len(dataKey) == 0 || len(dataKey) > keys.MaxDataKey {
 		return envelope.Wrapped{}, fault.New(fault.Invalid, op, "a data key has 1 to %d octets, and not %d", keys.MaxDataKey, len(dataKey))
 	}
-	text, err := t.do(ctx, op, "encrypt/"+t.keys[0], "plaintext", base64.StdEncoding.EncodeToString(dataKey), "ciphertext")
+	text, err := t.do(ctx, op, "encrypt/"+t.keys[0], map[string]any{"plaintext": base64.StdEncoding.EncodeToString(dataKey)}, "ciphertext")
 	if errors.Is(err, errRefused) {
 		return envelope.Wrapped{}, fault.New(fault.Unavailable, op, "Vault has no key %s in %s, or one that does not encrypt", t.keys[0], t.mount).
 			Hinting("vault write -f %s/keys/%s makes it", t.mount, t.keys[0])
@@ -157,9 +157,9 @@ func (t *Transit) Unwrap(ctx context.Context, wrapped envelope.Wrapped) ([]byte,
 			Hinting("name the key under keys.transit.previous, if it is of the same engine")
 	}
 	sealed := "vault:" + version + ":" + base64.StdEncoding.EncodeToString(wrapped.Octets)
-	text, err := t.do(ctx, op, "decrypt/"+name, "ciphertext", sealed, "plaintext")
+	text, err := t.do(ctx, op, "decrypt/"+name, map[string]any{"ciphertext": sealed}, "plaintext")
 	if errors.Is(err, errRefused) {
-		return nil, t.refused(ctx, op, name)
+		return nil, t.refused(ctx, op, name, version)
 	}
 	if err != nil {
 		return nil, err
@@ -171,30 +171,45 @@ func (t *Transit) Unwrap(ctx context.Context, wrapped envelope.Wrapped) ([]byte,
 	return dataKey, nil
 }
 
-// refused says why Vault refused to decrypt: it answers 400 to what it did not encrypt as it does
-// where it has no key, and only whether it encrypts by the key tells them apart.
-func (t *Transit) refused(ctx context.Context, op, name string) error {
-	probe := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{0}, 16))
-	if _, err := t.do(ctx, op, "encrypt/"+name, "plaintext", probe, "ciphertext"); err != nil && !errors.Is(err, fault.Forbidden) {
-		if errors.Is(err, errRefused) {
-			return fault.New(fault.Unavailable, op, "Vault has no key %s in %s any more", name, t.mount)
-		}
+// refused says why Vault refused to decrypt: it answers 400 alike to what it did not encrypt, to a
+// version that it may not use any more, and where it has no key. What it encrypts by that version, and
+// whether it decrypts that again, tells them apart.
+func (t *Transit) refused(ctx context.Context, op, name, version string) error {
+	damaged := fault.New(fault.Invalid, op, "what is wrapped is not what the key wrapped")
+	probe := base64.StdEncoding.EncodeToString(make([]byte, 16))
+	number, _ := strconv.Atoi(version[1:])
+	text, err := t.do(ctx, op, "encrypt/"+name, map[string]any{"plaintext": probe, "key_version": number}, "ciphertext")
+	if err == nil {
+		_, err = t.do(ctx, op, "decrypt/"+name, map[string]any{"ciphertext": text}, "plaintext")
+	}
+	switch {
+	case err == nil, errors.Is(err, fault.Forbidden): // by whose policy nothing is told apart
+		return damaged
+	case !errors.Is(err, errRefused):
 		return err
 	}
-	return fault.New(fault.Invalid, op, "what is wrapped is not what the key wrapped, or by a version that Vault may not use any more")
+	_, err = t.do(ctx, op, "encrypt/"+name, map[string]any{"plaintext": probe}, "ciphertext")
+	switch {
+	case errors.Is(err, errRefused):
+		return fault.New(fault.Unavailable, op, "Vault has no key %s in %s any more", name, t.mount)
+	case err != nil:
+		return err
+	}
+	return fault.New(fault.Unavailable, op, "Vault does not use the version %s of the key %s, as of one below its min_decryption_version", version, name).Coded("version-not-allowed").
+		Hinting("vault write %s/keys/%s/config min_decryption_version=%d has it do so until all is encrypted under a newer one", t.mount, name, number)
 }
 
 // errRefused is Vault's answer 400.
 var errRefused = errors.New("Vault answered 400") //nolint:staticcheck // a name
 
-// do sends one value to a path of the engine, and returns another of the answer.
-func (t *Transit) do(ctx context.Context, op, path, sent, value, wanted string) (string, error) {
+// do sends a body to a path of the engine, and returns one value of the answer.
+func (t *Transit) do(ctx context.Context, op, path string, body map[string]any, wanted string) (string, error) {
 	if t.closed.Load() {
 		return "", fault.New(fault.Unavailable, op, "the keeper is closed")
 	}
 	patient, cancel := context.WithTimeout(ctx, kept.Patience)
 	defer cancel()
-	answer, err := t.session.send(patient, t.mount+"/"+path, nil, map[string]any{sent: value}, func(header http.Header, err error) error {
+	answer, err := t.session.send(patient, t.mount+"/"+path, nil, body, func(header http.Header, err error) error {
 		switch statusOf(err) {
 		case http.StatusBadRequest:
 			return errRefused

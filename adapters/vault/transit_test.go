@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -34,6 +35,9 @@ func (f *fake) transit(w http.ResponseWriter, path string, body map[string]any) 
 		f.rings[at] = append(f.rings[at], []byte(rand.Text() + rand.Text())[:32])
 		w.WriteHeader(http.StatusNoContent)
 	case parts[1] == "keys": // its configuration
+		if least, ok := body["min_decryption_version"].(float64); ok {
+			f.least[at] = int(least)
+		}
 		w.WriteHeader(http.StatusNoContent)
 	case parts[1] == "encrypt" && f.rings[at] != nil:
 		plain, err := base64.StdEncoding.DecodeString(body["plaintext"].(string))
@@ -42,11 +46,18 @@ func (f *fake) transit(w http.ResponseWriter, path string, body map[string]any) 
 			return true
 		}
 		version := len(f.rings[at])
+		if wanted, ok := body["key_version"].(float64); ok {
+			version = int(wanted)
+		}
+		if version < 1 || version > len(f.rings[at]) || version < f.least[at] {
+			answer(w, 400, `{"errors":["no such key version"]}`)
+			return true
+		}
 		answerJSON(w, 200, map[string]any{"data": map[string]any{
 			"ciphertext": fmt.Sprintf("vault:v%d:%s", version, base64.StdEncoding.EncodeToString(gcm(f.rings[at][version-1]).Seal(nil, nil, plain, nil))),
 		}})
 	case parts[1] == "decrypt" && f.rings[at] != nil:
-		f.decrypt(w, f.rings[at], body["ciphertext"].(string))
+		f.decrypt(w, f.rings[at], f.least[at], body["ciphertext"].(string))
 	case parts[1] == "encrypt" || parts[1] == "decrypt":
 		answer(w, 400, `{"errors":["encryption key not found"]}`)
 	default:
@@ -55,11 +66,11 @@ func (f *fake) transit(w http.ResponseWriter, path string, body map[string]any) 
 	return true
 }
 
-func (f *fake) decrypt(w http.ResponseWriter, ring [][]byte, ciphertext string) {
+func (f *fake) decrypt(w http.ResponseWriter, ring [][]byte, least int, ciphertext string) {
 	parts := strings.Split(ciphertext, ":")
 	version, _ := strconv.Atoi(strings.TrimPrefix(parts[1], "v"))
 	sealed, err := base64.StdEncoding.DecodeString(parts[2])
-	if err == nil && version >= 1 && version <= len(ring) && len(sealed) >= 28 {
+	if err == nil && version >= max(1, least) && version <= len(ring) && len(sealed) >= 28 {
 		var plain []byte
 		if plain, err = gcm(ring[version-1]).Open(nil, nil, sealed, nil); err == nil {
 			answerJSON(w, 200, map[string]any{"data": map[string]any{"plaintext": base64.StdEncoding.EncodeToString(plain)}})
@@ -170,6 +181,34 @@ func TestTransitRotates(t *testing.T) {
 	}
 	if got, err := keeper.Unwrap(t.Context(), before); err != nil || string(got) != "data key" {
 		t.Errorf("Unwrap of what the older version wrapped = %q, %v", got, err)
+	}
+}
+
+// TestTransitVersionTooOld: a version below min_decryption_version is a key that cannot be had now, and
+// what is to be done is said; what Vault did not encrypt is no key, also by an older version.
+func TestTransitVersionTooOld(t *testing.T) {
+	f := newFake(t)
+	a := admin{f.URL, root}
+	a.do(t, "POST", "secret/keys/one", map[string]any{})
+	keeper := transitOver(t, f, "one")
+	wrapped, err := keeper.Wrap(t.Context(), []byte("data key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.do(t, "POST", "secret/keys/one/rotate", map[string]any{})
+	other := wrapped
+	other.Octets = slices.Concat(wrapped.Octets[:len(wrapped.Octets)-1], []byte{wrapped.Octets[len(wrapped.Octets)-1] ^ 1})
+	if _, err := keeper.Unwrap(t.Context(), other); !errors.Is(err, fault.Invalid) {
+		t.Errorf("Unwrap of what was not wrapped = %v, want %s", err, fault.Invalid)
+	}
+	a.do(t, "POST", "secret/keys/one/config", map[string]any{"min_decryption_version": 2})
+	_, err = keeper.Unwrap(t.Context(), wrapped)
+	if why := fault.Of(err); why == nil || why.Kind != fault.Unavailable || !strings.Contains(why.Hint, "min_decryption_version=1") {
+		t.Errorf("Unwrap by a version that is too old = %v, want %s with a hint", err, fault.Unavailable)
+	}
+	a.do(t, "POST", "secret/keys/one/config", map[string]any{"min_decryption_version": 1})
+	if got, err := keeper.Unwrap(t.Context(), wrapped); err != nil || string(got) != "data key" {
+		t.Errorf("Unwrap once it may be used again = %q, %v", got, err)
 	}
 }
 

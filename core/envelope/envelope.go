@@ -170,6 +170,22 @@ func (s *Sealer) Renewed(ctx context.Context, sealed []byte) (bool, error) {
 	return wrapped.Key == key.name, nil
 }
 
+// HeadOf returns of what is sealed the name of the key that its data key is wrapped with, and what
+// stands before its nonce, which is the same for all that was sealed with that data key. It is
+// a part of sealed. Of what cannot be sealed ok is false.
+func HeadOf(sealed []byte) (key string, head []byte, ok bool) {
+	wrapped, size, ok := parse(sealed)
+	return wrapped.Key, sealed[:size:size], ok
+}
+
+// Try returns an error if no new data key can be wrapped now, which is fault.Unavailable with
+// CodeUnavailable: else a value that does not open for want of its key has one that is lost. The
+// key is not used.
+func (s *Sealer) Try(ctx context.Context) error {
+	_, err := s.make(ctx)
+	return err
+}
+
 // parse returns the wrapped key that stands before a sealed value, and how many octets
 // the version and it have.
 func parse(sealed []byte) (w Wrapped, size int, ok bool) {

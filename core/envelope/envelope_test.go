@@ -278,6 +278,34 @@ func TestRotated(t *testing.T) {
 	}
 }
 
+// TestHeads: what is sealed with one data key has one head, with the name of the key that wraps it; and Try tells
+// whether there is a key at all, also while one is known.
+func TestHeads(t *testing.T) {
+	c := &chest{}
+	s, now := newSealer(c)
+	first := seal(t, s, "a")
+	key, head, ok := envelope.HeadOf(first)
+	if !ok || key != "k1" || !bytes.HasPrefix(first, head) || !bytes.HasPrefix(seal(t, s, "b"), head) {
+		t.Errorf("HeadOf = %q, %x, %v", key, head, ok)
+	}
+	now.at = now.at.Add(envelope.KeyFor)
+	if bytes.HasPrefix(seal(t, s, "b"), head) {
+		t.Errorf("another data key has the same head")
+	}
+	for _, none := range [][]byte{nil, {}, {2, 0, 0}, first[:4]} {
+		if key, head, ok := envelope.HeadOf(none); ok || key != "" || len(head) != 0 {
+			t.Errorf("HeadOf(%x) = %q, %x, %v, want none", none, key, head, ok)
+		}
+	}
+	if err := s.Try(t.Context()); err != nil {
+		t.Errorf("Try = %v", err)
+	}
+	c.failure = errors.New("nobody is there")
+	if err := s.Try(t.Context()); !errors.Is(err, fault.Unavailable) || fault.Of(err).Code != envelope.CodeUnavailable {
+		t.Errorf("Try without keys = %v, want %s", err, envelope.CodeUnavailable)
+	}
+}
+
 // TestOneMakesTheKey: while a key is made others wait for it, or until their context is done.
 func TestOneMakesTheKey(t *testing.T) {
 	c := &chest{blocked: make(chan struct{}), blocker: make(chan struct{})}

@@ -34,8 +34,11 @@ func (r *Reader) header(f *csvFramer) error {
 		r.exact = r.exact && !c.quoted
 	}
 	if places = append(places, r.missing()...); len(places) > 0 {
-		return fault.New(fault.Invalid, "ingest.Open", "the columns do not fit the collection %s", r.target.Collection.Name).
-			Coded("bad-header").At(places...)
+		detail := "the columns do not fit the collection " + r.target.Collection.Name
+		if r.target.Collection.Guarded() {
+			detail += "; the first row has to name them, and the fields are " + strings.Join(r.names(), ", ")
+		}
+		return fault.New(fault.Invalid, "ingest.Open", "%s", detail).Coded("bad-header").At(places...)
 	}
 	return nil
 }
@@ -48,6 +51,8 @@ func (r *Reader) assign(i int, name string) (int, fault.Place) {
 	switch {
 	case name == "":
 		return -1, fault.Place{Pointer: strconv.Itoa(i + 1), Code: "unknown-field", Detail: "the " + ordinal(i+1) + " column has no name"}
+	case !ok && c.Guarded(): // it may be a value, of a source without a header
+		return -1, fault.Place{Pointer: strconv.Itoa(i + 1), Code: "unknown-field", Detail: "what the first row has for the " + ordinal(i+1) + " column is no field"}
 	case !ok:
 		return -1, fault.Place{Pointer: name, Code: "unknown-field", Detail: r.unknown(name)}
 	case c.Fields[position].Derive != "":
@@ -79,17 +84,23 @@ func (r *Reader) taken(position int) bool {
 
 // unknown says that there is no such field, and which there are.
 func (r *Reader) unknown(name string) string {
+	names := r.names()
+	text := "there is no such field"
+	if near := fault.Nearest(name, names); near != "" {
+		text += ", perhaps " + near + " is meant"
+	}
+	return text + "; the fields are " + strings.Join(names, ", ")
+}
+
+// names returns the names of the fields that a source may have.
+func (r *Reader) names() []string {
 	var names []string
 	for i, field := range r.target.Collection.Fields {
 		if field.Derive == "" && r.settable(i) {
 			names = append(names, field.Name)
 		}
 	}
-	text := "there is no such field"
-	if near := fault.Nearest(name, names); near != "" {
-		text += ", perhaps " + near + " is meant"
-	}
-	return text + "; the fields are " + strings.Join(names, ", ")
+	return names
 }
 
 // missing returns a place for each required field that no column is for.

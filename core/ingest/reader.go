@@ -209,10 +209,24 @@ func (r *Reader) decode(object string, fields []record.Value) fault.Place {
 	}
 	values, err := decode([]byte(object))
 	if err != nil {
-		return placed(err, "")
+		return r.unnamed(placed(err, ""))
 	}
 	copy(fields, values)
 	return fault.Place{}
+}
+
+// unnamed returns the place without the name of a member that is no field, if fields are encrypted:
+// it may be a value in the wrong place.
+func (r *Reader) unnamed(place fault.Place) fault.Place {
+	c := r.target.Collection
+	if _, ok := c.Position(column(place.Pointer)); ok || !c.Guarded() {
+		return place
+	}
+	place.Pointer = ""
+	if place.Code == "unknown-field" {
+		place.Detail = "the object has a member that is no field; the fields are " + strings.Join(r.names(), ", ")
+	}
+	return place
 }
 
 // placed returns the first place that err is about, else the named field.

@@ -170,6 +170,40 @@ func TestUnknownColumnNamesTheNearest(t *testing.T) {
 	}
 }
 
+// TestUnnamed: where fields are encrypted no name is told that is none of the collection's.
+func TestUnnamed(t *testing.T) {
+	c := newCollection(t, schema.Spec{Name: "pets", ID: "id", Fields: []schema.FieldSpec{{Name: "id", Type: "string"}, {Name: "chip", Type: "string", Encrypted: true}}})
+	_, err := Open(t.Context(), text(CSV, "a,canary\n"), Target{Collection: c}, Position{})
+	want := []fault.Place{
+		{Pointer: "1", Code: "unknown-field", Detail: "what the first row has for the 1st column is no field"},
+		{Pointer: "2", Code: "unknown-field", Detail: "what the first row has for the 2nd column is no field"},
+		{Pointer: "id", Code: "missing-column", Detail: "the field is required, but no column has its name"},
+	}
+	if why := fault.Of(err); why == nil || why.Detail != "the columns do not fit the collection pets; the first row has to name them, and the fields are id, chip" {
+		t.Fatalf("of CSV: %v", err)
+	}
+	if diff := cmp.Diff(want, fault.Of(err).Places); diff != "" {
+		t.Errorf("of CSV (-want +got):\n%s", diff)
+	}
+	r, err := Open(t.Context(), text(NDJSON, `{"id":"a","canary":1}`+"\n"+`{"id":"a","chip":1}`), Target{Collection: c}, Position{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for _, want := range []Reject{
+		{Line: 1, Code: "unknown-field", Reason: "the object has a member that is no field; the fields are id, chip", Row: `{"id":"a","canary":1}`},
+		{Line: 2, Column: "chip", Code: "wrong-type", Reason: "it must be a string, not a number", Row: `{"id":"a","chip":1}`},
+	} {
+		row, err := r.Next(make([]record.Value, 2))
+		if err != nil || row.Reject == nil {
+			t.Fatalf("Next = %+v, %v, want a reject", row, err)
+		}
+		if diff := cmp.Diff(want, *row.Reject); diff != "" {
+			t.Errorf("of NDJSON (-want +got):\n%s", diff)
+		}
+	}
+}
+
 func TestNDJSON(t *testing.T) {
 	source := "\uFEFF" + `{"id":"a","name":"Rex","age":3}` + "\r\n" +
 		"  \n" +

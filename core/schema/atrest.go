@@ -32,6 +32,20 @@ func (c *Collection) Sealed(position int) int {
 	return sealed
 }
 
+// SealedFor returns, of a collection as AtRest returns it, the position of the encrypted field
+// whose values are in the field at the position, or -1 if that is not of such. In a record that is
+// written one of the two is null, or both are.
+func (c *Collection) SealedFor(position int) int {
+	if at := position - len(c.Fields) + len(c.sealed); at >= 0 {
+		return c.sealed[at]
+	}
+	return -1
+}
+
+// Emptied reports whether, of a collection as AtRest returns it, the field at the position is an
+// encrypted one, which is null in every record that is written.
+func (c *Collection) Emptied(position int) bool { return slices.Contains(c.sealed, position) }
+
 // Guarded reports whether a field of the collection is encrypted.
 func (c *Collection) Guarded() bool {
 	return slices.ContainsFunc(c.Fields, func(f Field) bool { return f.Encrypted })
@@ -49,6 +63,7 @@ func (c *Collection) rest() *Collection {
 	for i := range c.Fields {
 		if f := &kept.Fields[i]; f.Encrypted {
 			f.Encrypted, f.Required = false, false
+			kept.sealed = append(kept.sealed, i)
 			kept.Fields = append(kept.Fields, Field{Name: c.Fields[i].Name + sealedSuffix, Type: record.BytesType})
 		}
 	}

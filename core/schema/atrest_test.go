@@ -32,9 +32,15 @@ func TestAtRest(t *testing.T) {
 		if at, ok := kept.Position(name); !ok || at != c.Sealed(i) || f.Name != name || f.Type != record.BytesType || f.MaxLength != 0 {
 			t.Errorf("%s is stored in %+v, want bytes called %s", c.Fields[i].Name, f, name)
 		}
+		if kept.SealedFor(c.Sealed(i)) != i || !kept.Emptied(i) || kept.Emptied(c.Sealed(i)) {
+			t.Errorf("%s is not told to be for %s", f.Name, c.Fields[i].Name)
+		}
 		if kept.Fields[i].Type != c.Fields[i].Type || kept.Fields[i].Required {
 			t.Errorf("what was stored as %s before is not read as it was", c.Fields[i].Name)
 		}
+	}
+	if kept.SealedFor(1) != -1 || kept.Emptied(0) || c.Emptied(1) || c.SealedFor(len(c.Fields)-1) != -1 {
+		t.Errorf("fields are told to be of encryption that are not")
 	}
 	if kept.ID != c.ID || !slices.EqualFunc(kept.Indexes, c.Indexes, func(a, b schema.Index) bool { return slices.Equal(a, b) }) {
 		t.Errorf("the id or the indexes are other ones at rest")

@@ -25,6 +25,7 @@ type Collection struct {
 
 	positions map[string]int
 	atRest    *Collection // see AtRest; nil is the collection itself
+	sealed    []int       // of one at rest: the encrypted fields, in the order of the last fields, which hold their values
 }
 
 // A Field is one named, typed part of a record, with the rules for its values.

@@ -113,9 +113,8 @@ func (d *Dialect) unmanaged(c *schema.Collection, existing *Existing) (*table, [
 	for i := range c.Fields {
 		f := &c.Fields[i]
 		found := existing.column(f.Name)
-		if found == nil {
-			places = append(places, fault.Place{Pointer: pointer(c, f.Name), Code: "column-missing",
-				Detail: missing(t.path, f.Name, existing.names())})
+		if code, detail := d.absent(t, i, existing, found); code != "" {
+			places = append(places, fault.Place{Pointer: pointer(c, f.Name), Code: code, Detail: detail})
 			continue
 		}
 		if i == c.ID && f.Type == record.StringType && f.MaxLength == 0 {
@@ -125,8 +124,7 @@ func (d *Dialect) unmanaged(c *schema.Collection, existing *Existing) (*table, [
 		}
 		mapped, why := d.Map(f, *found)
 		if why != "" {
-			places = append(places, fault.Place{Pointer: pointer(c, f.Name), Code: "column-type",
-				Detail: "the column " + f.Name + " of " + t.path + " is " + why})
+			places = append(places, fault.Place{Pointer: pointer(c, f.Name), Code: "column-type", Detail: d.unlike(t, i, found, why)})
 			continue
 		}
 		t.columns[i] = mapped.column(d.quote(found.Name))
@@ -151,6 +149,35 @@ func (d *Dialect) unmanaged(c *schema.Collection, existing *Existing) (*table, [
 		t.revised(found)
 	}
 	return t, places
+}
+
+// absent says that there is no column for the field, or none that takes null where that
+// is written of encrypted fields.
+func (d *Dialect) absent(t *table, position int, existing *Existing, found *Column) (code, detail string) {
+	name, sealed := t.Fields[position].Name, t.SealedFor(position) >= 0
+	switch {
+	case found == nil && sealed: // whose name nobody has written
+		return "column-missing", missing(t.path, name, nil) + d.sealing(t, position)
+	case found == nil:
+		return "column-missing", missing(t.path, name, existing.names())
+	case found.NotNull && (sealed || t.Emptied(position)):
+		return "column-mandatory", "the column " + name + " of " + t.path + " is NOT NULL, and of an encrypted field one of two columns is null"
+	}
+	return "", ""
+}
+
+// unlike says that the column cannot hold the field, and why.
+func (d *Dialect) unlike(t *table, position int, found *Column, why string) string {
+	if t.SealedFor(position) >= 0 && !found.Generated {
+		why = found.Type + d.sealing(t, position) // the field cannot be given a max
+	}
+	return "the column " + found.Name + " of " + t.path + " is " + why
+}
+
+// sealing says what column that has to be which holds what is encrypted.
+func (d *Dialect) sealing(t *table, position int) string {
+	of := t.Fields[t.SealedFor(position)].Name
+	return "; what is encrypted of " + of + " needs it to be " + d.Type(&t.Fields[position], false) + " and to take null"
 }
 
 // maxID is how many octets an id has at most.
