@@ -33,7 +33,13 @@ type watching struct {
 	spans    bool         // some of them deliver spans
 
 	ports   []httpapi.Port // how each of them is
+	keepers []figureKeeper // who keeps figures until others are given
 	figures []func() error // tell of what is open; called when it begins to serve
+}
+
+// A figureKeeper is an observer that takes away the figures which give does not give again.
+type figureKeeper interface {
+	Anew(give func() error) error
 }
 
 // A poolCounter is an observer that takes the figures of connection pools.
@@ -41,13 +47,21 @@ type poolCounter interface {
 	Pool(name string, stats func() sql.DBStats) error
 }
 
-// tell has everybody take the figures of what serves from now on.
+// tell has everybody take the figures of what serves from now on, and those of nothing else:
+// what a former configuration had and this one has not is told of no more.
 func (w *watching) tell() error {
-	var errs []error
-	for _, give := range w.figures {
-		errs = append(errs, give())
+	all := func() error {
+		var errs []error
+		for _, give := range w.figures {
+			errs = append(errs, give())
+		}
+		return errors.Join(errs...)
 	}
-	return errors.Join(errs...)
+	for _, keeper := range w.keepers {
+		given := all
+		all = func() error { return keeper.Anew(given) }
+	}
+	return all()
 }
 
 // watchPools gives the figures of the store's pools, if it has any, to whoever
@@ -178,6 +192,7 @@ func (w *watching) takes(observer telemetry.Observer) {
 	w.many = taking(w.many, observer)
 	w.limits = taking(w.limits, observer)
 	w.dropped = taking(w.dropped, observer)
+	w.keepers = taking(w.keepers, observer)
 }
 
 // taking adds the observer to those that take figures of a kind, if it does.

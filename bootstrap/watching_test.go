@@ -6,8 +6,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/portolan-io/portolan/adapters/appinsights"
+	"github.com/portolan-io/portolan/adapters/cloudtrace"
+	"github.com/portolan-io/portolan/adapters/otel"
+	"github.com/portolan-io/portolan/adapters/prometheus"
+	"github.com/portolan-io/portolan/adapters/stdout"
 	"github.com/portolan-io/portolan/ports/telemetry"
 )
+
+// Whoever takes figures takes away those of what is closed.
+var _ = []figureKeeper{(*prometheus.Observer)(nil), (*otel.Observer)(nil), (*stdout.Observer)(nil), (*cloudtrace.Observer)(nil), (*appinsights.Observer)(nil)}
 
 // told is an observer that keeps the names of operations.
 type told struct{ names []string }

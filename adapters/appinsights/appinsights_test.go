@@ -181,6 +181,72 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
+// TestMetricsTakenInPart: of an export that is taken in part, each sum is counted once, be it
+// taken now, later in a post again, or refused and so a part of the next export.
+func TestMetricsTakenInPart(t *testing.T) {
+	back := appinsightstest.NewReceiver(t)
+	const taken, refused, late = "taken", "refused", "late"
+	sums := map[string]float64{}
+	var mu sync.Mutex
+	trouble, posts := 3, 0 // in which something goes wrong, and since the sums are all there
+	back.Answer = func(w http.ResponseWriter, _ *http.Request, items []appinsightstest.Item) []appinsightstest.Item {
+		mu.Lock()
+		defer mu.Unlock()
+		posts++
+		statuses := map[int]int{}
+		for i, item := range items {
+			bound := item.Data.BaseData.Properties["bound"]
+			switch {
+			case trouble > 0 && bound == refused:
+				statuses[i] = http.StatusBadRequest
+			case trouble > 0 && bound == late && len(items) > 1:
+				statuses[i] = http.StatusServiceUnavailable
+			case bound != "":
+				sums[bound] += item.Data.BaseData.Metrics[0].Value
+			}
+		}
+		if len(statuses) > 0 {
+			trouble--
+			w.Header().Set("Retry-After", "1")
+			partial(w, len(items), statuses)
+		}
+		return items
+	}
+	o := open(t, back, appinsights.Config{Interval: 20 * time.Millisecond})
+	var n atomic.Uint64
+	n.Store(9)
+	err := o.Limits(func(yield func(string, uint64) bool) {
+		_ = yield(taken, n.Load()) && yield(refused, n.Load()) && yield(late, n.Load())
+	}, func() uint64 { return 0 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, add := range []uint64{0, 3} {
+		n.Add(add)
+		for calm := 0; calm < 2; { // exports behind that which the sums came with
+			if t.Context().Err() != nil {
+				t.Fatal("the sums never come")
+			}
+			time.Sleep(time.Millisecond)
+			mu.Lock()
+			if sums[refused] != float64(n.Load()) {
+				posts = 0
+			}
+			calm = posts
+			mu.Unlock()
+		}
+	}
+	if err := o.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]float64{taken: 12, refused: 12, late: 12}, sums); diff != "" {
+		t.Errorf("what was added to the sums (-want +got):\n%s", diff)
+	}
+	if o.Lost()["metrics"] != 3 {
+		t.Errorf("%d measurements are counted as lost, want the 3 that were refused", o.Lost()["metrics"])
+	}
+}
+
 // TestSampling shows that a part of the traces is sent whole, with what it stands for.
 func TestSampling(t *testing.T) {
 	back := appinsightstest.NewReceiver(t)

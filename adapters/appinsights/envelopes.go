@@ -23,6 +23,8 @@ type envelope struct {
 	Key        string            `json:"iKey"`
 	Tags       map[string]string `json:"tags"`
 	Data       data              `json:"data"`
+
+	added addition // to a sum, if it is one
 }
 
 type data struct {

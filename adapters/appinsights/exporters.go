@@ -66,6 +66,13 @@ type series struct {
 	labels attribute.Distinct
 }
 
+// An addition is what was added to a series since what was sent of it last. That of no series is
+// none.
+type addition struct {
+	series
+	value float64
+}
+
 // A metricExporter is OpenTelemetry's metric Exporter. Application Insights adds up what it
 // is sent, so sums since the start are sent as what was added since the last ones that were
 // taken.
@@ -74,9 +81,9 @@ type metricExporter struct {
 	sender *sender
 	lost   atomic.Uint64
 
-	mu   sync.Mutex // of one export at a time
-	sums map[series]float64
-	held []envelope // of an export that was interrupted
+	mu   sync.Mutex         // of one export at a time
+	sums map[series]float64 // as far as they were taken, or are held
+	held []envelope         // of an export that was interrupted
 }
 
 // Temporality asks for what happened since the last time.
@@ -101,14 +108,15 @@ func (e *metricExporter) Shutdown(context.Context) error {
 	return nil
 }
 
-// Export sends measurements, and counts those that were not taken. A sum that was not
-// taken is part of the next one and counted all the same: it comes late. The end of the
+// Export sends measurements, and counts those that were not taken. What was added to a sum and
+// not taken is part of the next one, whatever was taken of the others beside it, and counted all
+// the same: it comes late. The end of the
 // process interrupts an export, and makes a last one, which has what the other did not get
 // to.
 func (e *metricExporter) Export(ctx context.Context, all *metricdata.ResourceMetrics) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	found := &measurements{exporter: e, tags: e.tags(all.Resource), sums: map[series]float64{}}
+	found := &measurements{exporter: e, tags: e.tags(all.Resource)}
 	for _, scope := range all.ScopeMetrics {
 		for _, m := range scope.Metrics {
 			found.add(m)
@@ -122,12 +130,15 @@ func (e *metricExporter) Export(ctx context.Context, all *metricdata.ResourceMet
 	switch {
 	case len(refused) > 0 && errors.Is(ctx.Err(), context.Canceled):
 		e.held = refused
+		return nil
 	case len(refused) > 0:
 		e.lost.Add(uint64(len(refused)))
+		for _, item := range refused {
+			if item.added.name != "" {
+				e.sums[item.added.series] -= item.added.value
+			}
+		}
 		return err
-	}
-	for of, sum := range found.sums {
-		e.sums[of] = sum
 	}
 	return nil
 }
@@ -137,7 +148,6 @@ type measurements struct {
 	exporter *metricExporter
 	tags     map[string]string
 	items    []envelope
-	sums     map[series]float64 // as they are now
 }
 
 func (m *measurements) add(from metricdata.Metrics) {
@@ -146,33 +156,34 @@ func (m *measurements) add(from metricdata.Metrics) {
 		for _, p := range of.DataPoints {
 			lowest, _ := p.Min.Value()
 			highest, _ := p.Max.Value()
-			m.put(p.Attributes, p.Time, point{Name: from.Name, Kind: "Aggregation", Value: p.Sum, Count: &p.Count, Min: &lowest, Max: &highest})
+			m.put(addition{}, p.Attributes, p.Time, point{Name: from.Name, Kind: "Aggregation", Value: p.Sum, Count: &p.Count, Min: &lowest, Max: &highest})
 		}
 	case metricdata.Sum[float64]:
 		for _, p := range of.DataPoints {
-			value := p.Value
+			value, added := p.Value, addition{}
 			if of.IsMonotonic && of.Temporality == metricdata.CumulativeTemporality {
 				id := series{from.Name, p.Attributes.Equivalent()}
-				m.sums[id] = value
 				if before := m.exporter.sums[id]; before <= value { // or it was counted anew
 					value -= before
 				}
+				m.exporter.sums[id], added = p.Value, addition{id, value}
 			}
-			m.put(p.Attributes, p.Time, point{Name: from.Name, Kind: "Measurement", Value: value})
+			m.put(added, p.Attributes, p.Time, point{Name: from.Name, Kind: "Measurement", Value: value})
 		}
 	case metricdata.Gauge[float64]:
 		for _, p := range of.DataPoints {
-			m.put(p.Attributes, p.Time, point{Name: from.Name, Kind: "Measurement", Value: p.Value})
+			m.put(addition{}, p.Attributes, p.Time, point{Name: from.Name, Kind: "Measurement", Value: p.Value})
 		}
 	}
 }
 
-func (m *measurements) put(labels attribute.Set, at time.Time, p point) {
+func (m *measurements) put(added addition, labels attribute.Set, at time.Time, p point) {
 	if math.IsNaN(p.Value) || math.IsInf(p.Value, 0) {
 		return // JSON has no word for it
 	}
 	m.items = append(m.items, envelope{
 		Name: "Microsoft.ApplicationInsights.Metric", Time: timestamp(at), Key: m.exporter.key, Tags: m.tags,
-		Data: data{"MetricData", metricData{2, []point{p}, properties(labels.ToSlice())}},
+		Data:  data{"MetricData", metricData{2, []point{p}, properties(labels.ToSlice())}},
+		added: added,
 	})
 }

@@ -109,7 +109,7 @@ func (cfg *Config) client(ctx context.Context) (*http.Client, error) {
 	found, err := google.FindDefaultCredentials(asking, scope)
 	if err != nil {
 		return nil, fault.New(fault.Invalid, op, "there are no credentials of Google Cloud").
-			Hinting("give the service a service account with roles/telemetry.writer; on a laptop, gcloud auth application-default login").Because(err)
+			Hinting("give the service a service account with %s; on a laptop, gcloud auth application-default login", cfg.roles()).Because(err)
 	}
 	if cfg.Project = cfg.project(); cfg.Project == "" {
 		cfg.Project = found.ProjectID
@@ -123,6 +123,15 @@ func (cfg *Config) client(ctx context.Context) (*http.Client, error) {
 		return nil, fault.New(fault.Invalid, op, "the credentials of Google Cloud are gone").Because(err)
 	}
 	return &http.Client{Transport: &oauth2.Transport{Source: renewed.TokenSource}}, nil
+}
+
+// roles are those that what is sent needs, and no others; roles/telemetry.writer, which has both,
+// may write the log too.
+func (cfg *Config) roles() string {
+	if cfg.Metrics {
+		return "roles/telemetry.tracesWriter and roles/telemetry.metricsWriter"
+	}
+	return "roles/telemetry.tracesWriter"
 }
 
 // project returns the project as far as it is known without credentials.

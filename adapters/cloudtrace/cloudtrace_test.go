@@ -7,7 +7,10 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -129,6 +132,33 @@ func TestOpenRefusesWhatMakesNoSense(t *testing.T) {
 	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", filepath.Join(t.TempDir(), "nothing.json"))
 	if _, err := cloudtrace.Open(t.Context(), cloudtrace.Config{Project: "shop"}); !errors.Is(err, fault.Invalid) || fault.Of(err).Hint == "" {
 		t.Errorf("without credentials: Open = %v, want %s with a hint", err, fault.Invalid)
+	}
+}
+
+// TestRoles: the hint, the page of the adapter and that of deploying name the same roles, which
+// are those that what is sent needs.
+func TestRoles(t *testing.T) {
+	credentials(t)
+	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", filepath.Join(t.TempDir(), "none"))
+	named := regexp.MustCompile(`roles/telemetry\.\w+`)
+	const traces, metrics = "roles/telemetry.tracesWriter", "roles/telemetry.metricsWriter"
+	for _, tt := range []struct {
+		metrics bool
+		want    []string
+	}{{false, []string{traces}}, {true, []string{traces, metrics}}} {
+		_, err := cloudtrace.Open(t.Context(), cloudtrace.Config{Project: "shop", Metrics: tt.metrics})
+		if diff := cmp.Diff(tt.want, named.FindAllString(fault.Of(err).Hint, -1)); diff != "" {
+			t.Errorf("with metrics %t the hint names (-want +got):\n%s", tt.metrics, diff)
+		}
+	}
+	for _, page := range []string{"README.md", "../../docs/deploying.md"} {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(text); !strings.Contains(got, "`"+traces+"`, with `metrics: true` `"+metrics+"`") {
+			t.Errorf("%s names %v, want %s, with metrics %s", page, named.FindAllString(got, -1), traces, metrics)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"database/sql"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -255,6 +256,48 @@ func wantSamples(t *testing.T, o *prometheus.Observer, want map[string]float64) 
 	for name, want := range want {
 		if value, ok := got[name]; !ok || value != want {
 			t.Errorf("%s is %v, %t; want %v", name, value, ok, want)
+		}
+	}
+}
+
+// TestAnew: what is not given again is told of no more, and can be given later.
+func TestAnew(t *testing.T) {
+	o := open(t)
+	pool := func(open int) func() error {
+		return func() error {
+			return o.Pool("sqlite", func() sql.DBStats { return sql.DBStats{OpenConnections: open} })
+		}
+	}
+	instance := func() error { return o.Instance(func() (string, uint64, uint64, int) { return "unknown", 0, 0, 0 }) }
+	const mode, connections = `portolan_cache_mode{mode="unknown"}`, `portolan_pool_open_connections{pool="sqlite"}`
+	for _, tt := range []struct {
+		name  string
+		given []func() error
+		want  map[string]float64
+	}{
+		{"both", []func() error{pool(4), instance}, map[string]float64{mode: 1, connections: 4}},
+		{"one of them, as another", []func() error{pool(5)}, map[string]float64{connections: 5}},
+		{"neither", nil, nil},
+		{"the other one", []func() error{instance}, map[string]float64{mode: 1}},
+		{"one that cannot be", []func() error{func() error { return errors.New("no") }}, nil},
+	} {
+		err := o.Anew(func() (err error) {
+			for _, give := range tt.given {
+				err = errors.Join(err, give())
+			}
+			return err
+		})
+		if failed := tt.name == "one that cannot be"; (err != nil) != failed {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		wantSamples(t, o, tt.want)
+		got := samples(t, o)
+		for _, name := range []string{mode, connections} {
+			if value, there := got[name]; there {
+				if _, wanted := tt.want[name]; !wanted {
+					t.Errorf("%s: %s is still told, as %v", tt.name, name, value)
+				}
+			}
 		}
 	}
 }

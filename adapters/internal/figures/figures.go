@@ -19,12 +19,19 @@ type Figures struct {
 	registry *prometheus.Registry
 
 	mu    sync.Mutex
-	known map[string]prometheus.Collector // those that were put, by name
+	known map[string]known // those that were put, by name
+	round int              // how often all were given anew
+}
+
+// A known figure is one that was put, and the round in which it was.
+type known struct {
+	prometheus.Collector
+	round int
 }
 
 // New returns figures of which there are none yet.
 func New() *Figures {
-	return &Figures{registry: prometheus.NewRegistry(), known: make(map[string]prometheus.Collector)}
+	return &Figures{registry: prometheus.NewRegistry(), known: make(map[string]known)}
 }
 
 // Registry returns where the figures are gathered.
@@ -37,18 +44,39 @@ func (f *Figures) Pool(name string, stats func() sql.DBStats) error {
 	return f.put("the pool "+name, newPool(name, stats))
 }
 
+// Anew calls give, which gives all figures that there are from now on, and takes away those that
+// it does not give again: what they belong to is closed, and they would keep it and go on telling
+// how it was. It returns the error of give, and then takes away all the same what was not given.
+// Calls of it come one at a time.
+func (f *Figures) Anew(give func() error) error {
+	f.mu.Lock()
+	f.round++
+	f.mu.Unlock()
+	err := give()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for name, former := range f.known {
+		if former.round != f.round {
+			f.registry.Unregister(former.Collector)
+			delete(f.known, name)
+		}
+	}
+	return err
+}
+
 // put adds figures that are read anew each time. They take the place of those that had the
 // name before, which belong to something that is closed.
 func (f *Figures) put(name string, figures prometheus.Collector) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if former := f.known[name]; former != nil {
-		f.registry.Unregister(former)
+	if former, ok := f.known[name]; ok {
+		f.registry.Unregister(former.Collector)
+		delete(f.known, name)
 	}
 	if err := f.registry.Register(figures); err != nil {
 		return fault.New(fault.Invalid, "figures.put", "the figures of %s cannot be added", name).Because(err)
 	}
-	f.known[name] = figures
+	f.known[name] = known{figures, f.round}
 	return nil
 }
 
