@@ -114,6 +114,27 @@ func TestSpans(t *testing.T) {
 	}
 }
 
+// TestCanceled: a span whose operation nobody waits for any more says so, and is no failure.
+func TestCanceled(t *testing.T) {
+	back := oteltest.NewReceiver(t, false)
+	o := open(t, back)
+	ctx, leave := context.WithCancel(t.Context())
+	ctx, end := o.Start(ctx, telemetry.Op{Port: "http", Name: "GET /{collection}"})
+	leave()
+	end(fault.New(fault.Unavailable, "test", "the client went away").Because(ctx.Err()))
+	if err := o.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, span := range back.Raw() {
+		if kind := attribute(span.Attributes, "error.type"); kind != "canceled" || span.Status.GetCode() != tracesv1.Status_STATUS_CODE_UNSET {
+			t.Errorf("the span says %q and has the status %v, want canceled, and unset", kind, span.Status)
+		}
+	}
+	if n := len(back.Raw()); n != 1 {
+		t.Errorf("%d spans arrived, want 1", n)
+	}
+}
+
 // TestSilence: without a variable that asks for it, nothing is sent, and logs
 // have trace ids all the same.
 func TestSilence(t *testing.T) {

@@ -14,7 +14,6 @@ import (
 
 	"github.com/portolan-io/portolan/adapters/internal/figures"
 	"github.com/portolan-io/portolan/adapters/internal/memo"
-	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/ports/telemetry"
 )
 
@@ -98,7 +97,7 @@ func (o *Observer) Start(ctx context.Context, op telemetry.Op) (context.Context,
 		}
 		code := "ok"
 		if err != nil {
-			code = string(fault.KindOf(err))
+			code = string(telemetry.KindOf(ctx, err))
 		}
 		inFlight.Dec()
 		measured := o.endings.Get(ending{op, code})

@@ -3,7 +3,12 @@
 // implementation is in telemetrytest.
 package telemetry
 
-import "context"
+import (
+	"context"
+	"errors"
+
+	"github.com/portolan-io/portolan/core/fault"
+)
 
 // An Op is something that is watched. Its parts are few and known beforehand:
 // none ever holds an id, a value, or anything of a request's.
@@ -32,12 +37,28 @@ func AnswerOf(ctx context.Context) *Answer {
 	return answer
 }
 
+// Canceled is how an operation ended that was given up because whoever asked for it went away:
+// nobody is there to act on an error of a kind of [fault.Kinds], and nothing failed.
+const Canceled fault.Kind = "canceled"
+
+// KindOf returns the kind of the error that an operation ended with which was started in ctx:
+// Canceled in place of fault.Unavailable if ctx was cancelled, and not merely too late, else that
+// of fault.KindOf, which of nil is empty.
+func KindOf(ctx context.Context, err error) fault.Kind {
+	kind := fault.KindOf(err)
+	if kind == fault.Unavailable && errors.Is(ctx.Err(), context.Canceled) {
+		return Canceled
+	}
+	return kind
+}
+
 // An Observer is told of operations as they start and end.
 //
 // An Observer is safe for concurrent use. It never fails, blocks or panics:
 // what it cannot deliver is lost. What waits to be delivered is bounded, and what
 // found no room or was not taken in time is counted. Of an error it delivers the
-// kind and never the text.
+// kind and never the text. What ends as unavailable in a context that was cancelled
+// it delivers as canceled, see [KindOf], and as no failure.
 //
 // One that delivers spans names them by OpenTelemetry's semantic conventions
 // of HTTP and of databases.

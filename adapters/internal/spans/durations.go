@@ -42,8 +42,9 @@ func newDurations(meter metric.Meter) (*durations, error) {
 	return d, nil
 }
 
-// record tells how long an operation took, within the trace of ctx.
-func (d *durations) record(ctx context.Context, op telemetry.Op, answer *telemetry.Answer, took time.Duration, err error) {
+// record tells how long an operation took that ended with an error of the kind, or empty, within
+// the trace of ctx.
+func (d *durations) record(ctx context.Context, op telemetry.Op, answer *telemetry.Answer, took time.Duration, kind fault.Kind) {
 	histogram := d.other
 	switch {
 	case op.Port == "http":
@@ -51,7 +52,7 @@ func (d *durations) record(ctx context.Context, op telemetry.Op, answer *telemet
 	case op.System != "":
 		histogram = d.database
 	}
-	e := ending{Op: op, kind: fault.KindOf(err)}
+	e := ending{Op: op, kind: kind}
 	if answer != nil {
 		e.Answer = *answer
 	}

@@ -130,11 +130,12 @@ func (o *Observer) Start(ctx context.Context, op telemetry.Op) (context.Context,
 		if ended.Swap(true) {
 			return
 		}
+		kind := telemetry.KindOf(ctx, err)
 		if span != nil && span.IsRecording() {
-			finish(span, answer, err)
+			finish(span, answer, kind)
 		}
 		if o.durations != nil {
-			o.durations.record(ctx, op, answer, time.Since(began), err)
+			o.durations.record(ctx, op, answer, time.Since(began), kind)
 		}
 	}
 }
@@ -142,24 +143,24 @@ func (o *Observer) Start(ctx context.Context, op telemetry.Op) (context.Context,
 // ignored is the end of an operation that nobody is told of.
 func ignored(error) {}
 
-// finish ends a span with the error that its operation ended with.
-func finish(span trace.Span, answer *telemetry.Answer, err error) {
+// finish ends a span with the kind of the error that its operation ended with, or empty.
+func finish(span trace.Span, answer *telemetry.Answer, kind fault.Kind) {
 	if answer != nil {
 		span.SetAttributes(answered(*answer)...)
 	}
-	if err != nil {
-		span.SetAttributes(ErrorKey.String(string(fault.KindOf(err))))
+	if kind != "" {
+		span.SetAttributes(ErrorKey.String(string(kind)))
 	}
-	if status, description := statusOf(err); status != codes.Unset {
+	if status, description := statusOf(kind); status != codes.Unset {
 		span.SetStatus(status, description)
 	}
 	span.End()
 }
 
-// statusOf says whether an operation failed. What the caller did wrong is no
-// failure of ours, and the description never holds a detail.
-func statusOf(err error) (codes.Code, string) {
-	switch kind := fault.KindOf(err); kind {
+// statusOf says whether an operation failed. What the caller did wrong, or does not wait
+// for, is no failure of ours, and the description never holds a detail.
+func statusOf(kind fault.Kind) (codes.Code, string) {
+	switch kind {
 	case fault.Unavailable, fault.Internal:
 		return codes.Error, string(kind)
 	}

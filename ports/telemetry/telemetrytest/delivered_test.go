@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/ports/contract"
 	"github.com/portolan-io/portolan/ports/telemetry"
 	"github.com/portolan-io/portolan/ports/telemetry/telemetrytest"
@@ -50,7 +49,10 @@ func (s *spanner) Start(ctx context.Context, op telemetry.Op) (context.Context, 
 	}
 	span.Op = op
 	answer := telemetry.AnswerOf(ctx)
-	return context.WithValue(ctx, placeKey{}, at), func(err error) { s.end(span, answer, err) }
+	return context.WithValue(ctx, placeKey{}, at), func(err error) {
+		span.Kind = telemetry.KindOf(ctx, err)
+		s.end(span, answer, err)
+	}
 }
 
 func (s *spanner) end(span telemetrytest.Span, answer *telemetry.Answer, err error) {
@@ -65,7 +67,6 @@ func (s *spanner) end(span telemetrytest.Span, answer *telemetry.Answer, err err
 		}
 		return
 	}
-	span.Kind = fault.KindOf(err)
 	span.Name, span.Attributes = span.Port+" "+span.Op.Name, map[string]string{}
 	switch {
 	case s.wrong == "unconventional":

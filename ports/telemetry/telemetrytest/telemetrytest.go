@@ -76,6 +76,7 @@ var Cases = []contract.Case[Harness]{
 	{Name: "Broken", Clause: "It never fails, blocks or panics: what it cannot deliver is lost.", Run: broken},
 	{Name: "Stalled", Clause: "What waits to be delivered is bounded, and what found no room or was not taken in time is counted.", Run: stalled},
 	{Name: "Kinds", Clause: "Of an error it delivers the kind and never the text.", Run: kinds},
+	{Name: "Canceled", Clause: "What ends as unavailable in a context that was cancelled it delivers as canceled, see [KindOf], and as no failure.", Run: canceled},
 	{Name: "Names", Clause: "One that delivers spans names them by OpenTelemetry's semantic conventions of HTTP and of databases.", Run: names},
 	{Name: "Parts", Clause: "What starts in it is a part of op, and of the trace that ctx is part of.", Run: parts},
 	{Name: "Across", Clause: "What starts in it is a part of op, and of the trace that ctx is part of.", Run: across},
@@ -132,6 +133,31 @@ func end(t contract.T, h Harness) {
 	end(nil)
 	end(fault.New(fault.Internal, "test", "this is too late"))
 	h.expect(t, map[Ended]int{{Op: find, Kind: fault.Stale}: 1})
+}
+
+// canceled ends operations that nobody waits for, and some beside them.
+func canceled(t contract.T, h Harness) {
+	gone, leave := context.WithCancel(t.Context())
+	defer leave()
+	late, cancel := context.WithDeadline(t.Context(), time.Unix(0, 0))
+	defer cancel()
+	refused := fault.New(fault.Unavailable, "test", "the statement was cancelled")
+	for _, ended := range []struct {
+		in  context.Context
+		err error
+	}{
+		{gone, context.Canceled}, {gone, refused}, {gone, nil}, {gone, fault.New(fault.NotFound, "test", "there is none")},
+		{late, context.DeadlineExceeded}, {t.Context(), refused}, {t.Context(), context.Canceled},
+	} {
+		_, end := h.Observer.Start(ended.in, find)
+		if ended.in == gone {
+			leave()
+		}
+		end(ended.err)
+	}
+	h.expect(t, map[Ended]int{
+		{find, telemetry.Canceled}: 2, {find, ""}: 1, {find, fault.NotFound}: 1, {find, fault.Unavailable}: 3,
+	})
 }
 
 // oddities starts what no caller does, and ends it with every kind of error.

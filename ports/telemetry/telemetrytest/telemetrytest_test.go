@@ -45,7 +45,10 @@ func (o *observer) Start(ctx context.Context, op telemetry.Op) (context.Context,
 		count := func() {
 			o.mu.Lock()
 			defer o.mu.Unlock()
-			kind := fault.KindOf(err)
+			kind := telemetry.KindOf(ctx, err)
+			if o.wrong == "merciless" {
+				kind = fault.KindOf(err)
+			}
 			if o.wrong == "fragile" && kind == fault.Internal {
 				panic("an error that nobody classified")
 			}
@@ -111,6 +114,7 @@ func TestWrong(t *testing.T) {
 		"closed":       "Deliver",
 		"lossy":        "Deliver",
 		"once":         "Close",
+		"merciless":    "Canceled",
 	} {
 		t.Run(wrong, func(t *testing.T) {
 			caught := failing(t, func() telemetrytest.Harness { return harness(wrong) })
