@@ -105,7 +105,8 @@ type Service struct {
 	Spool string `yaml:"spool"`
 	// How many connections are open at once; more wait. The default is 4096.
 	MaxConnections int `yaml:"max_connections" jsonschema:"minimum=1"`
-	// The proxies whose X-Forwarded-For is believed, as ranges of addresses.
+	// The proxies whose X-Forwarded-For, X-Forwarded-Proto and traceparent are believed, as
+	// ranges of addresses.
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
 	// What the hashes of API keys are keyed with, 32 octets or more, best as
 	// secret://name. Without it there are no API keys.

@@ -91,7 +91,7 @@ func (s *served) httpConfig(w *watching, log *slog.Logger) httpapi.Config {
 		API: s.api, Identify: s.identity.Identify, Observer: w.Observer, Log: log,
 		Base: service.Base, Docs: service.Docs, MaxBody: service.MaxBody, Timeout: service.RequestTimeout,
 		TrustedProxies: service.TrustedProxies, CORS: service.CORS.of(),
-		TraceID: otel.TraceID, Extract: otel.Extract, // a trace that comes in is logged, exported or not
+		TraceID: otel.TraceID, Extract: extract, // a trace that comes in is logged, exported or not
 		Loopback: isLoopback(service.Listen) && len(service.TrustedProxies) == 0, // behind a proxy others reach it too
 	}
 	if w.spans {
@@ -107,6 +107,16 @@ func (s *served) httpConfig(w *watching, log *slog.Logger) httpapi.Config {
 		config.Accounts, config.Identify, config.Providers = s.accounts, s.accounts.Identify, s.oauth
 	}
 	return config
+}
+
+// extract returns ctx as part of the trace that a request carries in. A trusted proxy has a say
+// in whether it is recorded.
+func extract(ctx context.Context, header http.Header, trusted bool) context.Context {
+	ctx = otel.Extract(ctx, header)
+	if trusted {
+		ctx = otel.Trust(ctx)
+	}
+	return ctx
 }
 
 func adminHandlers(w *watching) map[string]http.Handler {

@@ -119,6 +119,11 @@ func (l *lateObserver) Close(context.Context) error { return nil }
 
 func newWatching(ctx context.Context, s *settings, log *slog.Logger, opened *closers) (*watching, error) {
 	w := &watching{}
+	cursorKey, err := lentKey(ctx, opened, "service.cursor_key", s.Service.CursorKey)
+	if err != nil {
+		return nil, err
+	}
+	key := derivedKey(cursorKey, "sampling") // which instances share, and nobody else knows
 	var tracing, others []telemetry.Observer
 	ends := closedAtOnce(opened)
 	lost := lostBy{}
@@ -130,7 +135,7 @@ func newWatching(ctx context.Context, s *settings, log *slog.Logger, opened *clo
 			log.Warn("telemetry was not delivered", "driver", driver.name, "error", err)
 		}
 		driver.settings = equipped(driver.settings, map[string]any{
-			"Failed": undelivered, "Several": s.deliverSpans() > 1, "Trace": exemplar,
+			"Failed": undelivered, "Several": s.deliverSpans() > 1, "Trace": exemplar, "Key": key,
 		})
 		observer, err := open[telemetry.Observer](ctx, driver)
 		if err != nil {

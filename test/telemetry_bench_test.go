@@ -99,7 +99,7 @@ func benchmarkTold(b *testing.B, observers func(*testing.B) []telemetry.Observer
 	site := httpapi.Config{Base: "/v1", Log: slog.New(slog.DiscardHandler)}
 	if observers != nil {
 		site.Observer = layer.Observers(observers(b)...)
-		site.Log, site.TraceID, site.Span, site.Extract = slog.New(slog.NewJSONHandler(io.Discard, nil)), otel.TraceID, otel.Span, otel.Extract
+		site.Log, site.TraceID, site.Span, site.Extract = slog.New(slog.NewJSONHandler(io.Discard, nil)), otel.TraceID, otel.Span, func(ctx context.Context, h http.Header, _ bool) context.Context { return otel.Extract(ctx, h) }
 		store = layer.Trace(store, site.Observer)
 	}
 	if site.API, err = core.New(core.Config{Store: store, Collections: []core.Collection{{Schema: things, Access: access}}}); err != nil {

@@ -24,7 +24,7 @@ func TestLog(t *testing.T) {
 	recorded, rejected := "00-00000000000000000000000000000001-b7ad6b7169203331-01", "00-ffffffffffffffffffffffffffffffff-b7ad6b7169203331-01"
 	ids := map[string]string{}
 	for _, parent := range []string{recorded, rejected} {
-		ctx, end := o.Start(spans.Extract(t.Context(), http.Header{"Traceparent": {parent}}), telemetry.Op{Port: "http", Name: "GET /{collection}"})
+		ctx, end := o.Start(spans.Trust(spans.Extract(t.Context(), http.Header{"Traceparent": {parent}})), telemetry.Op{Port: "http", Name: "GET /{collection}"})
 		id, _ := spans.Span(ctx)
 		ids[id] = parent[3:35]
 		log.InfoContext(ctx, "request", "status", 200, slog.Group("g", "x", 1))

@@ -44,6 +44,10 @@ type Config struct {
 	// for the whole process; nil leaves it as it is.
 	Failed func(error) `yaml:"-"`
 
+	// Key keeps those who send a trace from choosing whether it is recorded: all instances
+	// have the same. Nil is one of this process.
+	Key []byte `yaml:"-"`
+
 	// Several says that other observers deliver spans too: then an operation has the
 	// same ids in all of them.
 	Several bool `yaml:"-"`
@@ -82,7 +86,7 @@ func Open(ctx context.Context, cfg Config) (*Observer, error) {
 	}
 	config := spans.Config{
 		Spans: traces, Sampler: sampler, About: []attribute.KeyValue{attribute.String("gcp.project_id", cfg.Project)},
-		Failed: cfg.Failed, Several: cfg.Several,
+		Failed: cfg.Failed, Several: cfg.Several, Key: cfg.Key,
 	}
 	if cfg.Metrics {
 		metrics, err := otlpmetrichttp.New(ctx, otlpmetrichttp.WithEndpointURL(to+"/v1/metrics"), otlpmetrichttp.WithHTTPClient(client),

@@ -126,6 +126,11 @@ func (p proxies) client(r *http.Request) netip.Addr {
 	return hop
 }
 
+// sent reports whether a trusted proxy sent the request.
+func (p proxies) sent(r *http.Request) bool {
+	return len(p) > 0 && p.trusts(parseAddress(r.RemoteAddr))
+}
+
 // secure reports whether the client's connection is encrypted, as far as this
 // process or a trusted proxy knows.
 func (p proxies) secure(r *http.Request) bool {

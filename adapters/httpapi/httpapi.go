@@ -70,9 +70,9 @@ type Config struct {
 	// X-Forwarded-Proto are believed.
 	TrustedProxies []netip.Prefix
 
-	TraceID func(context.Context) string                             // the trace of a request, for the log; may be nil
-	Span    func(context.Context) (id string, recorded bool)         // the span of a request, for the log; may be nil
-	Extract func(ctx context.Context, h http.Header) context.Context // the trace that a request carries in; may be nil
+	TraceID func(context.Context) string                                           // the trace of a request, for the log; may be nil
+	Span    func(context.Context) (id string, recorded bool)                       // the span of a request, for the log; may be nil
+	Extract func(ctx context.Context, h http.Header, trusted bool) context.Context // the trace that a request carries in, from a trusted proxy or from anybody; may be nil
 }
 
 // Values of Config.Docs.

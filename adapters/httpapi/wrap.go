@@ -43,7 +43,7 @@ type site struct {
 	limits      *core.Limits // nil: everybody asks as much as he likes
 	policies    map[*core.Bound][]string
 	cors        *crossOrigin // nil: pages of other origins read nothing
-	extract     func(context.Context, http.Header) context.Context
+	extract     func(context.Context, http.Header, bool) context.Context
 }
 
 // newSite returns the site around the given resources.
@@ -69,7 +69,7 @@ func newSite(cfg Config, resources []*resource) (*site, error) {
 		s.observer = unobserved{}
 	}
 	if s.extract == nil {
-		s.extract = func(ctx context.Context, _ http.Header) context.Context { return ctx }
+		s.extract = func(ctx context.Context, _ http.Header, _ bool) context.Context { return ctx }
 	}
 	if cfg.API != nil {
 		for _, served := range cfg.API.Served() {
@@ -105,7 +105,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	err := x.find()
 	x.manners = s.manners[x.collection]
 	x.manners.announce(x.Header())
-	limited := &deadline{Context: s.extract(r.Context(), r.Header), at: x.begun.Add(x.timeout()), answer: &x.answer}
+	limited := &deadline{Context: s.extract(r.Context(), r.Header, s.trusted.sent(r)), at: x.begun.Add(x.timeout()), answer: &x.answer}
 	defer limited.end()
 	ctx, end := s.observer.Start(limited, x.op())
 	x.r = x.r.WithContext(ctx)

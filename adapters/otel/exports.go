@@ -10,6 +10,7 @@ import (
 
 	"go.opentelemetry.io/contrib/exporters/autoexport"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/portolan-io/portolan/adapters/internal/spans"
 	"github.com/portolan-io/portolan/core/fault"
@@ -30,11 +31,43 @@ func exports(ctx context.Context) (spans.Config, error) {
 		if cfg.Bounds, err = bounds(); err != nil {
 			return cfg, err
 		}
+		if cfg.Sampler, err = sampler(); err != nil {
+			return cfg, err
+		}
 	}
 	if wanted("METRICS") && !strings.EqualFold(os.Getenv("OTEL_METRICS_EXPORTER"), "none") {
 		cfg.Metrics = func(figures sdkmetric.Producer) (sdkmetric.Reader, error) { return reader(ctx, figures) }
 	}
 	return cfg, nil
+}
+
+// sampler is the one that the environment asks for, by default the caller's choice if there is
+// one, and everything else (OpenTelemetry's "Environment Variable Specification").
+func sampler() (sdktrace.Sampler, error) {
+	share := 1.0
+	name, written := os.Getenv("OTEL_TRACES_SAMPLER"), os.Getenv("OTEL_TRACES_SAMPLER_ARG")
+	if strings.HasSuffix(name, "traceidratio") && written != "" {
+		var err error
+		if share, err = strconv.ParseFloat(written, 64); err != nil || !(share >= 0 && share <= 1) {
+			return nil, fault.New(fault.Invalid, "otel.sampler", "OTEL_TRACES_SAMPLER_ARG is %.40q, which is no share from 0 to 1", written)
+		}
+	}
+	switch name {
+	case "always_on":
+		return sdktrace.AlwaysSample(), nil
+	case "always_off":
+		return sdktrace.NeverSample(), nil
+	case "traceidratio":
+		return sdktrace.TraceIDRatioBased(share), nil
+	case "", "parentbased_always_on":
+		return sdktrace.ParentBased(sdktrace.AlwaysSample()), nil
+	case "parentbased_always_off":
+		return sdktrace.ParentBased(sdktrace.NeverSample()), nil
+	case "parentbased_traceidratio":
+		return sdktrace.ParentBased(sdktrace.TraceIDRatioBased(share)), nil
+	}
+	return nil, fault.New(fault.Invalid, "otel.sampler",
+		"OTEL_TRACES_SAMPLER is %.40q, and none of always_on, always_off, traceidratio and these with parentbased_ in front", name)
 }
 
 // fallback is held while the producer of figures is set, which autoexport has for the whole

@@ -21,6 +21,10 @@ type Config struct {
 	// to standard error.
 	Failed func(error) `yaml:"-"`
 
+	// Key keeps those who send a trace from choosing whether it is recorded: all instances
+	// have the same. Nil is one of this process.
+	Key []byte `yaml:"-"`
+
 	// Several says that other observers deliver spans too: then an operation has the
 	// same ids in all of them.
 	Several bool `yaml:"-"`
@@ -36,7 +40,7 @@ type Observer struct{ *spans.Observer }
 func Open(ctx context.Context, cfg Config) (*Observer, error) {
 	asked, err := exports(ctx)
 	if err == nil {
-		asked.Several, asked.Failed = cfg.Several, cfg.Failed
+		asked.Several, asked.Failed, asked.Key = cfg.Several, cfg.Failed, cfg.Key
 		var o *spans.Observer
 		if o, err = spans.New(ctx, asked); err == nil {
 			return &Observer{o}, nil
@@ -59,6 +63,10 @@ func Span(ctx context.Context) (id string, recorded bool) { return spans.Span(ct
 func Extract(ctx context.Context, header http.Header) context.Context {
 	return spans.Extract(ctx, header)
 }
+
+// Trust returns ctx with the trace that Extract found for it taken at its word: whoever sent it
+// has a say in whether it is recorded. It is for those who are known.
+func Trust(ctx context.Context) context.Context { return spans.Trust(ctx) }
 
 // Inject puts the trace that ctx is part of into the headers of a request that is about to
 // be sent (W3C Trace Context), if there is one.

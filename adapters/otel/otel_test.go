@@ -246,6 +246,55 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// TestSampler shows which traces each sampler of the environment records: of one that begins
+// here, and of one that a trusted caller has recorded, has not, and a stranger has not.
+func TestSampler(t *testing.T) {
+	const sampled, not = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
+	for _, tt := range []struct {
+		sampler, arg string
+		want         string // of those four, y or n each
+	}{
+		{"", "", "yyny"},
+		{"parentbased_always_on", "", "yyny"},
+		{"parentbased_always_off", "", "nynn"},
+		{"parentbased_traceidratio", "0", "nynn"},
+		{"parentbased_traceidratio", "1", "yyny"},
+		{"always_on", "", "yyyy"},
+		{"always_off", "", "nnnn"},
+		{"traceidratio", "", "yyyy"},
+		{"traceidratio", "0", "nnnn"},
+	} {
+		t.Run(tt.sampler+tt.arg, func(t *testing.T) {
+			o := open(t, oteltest.NewReceiver(t, false), "OTEL_TRACES_SAMPLER", tt.sampler, "OTEL_TRACES_SAMPLER_ARG", tt.arg)
+			defer shut(o)
+			came := func(traceparent string) context.Context {
+				return otel.Extract(t.Context(), http.Header{"Traceparent": {traceparent}})
+			}
+			got := ""
+			for _, ctx := range []context.Context{t.Context(), otel.Trust(came(sampled)), otel.Trust(came(not)), came(not)} {
+				ctx, end := o.Start(ctx, telemetry.Op{Port: "http", Name: "GET /{collection}"})
+				if _, recorded := otel.Span(ctx); recorded {
+					got += "y"
+				} else {
+					got += "n"
+				}
+				end(nil)
+			}
+			if got != tt.want {
+				t.Errorf("it records %s, want %s", got, tt.want)
+			}
+		})
+	}
+	for _, wrong := range [][2]string{{"dice", ""}, {"traceidratio", "2"}, {"parentbased_traceidratio", "NaN"}, {"traceidratio", "half"}} {
+		t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+		t.Setenv("OTEL_TRACES_SAMPLER", wrong[0])
+		t.Setenv("OTEL_TRACES_SAMPLER_ARG", wrong[1])
+		if _, err := otel.Open(t.Context(), otel.Config{}); !errors.Is(err, fault.Invalid) {
+			t.Errorf("Open with the sampler %v = %v, want %s", wrong, err, fault.Invalid)
+		}
+	}
+}
+
 func TestExtract(t *testing.T) {
 	for _, tt := range []struct{ name, traceparent, want string }{
 		{"none", "", ""},

@@ -33,6 +33,10 @@ type Config struct {
 	// the whole process; nil leaves it as it is.
 	Failed func(error) `yaml:"-"`
 
+	// Key keeps those who send a trace from choosing whether it is recorded: all instances
+	// have the same. Nil is one of this process.
+	Key []byte `yaml:"-"`
+
 	// Several says that other observers deliver spans too: then an operation has the
 	// same ids in all of them.
 	Several bool `yaml:"-"`
@@ -67,7 +71,7 @@ func Open(ctx context.Context, cfg Config) (*Observer, error) {
 	}
 	o, err := spans.New(ctx, spans.Config{
 		Spans: traces, Metrics: spans.Every(cfg.Interval, metrics), Sampler: sampler, Bounds: spans.Bounds{Delay: time.Second},
-		Failed: cfg.Failed, Several: cfg.Several,
+		Failed: cfg.Failed, Several: cfg.Several, Key: cfg.Key,
 	})
 	if err != nil {
 		return nil, fault.New(fault.Invalid, op, "OTEL_RESOURCE_ATTRIBUTES cannot be followed").

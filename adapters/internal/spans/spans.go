@@ -5,6 +5,7 @@ package spans
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -29,7 +30,8 @@ import (
 type Config struct {
 	Spans   sdktrace.SpanExporter                              // nil delivers none
 	Metrics func(sdkmetric.Producer) (sdkmetric.Reader, error) // of the durations and of what the producer has; nil delivers none
-	Sampler sdktrace.Sampler                                   // nil is the one that the environment names
+	Sampler sdktrace.Sampler                                   // what is recorded of the spans
+	Key     []byte                                             // of all instances, for traces from outside, see guarded; nil is one of this process
 	About   []attribute.KeyValue                               // who we are, where the environment does not say otherwise
 	Bounds  Bounds                                             // of the spans that wait
 	Failed  func(error)                                        // see New; nil leaves it as it is
@@ -63,6 +65,9 @@ func New(ctx context.Context, cfg Config) (*Observer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cfg.Key == nil {
+		cfg.Key = []byte(rand.Text())
+	}
 	if cfg.Failed == nil {
 		cfg.Failed = api.Handle
 	} else {
@@ -83,10 +88,7 @@ func New(ctx context.Context, cfg Config) (*Observer, error) {
 	}
 	if cfg.Spans != nil {
 		o.queue = newProcessor(cfg.Spans, cfg.Bounds, cfg.Failed) //nolint:contextcheck // it works until it is shut down
-		options := []sdktrace.TracerProviderOption{sdktrace.WithResource(described), sdktrace.WithSpanProcessor(o.queue), sdktrace.WithIDGenerator(taking{})}
-		if cfg.Sampler != nil {
-			options = append(options, sdktrace.WithSampler(cfg.Sampler))
-		}
+		options := []sdktrace.TracerProviderOption{sdktrace.WithResource(described), sdktrace.WithSpanProcessor(o.queue), sdktrace.WithIDGenerator(taking{}), sdktrace.WithSampler(guarded{cfg.Sampler, cfg.Key})}
 		o.tracer = sdktrace.NewTracerProvider(options...).Tracer(scope)
 		closers = append(closers, o.queue.Shutdown)
 	}
