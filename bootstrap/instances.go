@@ -18,7 +18,7 @@ func openInstance(ctx context.Context, s *settings, store unwatched, server cach
 			Hinting("choose a repository that they share, or write service.instances: one")
 	}
 	config := layer.DistributedConfig{
-		Server: server, Modes: core.NewMembers(store, nil), Timing: layer.UsualTiming, Told: modeLogger(log),
+		Server: layer.TraceServer(server, w), Modes: core.NewMembers(store, nil), Timing: layer.UsualTiming, Told: modeLogger(log),
 		Collections: map[string]string{
 			core.KeysCollection: core.KeysTagScheme, core.AccountsCollection: core.KeysTagScheme, core.SessionsCollection: core.KeysTagScheme,
 		},

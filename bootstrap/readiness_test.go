@@ -37,6 +37,9 @@ development:`, "name: {type: string}", "name: {type: string, encrypted: true}").
 	if status, body := r.do(http.MethodPut, api+"/things/a", `{"kind":1,"name":"Ann"}`, http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/json"}}); status != http.StatusCreated {
 		t.Fatalf("%d %s", status, body)
 	}
+	if told := r.tells(admin, `portolan_operations_total{code="ok",collection="",operation="Identify",port="gate"}`); len(told) != 1 || !told[`portolan_operations_total{code="ok",collection="",operation="Identify",port="gate"}`] {
+		t.Errorf("the gate is told of: %v", told)
+	}
 	for _, name := range []string{"auth.0", "keys", "audit"} {
 		_, body := r.do(http.MethodGet, admin+"/readyz", "", nil)
 		_, of, _ := strings.Cut(body, `"name":"`+name+`"`)

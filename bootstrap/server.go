@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/portolan-io/portolan/adapters/httpapi"
+	"github.com/portolan-io/portolan/adapters/layer"
 	"github.com/portolan-io/portolan/adapters/otel"
 	"github.com/portolan-io/portolan/core/fault"
 )
@@ -106,6 +107,7 @@ func (s *served) httpConfig(w *watching, log *slog.Logger) httpapi.Config {
 	if s.accounts != nil {
 		config.Accounts, config.Identify, config.Providers = s.accounts, s.accounts.Identify, s.oauth
 	}
+	config.Identify = layer.TraceGate(config.Identify, w)
 	return config
 }
 

@@ -16,11 +16,14 @@ import (
 	"github.com/portolan-io/portolan/ports/mail"
 )
 
-// slow is an authenticator, a keeper and a sender whose calls take a second and fail with err.
-type slow struct{ err error }
+// slow is an authenticator, a keeper and a sender whose calls take their time and fail with err.
+type slow struct {
+	err   error
+	takes time.Duration
+}
 
 func (s *slow) call() error {
-	time.Sleep(time.Second)
+	time.Sleep(s.takes)
 	return s.err
 }
 
@@ -72,7 +75,7 @@ func TestLately(t *testing.T) {
 					{fault.New(fault.Refused, "test", "no such mailbox"), false},
 					{errors.New("odd"), true},
 				} {
-					if err := call(&slow{step.err}, lately); !errors.Is(err, step.err) {
+					if err := call(&slow{step.err, time.Second}, lately); !errors.Is(err, step.err) {
 						t.Fatalf("it returns %v, want %v", err, step.err)
 					}
 					last := lately.Last()
@@ -80,7 +83,7 @@ func TestLately(t *testing.T) {
 						t.Errorf("behind %v it is %+v", step.err, last)
 					}
 				}
-				if _ = call(&slow{fmt.Errorf("given up: %w", context.Canceled)}, lately); lately.Last().At.Equal(time.Now()) {
+				if _ = call(&slow{fmt.Errorf("given up: %w", context.Canceled), time.Second}, lately); lately.Last().At.Equal(time.Now()) {
 					t.Errorf("a call that was given up is noted: %+v", lately.Last())
 				}
 			})
@@ -93,7 +96,7 @@ func TestLately(t *testing.T) {
 func TestLatelyOfAuth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lately := &layer.Lately{}
-		noted := layer.NoteAuth(&slow{fault.New(fault.Unsupported, "test", "another issuer")}, lately)
+		noted := layer.NoteAuth(&slow{err: fault.New(fault.Unsupported, "test", "another issuer")}, lately)
 		if _, err := noted.Authenticate(t.Context(), auth.Credential{}); !errors.Is(err, fault.Unsupported) || lately.Last() != (layer.Call{}) {
 			t.Errorf("Authenticate = %v, and noted is %+v", err, lately.Last())
 		}

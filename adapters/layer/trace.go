@@ -88,6 +88,19 @@ func (t traced) Ping(ctx context.Context) (err error) {
 	return t.Store.Ping(ctx)
 }
 
+// Identify is what says who presents a credential.
+type Identify = func(context.Context, auth.Credential) (policy.Principal, error)
+
+// TraceGate returns identify with every call told to the observer, as an operation of the port
+// "gate": what of it asks an authenticator, a cache or the store is told within.
+func TraceGate(identify Identify, observer telemetry.Observer) Identify {
+	return func(ctx context.Context, credential auth.Credential) (_ policy.Principal, err error) {
+		ctx, end := observer.Start(ctx, telemetry.Op{Port: "gate", Name: "Identify"})
+		defer func() { end(err) }()
+		return identify(ctx, credential)
+	}
+}
+
 // TraceAuth returns authenticator with every call of Authenticate told to the
 // observer, as an operation of the port "auth".
 func TraceAuth(authenticator auth.Authenticator, observer telemetry.Observer) auth.Authenticator {
