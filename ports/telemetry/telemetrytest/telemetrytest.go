@@ -143,7 +143,7 @@ func canceled(t contract.T, h Harness) {
 	defer cancel()
 	refused := fault.New(fault.Unavailable, "test", "the statement was cancelled")
 	for _, ended := range []struct {
-		in  context.Context
+		in  context.Context //nolint:containedctx // of a row
 		err error
 	}{
 		{gone, context.Canceled}, {gone, refused}, {gone, nil}, {gone, fault.New(fault.NotFound, "test", "there is none")},
