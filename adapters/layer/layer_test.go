@@ -38,19 +38,21 @@ func newNotebook(name string, lines *[]string) *notebook {
 }
 
 func (n *notebook) Start(ctx context.Context, op telemetry.Op) (context.Context, func(error)) {
-	n.note("start", op, nil)
+	n.note("start", op, "")
 	var once sync.Once
-	return context.WithValue(ctx, n, n.name), func(err error) { once.Do(func() { n.note("end", op, err) }) }
+	return context.WithValue(ctx, n, n.name), func(err error) {
+		once.Do(func() { n.note("end", op, telemetry.KindOf(ctx, err)) })
+	}
 }
 
-func (n *notebook) note(what string, op telemetry.Op, err error) {
+func (n *notebook) note(what string, op telemetry.Op, kind fault.Kind) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if what == "end" {
-		n.ended[telemetrytest.Ended{Op: op, Kind: fault.KindOf(err)}]++
+		n.ended[telemetrytest.Ended{Op: op, Kind: kind}]++
 	}
 	if n.lines != nil {
-		*n.lines = append(*n.lines, fmt.Sprintf("%s %s %s/%s/%s %s", n.name, what, op.Port, op.Name, op.Collection, fault.KindOf(err)))
+		*n.lines = append(*n.lines, fmt.Sprintf("%s %s %s/%s/%s %s", n.name, what, op.Port, op.Name, op.Collection, kind))
 	}
 }
 
