@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portolan-io/portolan/adapters/appinsights/appinsightstest"
+	"github.com/portolan-io/portolan/test/clouds"
 	"github.com/portolan-io/portolan/test/servers"
 )
 
@@ -46,8 +48,8 @@ func TestGoogleCloudProfile(t *testing.T) {
 }
 
 // served starts what init wrote, validated against what it names, and asks it for what
-// every profile has.
-func served(t *testing.T, dir string) {
+// every profile has. It returns the address of its collections.
+func served(t *testing.T, dir string) string {
 	t.Helper()
 	if out := mustRun(t, dir, "portolan", "validate"); !strings.Contains(out, "connectivity  ok") || strings.Contains(out, "warning") {
 		t.Errorf("validate says\n%s", out)
@@ -61,6 +63,95 @@ func served(t *testing.T, dir string) {
 	}
 	ask(t, http.MethodGet, url+"/products", "", http.StatusOK)
 	ask(t, http.MethodDelete, url+"/products/a", "", http.StatusUnauthorized)
+	return url
+}
+
+// TestAzure starts what init writes for Azure as it would be there, but for the database: who
+// it is it learns from its managed identity, secrets are in Key Vault, people are of Entra, and
+// Application Insights is told.
+func TestAzure(t *testing.T) {
+	program(t, "portolan") // while the compiler still finds what it needs
+	in, secrets := clouds.New(t), map[string]string{
+		"key-pepper": rand.Text() + rand.Text(), "cursor-key": rand.Text() + rand.Text(),
+		"postgres-password": "none is asked for", "redis-url": "redis://" + servers.Redis(t),
+	}
+	azure := clouds.NewAzure(t, in, secrets)
+	t.Setenv("PORTOLAN_REPOSITORY", "postgres")
+	t.Setenv("POSTGRES_DSN", servers.PostgreSQL(t))
+	t.Setenv("ENTRA_TENANT", clouds.Tenant)
+	t.Setenv("ENTRA_AUDIENCE", clouds.Audience)
+	t.Run("serve", func(t *testing.T) { // at whose end everything is delivered
+		dir := t.TempDir()
+		mustRun(t, dir, "portolan", "init", "--profile", "azure", "--dir", dir)
+		url := served(t, dir)
+		const anna, bert = "a0a0a0a0-0001-4000-8000-000000000001", "a0a0a0a0-0002-4000-8000-000000000002"
+		sells(t, url, anna, "Bearer "+azure.Token(t, anna, "seller"), "Bearer "+azure.Token(t, bert, "seller"))
+	})
+	wrote := azure.Insights.Wrote()
+	if !strings.Contains(wrote, `"iKey":"`+appinsightstest.Key+`"`) || !strings.Contains(wrote, "MetricData") {
+		t.Errorf("Application Insights was told %d octets: %.2000s", len(wrote), wrote)
+	}
+	hidden(t, wrote, secrets)
+	if strangers := in.Strangers(); len(strangers) > 0 {
+		t.Errorf("it asked %v", strangers)
+	}
+}
+
+// TestGoogleCloud starts what init writes for Google Cloud as it would be there, but for the
+// database, which is the emulator: who it is it learns from the metadata server, secrets are in
+// Secret Manager, people are of Firebase, and Cloud Trace is told.
+func TestGoogleCloud(t *testing.T) {
+	program(t, "portolan") // while the compiler still finds what it needs
+	const project = "demo-shop"
+	in, secrets := clouds.New(t), map[string]string{"key-pepper": rand.Text() + rand.Text(), "cursor-key": rand.Text() + rand.Text()}
+	t.Setenv("DATASTORE_EMULATOR_HOST", servers.Datastore(t))
+	google := clouds.NewGoogle(t, in, project, secrets)
+	t.Setenv("PORTOLAN_NAMESPACE", rand.Text())
+	t.Run("serve", func(t *testing.T) { // at whose end everything is delivered
+		dir := t.TempDir()
+		mustRun(t, dir, "portolan", "init", "--profile", "gcp", "--dir", dir)
+		url := served(t, dir)
+		sells(t, url, "anna", "Bearer "+google.Token(t, "anna", "seller"), "Bearer "+google.Token(t, "bert", "seller"))
+		for range 100 { // of which Cloud Trace is told a tenth
+			ask(t, http.MethodGet, url+"/categories/1", "", http.StatusOK)
+		}
+	})
+	if spans := google.Trace.Spans(); len(spans) == 0 {
+		t.Error("Cloud Trace was told nothing")
+	}
+	for _, resource := range google.Trace.Resources() {
+		if resource["gcp.project_id"] != project {
+			t.Errorf("the spans are of %v", resource)
+		}
+	}
+	hidden(t, google.Trace.Wrote(), secrets)
+	if strangers := in.Strangers(); len(strangers) > 0 {
+		t.Errorf("it asked %v", strangers)
+	}
+}
+
+// sells has a seller write, as whom the policies of the profiles know by the subject, and others
+// try the same.
+func sells(t *testing.T, url, subject, seller, other string) {
+	t.Helper()
+	of := func(asin string) string {
+		return fmt.Sprintf(`{"asin":%q,"title":"B","category_id":1,"seller":%q}`, asin, subject)
+	}
+	ask(t, http.MethodPost, url+"/products", of("b"), http.StatusCreated, "Authorization", seller)
+	ask(t, http.MethodPost, url+"/products", of("c"), http.StatusForbidden, "Authorization", other)
+	ask(t, http.MethodDelete, url+"/products/b", "", http.StatusForbidden, "Authorization", other)
+	ask(t, http.MethodDelete, url+"/products/b", "", http.StatusUnauthorized, "Authorization", seller[:len(seller)-4])
+	ask(t, http.MethodDelete, url+"/products/b", "", http.StatusNoContent, "Authorization", seller)
+}
+
+// hidden looks for secrets in what was written.
+func hidden(t *testing.T, wrote string, secrets map[string]string) {
+	t.Helper()
+	for name, value := range secrets {
+		if strings.Contains(wrote, value) {
+			t.Errorf("the secret %s was written", name)
+		}
+	}
 }
 
 // TestAzureProfile starts what init writes for Azure, over the servers that there are
