@@ -60,13 +60,16 @@ func NewGoogle(t testing.TB, in *Internet, project string, secrets map[string]st
 	return g
 }
 
+// flavour is the header that questions to a metadata server have, and its answers.
+const flavour = "Metadata-Flavor" //nolint:misspell // as Google writes it
+
 // machine is the metadata server
 // (https://cloud.google.com/compute/docs/metadata/predefined-metadata-keys).
 func (g *Google) machine(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Metadata-Flavor", "Google")
+	w.Header().Set(flavour, "Google")
 	asked, known := strings.CutPrefix(r.URL.Path, "/computeMetadata/v1/")
 	switch {
-	case !known && r.URL.Path != "/" || known && r.Header.Get("Metadata-Flavor") != "Google":
+	case !known && r.URL.Path != "/" || known && r.Header.Get(flavour) != "Google":
 		http.Error(w, "this is no question to a metadata server", http.StatusForbidden)
 	case asked == "project/project-id":
 		_, _ = w.Write([]byte(g.project)) // who left does not read
