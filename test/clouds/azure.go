@@ -86,7 +86,7 @@ func (a *Azure) vault(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Header.Get("Authorization") != "Bearer "+a.token:
 		w.Header().Set("WWW-Authenticate", `Bearer authorization="`+authority+`", resource="https://vault.azure.net"`)
-		answer(w, http.StatusUnauthorized, code("Unauthorized"))
+		answer(w, http.StatusUnauthorized, code(http.StatusText(http.StatusUnauthorized)))
 	case r.Method != http.MethodGet || !isSecret || r.URL.Query().Get("api-version") == "":
 		answer(w, http.StatusBadRequest, code("BadParameter"))
 	case !known:
