@@ -46,6 +46,7 @@ type reloader struct {
 type lived struct {
 	*generation
 	written *settings // as they are written, secrets not asked for
+	rules   int       // how often they were others before it, see surroundings: by which cache it has
 }
 
 func (p *program) newReloader(doc *document) (*reloader, error) {
@@ -72,7 +73,7 @@ func (r *reloader) open(ctx context.Context, doc *document, in surroundings) (*g
 	if err := g.begin(ctx); err != nil {
 		return nil, errors.Join(err, opened.close(ctx))
 	}
-	r.alive = append(r.alive, lived{g, written})
+	r.alive = append(r.alive, lived{g, written, in.rules})
 	return g, nil
 }
 
@@ -133,16 +134,17 @@ func (r *reloader) among(written *settings) (in surroundings, err error) {
 			return false
 		}
 	})
-	for i, g := range r.alive {
-		others, err := written.cachesOtherwise(g.written)
-		if err != nil {
-			return in, err
-		}
-		if others {
+	last := r.alive[len(r.alive)-1]
+	others, err := written.cachesOtherwise(last.written)
+	if err != nil {
+		return in, err
+	}
+	if others {
+		in.rules++
+	}
+	for _, g := range r.alive { // also those before the last, though they may be written as this one is: that has another cache
+		if g.rules != in.rules {
 			in.former = append(in.former, g.gone)
-		}
-		if others && i == len(r.alive)-1 {
-			in.rules++
 		}
 	}
 	return in, nil

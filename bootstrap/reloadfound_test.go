@@ -139,6 +139,28 @@ func TestFailedReloadKeepsTheCache(t *testing.T) {
 	}
 }
 
+// TestReloadsThereAndBack: a write that goes by a configuration from before two reloads is seen,
+// though the one that serves is written as that was: the cache between them was another one.
+func TestReloadsThereAndBack(t *testing.T) {
+	t.Chdir(t.TempDir())
+	first := writable("{}")
+	r, api, admin := serveFor(t, first)
+	header := http.Header{"Content-Type": {"application/json"}}
+	r.do(http.MethodPut, api+"/things/a", `{"kind":1,"name":"before"}`, header)
+	held := r.hold(t, api+"/things/a", `{"kind":1,`)
+	r.mustReload(t, admin, strings.Replace(first, "cache: {driver: memory}", "cache: {driver: bigcache}", 1))
+	r.mustReload(t, admin, first)
+	for range 3 {
+		r.told(t, api+"/things/a")
+	}
+	held.let(t, `"name":"behind"}`)
+	for range 3 {
+		if status, body := r.told(t, api+"/things/a"); !strings.Contains(body, "behind") {
+			t.Errorf("behind the write the record is %s (%s)", body, status)
+		}
+	}
+}
+
 // TestTheFileIsTheOneOfTheStart: a server whose file is gone goes on as it is, and with no
 // other one.
 func TestTheFileIsTheOneOfTheStart(t *testing.T) {
