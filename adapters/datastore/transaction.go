@@ -18,6 +18,10 @@ import (
 // (https://cloud.google.com/datastore/docs/concepts/transactions). Who asks may have less.
 const patience = 75 * time.Second
 
+// longestPause is how long a transaction is waited with at most before it is begun anew. Where
+// each takes long, many that are begun anew sooner keep each other from committing for good.
+const longestPause = 4 * time.Second
+
 // A snapshot is a transaction, and the context in which it is asked.
 type snapshot struct {
 	ctx  context.Context        //nolint:containedctx // a transaction of the client has one, too
@@ -64,7 +68,7 @@ func (s *Store) transact(ctx context.Context, op string, do func(snapshot) error
 		}
 		select {
 		case <-time.After(time.Duration(rand.Int64N(int64(pause)))):
-			pause = min(2*pause, time.Second)
+			pause = min(2*pause, longestPause)
 		case <-ctx.Done():
 			return ctx.Err()
 		}
