@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/portolan-io/portolan/ports/cache"
 	"github.com/portolan-io/portolan/test/servers"
@@ -68,4 +69,30 @@ collections: {things: {id: id, fields: {id: {type: string, max: 10}}, access: {a
 	says("of one that forgets", "set its maxmemory-policy to volatile-lru or noeviction")
 	config(servers.Redis(t))
 	says("of one that is right", "")
+}
+
+// TestSharedCacheIsTold: what a request asks the Redis that instances share is in the metrics,
+// by collection, and what instances ask each second is not.
+func TestSharedCacheIsTold(t *testing.T) {
+	t.Chdir(t.TempDir())
+	r, api, admin := serveFor(t, `service: {listen: "127.0.0.1:0", admin: "127.0.0.1:0", drain_delay: 0s, instances: many}
+repository: {driver: sqlite, sqlite: {path: a.db}}
+cache: {driver: redis, redis: {url: "redis://`+servers.Redis(t)+`"}}
+telemetry: [{driver: prometheus}]
+development: {admin_key: true}
+collections: {things: {id: id, fields: {id: {type: string, max: 10}}, access: {anonymous: {read: true}}}}
+`)
+	const read = `portolan_operations_total{code="ok",collection="things",operation="Read",port="cache"}`
+	const renewed = `portolan_operations_total{code="ok",collection="",operation="Renew",port="cache"}`
+	var told map[string]bool
+	for range 200 { // until they agree to use it
+		r.told(t, api+"/things")
+		if told = r.tells(admin, read, renewed); told[read] {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	if !told[read] || told[renewed] {
+		t.Errorf("it is told of: %v", told)
+	}
 }
