@@ -59,6 +59,7 @@ func New(t testing.TB) *Internet {
 	})
 	t.Setenv("HTTPS_PROXY", proxy.URL)
 	t.Setenv("NO_PROXY", "")
+	t.Setenv("no_proxy", "")
 	return i
 }
 
