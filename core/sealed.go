@@ -80,8 +80,9 @@ func (c *collection) merges(position int, value json.RawMessage) bool {
 }
 
 // unopened says what helps who writes a record of which a value does not open that would have to stay. One
-// that is damaged is fault.Conflict here, because unlike who reads it the caller can do something. Who may not see
-// the record is not told of it, and who may not see the field not its name.
+// that is damaged is fault.Conflict here, because unlike who reads it the caller can do something; one whose key
+// cannot be had may be well, and nobody is told to write over it. Who may not see the record is not told of it,
+// and who may not see the field not its name.
 func (a *API) unopened(ctx context.Context, id record.ID, ch change, err error) error {
 	const hint = "who gives each encrypted field a value or null, in the patch or with PUT, need not know what it was; and the record can be deleted"
 	why := *fault.Of(err)
@@ -96,7 +97,7 @@ func (a *API) unopened(ctx context.Context, id record.ID, ch change, err error) 
 		return err
 	}
 	if why.Code == envelope.CodeUnavailable {
-		return why.Hinting(hint)
+		return why.Hinting("try again later")
 	}
 	detail := why.Detail
 	for i := range ch.c.Fields {
