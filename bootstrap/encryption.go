@@ -177,15 +177,18 @@ func (p *program) printResealed(o encryptOptions, done layer.Resealed) error {
 			Unopened   int64            `json:"valuesUnopened"`
 		}{o.collection, o.dry, o.verify, done.Records, done.Plain, done.Older, done.Damaged, done.Rewritten, done.Overtaken, done.Clear, done.Under, done.Unopened})
 	}
-	did, overtaken := "were stored again", ""
+	did, besides := "were stored again", ""
 	if o.dry || o.verify {
 		did = "would be stored again"
 	}
 	if done.Overtaken > 0 {
-		overtaken = fmt.Sprintf("; %d were left to whoever wrote them meanwhile", done.Overtaken)
+		besides = fmt.Sprintf("; %d were left to whoever wrote them meanwhile", done.Overtaken)
+	}
+	if done.Damaged > 0 {
+		besides += fmt.Sprintf("; %d have values that do not open", done.Damaged)
 	}
 	fmt.Fprintf(p.out, "%s: of %d records %d were not encrypted and %d were under an older key; %d %s%s\n",
-		o.collection, done.Records, done.Plain, done.Older, done.Rewritten, did, overtaken)
+		o.collection, done.Records, done.Plain, done.Older, done.Rewritten, did, besides)
 	if !o.verify {
 		return nil
 	}

@@ -142,6 +142,33 @@ func TestEncryptUnopened(t *testing.T) {
 	}
 }
 
+// TestEncryptBehindUnopened: what was in clear is taken out of the files also where values do not open.
+func TestEncryptBehindUnopened(t *testing.T) {
+	const canary = "canary-4711"
+	t.Chdir(t.TempDir())
+	t.Setenv("FIELD_KEY", "q7Jd0ZV1wM4nT8sXbL2cRkYgHuPeAoFi")
+	c := newProgram(t)
+	write(t, "portolan.yaml", clinic)
+	write(t, "clear.ndjson", `{"id":1,"name":"`+canary+`"}`+"\n")
+	c.must(t, "import", "clear.ndjson", "--into", "patients")
+	write(t, "portolan.yaml", strings.Replace(clinic, "max: 40", "max: 40, encrypted: true", 1))
+	write(t, "lost.ndjson", `{"id":2,"name":"ann"}`+"\n")
+	c.must(t, "import", "lost.ndjson", "--into", "patients")
+	t.Setenv("FIELD_KEY", "Zp3vKx9Qe5WmTf1LhYbN7sRuGdJcAoXi")
+	for _, kept := range []bool{true, false} {
+		args := []string{"encrypt", "--collection", "patients"}
+		if kept {
+			args = append(args, "--leave-freed")
+		}
+		if code, out, errs := c.do(t, args...); code != exitFailed || !strings.Contains(out, "; 1 have values that do not open") || !strings.Contains(errs, "name the key under keys") {
+			t.Errorf("%v: exit code %d\n%s%s", args, code, out, errs)
+		}
+		if strings.Contains(databaseFiles(t), canary) != kept {
+			t.Errorf("behind %v the files keep what was in clear: %t, want %t", args, !kept, kept)
+		}
+	}
+}
+
 // TestEncryptTellsOvertaken: what others wrote meanwhile is told in words too.
 func TestEncryptTellsOvertaken(t *testing.T) {
 	var out strings.Builder
