@@ -28,7 +28,9 @@ type fake struct {
 	lease   int // of tokens had by a login, in seconds
 	counts  map[string]int
 	rings   map[string][][]byte // the versions of keys of transit engines, by path
+	oldest  map[string]int      // the oldest of them that was not trimmed, by path; 0 is any
 	least   map[string]int      // the oldest of them that is used, by path; 0 is any
+	floor   map[string]int      // the oldest of them that encrypts, by path; 0 is any
 	waiting chan struct{}       // what holds answers up, if it is not nil
 
 	status int         // answered to everything but administration, if it is not 0
@@ -49,7 +51,7 @@ func newFake(t *testing.T) *fake {
 	f := &fake{
 		engines: map[string]map[string][]any{"secret": {}},
 		tokens:  map[string]*token{root: {}},
-		deny:    map[string][]string{}, counts: map[string]int{}, rings: map[string][][]byte{}, least: map[string]int{}, lease: 3600,
+		deny:    map[string][]string{}, counts: map[string]int{}, rings: map[string][][]byte{}, oldest: map[string]int{}, least: map[string]int{}, floor: map[string]int{}, lease: 3600,
 		logins: map[string]func(map[string]any) bool{
 			"approle":    func(b map[string]any) bool { return b["role_id"] == "shop" && b["secret_id"] == "hidden-secret-id" },
 			"kubernetes": func(b map[string]any) bool { return b["role"] == "shop" && b["jwt"] == "service-account.for.vault" },

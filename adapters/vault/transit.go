@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 
@@ -171,41 +170,26 @@ func (t *Transit) Unwrap(ctx context.Context, wrapped envelope.Wrapped) ([]byte,
 	return dataKey, nil
 }
 
-// refused says why Vault refused to decrypt: it answers 400 alike to what it did not encrypt, to a
-// version that it may not use any more, and where it has no key. What it encrypts by that version, and
-// whether it decrypts that again, tells them apart.
-func (t *Transit) refused(ctx context.Context, op, name, version string) error {
-	damaged := fault.New(fault.Invalid, op, "what is wrapped is not what the key wrapped")
-	probe := base64.StdEncoding.EncodeToString(make([]byte, 16))
-	number, _ := strconv.Atoi(version[1:])
-	text, err := t.do(ctx, op, "encrypt/"+name, map[string]any{"plaintext": probe, "key_version": number}, "ciphertext")
-	if err == nil {
-		_, err = t.do(ctx, op, "decrypt/"+name, map[string]any{"ciphertext": text}, "plaintext")
-	}
-	switch {
-	case err == nil, errors.Is(err, fault.Forbidden): // by whose policy nothing is told apart
-		return damaged
-	case !errors.Is(err, errRefused):
-		return err
-	}
-	_, err = t.do(ctx, op, "encrypt/"+name, map[string]any{"plaintext": probe}, "ciphertext")
-	switch {
-	case errors.Is(err, errRefused):
-		return fault.New(fault.Unavailable, op, "Vault has no key %s in %s any more", name, t.mount)
-	case err != nil:
-		return err
-	}
-	return fault.New(fault.Unavailable, op, "Vault does not use the version %s of the key %s, as of one below its min_decryption_version", version, name).Coded("version-not-allowed").
-		Hinting("vault write %s/keys/%s/config min_decryption_version=%d has it do so until all is encrypted under a newer one", t.mount, name, number)
-}
-
 // errRefused is Vault's answer 400.
 var errRefused = errors.New("Vault answered 400") //nolint:staticcheck // a name
 
 // do sends a body to a path of the engine, and returns one value of the answer.
 func (t *Transit) do(ctx context.Context, op, path string, body map[string]any, wanted string) (string, error) {
+	answer, err := t.ask(ctx, op, path, body)
+	if err != nil {
+		return "", err
+	}
+	if text, ok := answer[wanted].(string); ok {
+		return text, nil
+	}
+	return "", notTransit(op)
+}
+
+// ask sends a body to a path of the engine, or reads it if there is none, and returns the data of
+// the answer, nil if it is that nothing is there.
+func (t *Transit) ask(ctx context.Context, op, path string, body map[string]any) (map[string]any, error) {
 	if t.closed.Load() {
-		return "", fault.New(fault.Unavailable, op, "the keeper is closed")
+		return nil, fault.New(fault.Unavailable, op, "the keeper is closed")
 	}
 	patient, cancel := context.WithTimeout(ctx, kept.Patience)
 	defer cancel()
@@ -223,18 +207,13 @@ func (t *Transit) do(ctx context.Context, op, path string, body map[string]any, 
 	})
 	switch {
 	case ctx.Err() != nil:
-		return "", ctx.Err()
+		return nil, ctx.Err()
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return "", fault.New(fault.Unavailable, op, "Vault does not answer").Coded("unreachable")
-	case err != nil:
-		return "", err
+		return nil, fault.New(fault.Unavailable, op, "Vault does not answer").Coded("unreachable")
+	case err != nil || answer == nil:
+		return nil, err
 	}
-	if answer != nil {
-		if text, ok := answer.Data[wanted].(string); ok {
-			return text, nil
-		}
-	}
-	return "", notTransit(op)
+	return answer.Data, nil
 }
 
 func notTransit(op string) error {

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -31,12 +30,23 @@ func (f *fake) transit(w http.ResponseWriter, path string, body map[string]any) 
 	}
 	at := parts[0] + "/" + parts[2]
 	switch {
+	case parts[1] == "keys" && len(parts) == 3 && body == nil:
+		if f.rings[at] == nil {
+			answer(w, 404, `{"errors":[]}`)
+			return true
+		}
+		answerJSON(w, 200, map[string]any{"data": map[string]any{
+			"min_available_version": f.oldest[at], "min_decryption_version": max(1, f.least[at]), "latest_version": len(f.rings[at]),
+		}})
 	case parts[1] == "keys" && (len(parts) == 3 || parts[3] == "rotate"):
 		f.rings[at] = append(f.rings[at], []byte(rand.Text() + rand.Text())[:32])
 		w.WriteHeader(http.StatusNoContent)
 	case parts[1] == "keys": // its configuration
 		if least, ok := body["min_decryption_version"].(float64); ok {
 			f.least[at] = int(least)
+		}
+		if least, ok := body["min_encryption_version"].(float64); ok {
+			f.floor[at] = int(least)
 		}
 		w.WriteHeader(http.StatusNoContent)
 	case parts[1] == "encrypt" && f.rings[at] != nil:
@@ -49,7 +59,7 @@ func (f *fake) transit(w http.ResponseWriter, path string, body map[string]any) 
 		if wanted, ok := body["key_version"].(float64); ok {
 			version = int(wanted)
 		}
-		if version < 1 || version > len(f.rings[at]) || version < f.least[at] {
+		if version < 1 || version > len(f.rings[at]) || version < max(f.least[at], f.floor[at]) {
 			answer(w, 400, `{"errors":["no such key version"]}`)
 			return true
 		}
@@ -155,7 +165,13 @@ func TestRealTransit(t *testing.T) {
 // transitOver opens a keeper with the root token over the fake, whose engine has a key.
 func transitOver(t *testing.T, f *fake, key string) *vault.Transit {
 	t.Helper()
-	keeper, err := vault.OpenTransit(t.Context(), vault.TransitConfig{Address: f.URL, Mount: "secret", Login: "token", Token: secrets.Fixed(root), Key: key})
+	return transitAs(t, f, root, key)
+}
+
+// transitAs is transitOver with another token.
+func transitAs(t *testing.T, f *fake, token, key string) *vault.Transit {
+	t.Helper()
+	keeper, err := vault.OpenTransit(t.Context(), vault.TransitConfig{Address: f.URL, Mount: "secret", Login: "token", Token: secrets.Fixed(token), Key: key})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,31 +200,69 @@ func TestTransitRotates(t *testing.T) {
 	}
 }
 
-// TestTransitVersionTooOld: a version below min_decryption_version is a key that cannot be had now, and
-// what is to be done is said; what Vault did not encrypt is no key, also by an older version.
-func TestTransitVersionTooOld(t *testing.T) {
-	f := newFake(t)
-	a := admin{f.URL, root}
-	a.do(t, "POST", "secret/keys/one", map[string]any{})
-	keeper := transitOver(t, f, "one")
-	wrapped, err := keeper.Wrap(t.Context(), []byte("data key"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.do(t, "POST", "secret/keys/one/rotate", map[string]any{})
-	other := wrapped
-	other.Octets = slices.Concat(wrapped.Octets[:len(wrapped.Octets)-1], []byte{wrapped.Octets[len(wrapped.Octets)-1] ^ 1})
-	if _, err := keeper.Unwrap(t.Context(), other); !errors.Is(err, fault.Invalid) {
-		t.Errorf("Unwrap of what was not wrapped = %v, want %s", err, fault.Invalid)
-	}
-	a.do(t, "POST", "secret/keys/one/config", map[string]any{"min_decryption_version": 2})
-	_, err = keeper.Unwrap(t.Context(), wrapped)
-	if why := fault.Of(err); why == nil || why.Kind != fault.Unavailable || !strings.Contains(why.Hint, "min_decryption_version=1") {
-		t.Errorf("Unwrap by a version that is too old = %v, want %s with a hint", err, fault.Unavailable)
-	}
-	a.do(t, "POST", "secret/keys/one/config", map[string]any{"min_decryption_version": 1})
-	if got, err := keeper.Unwrap(t.Context(), wrapped); err != nil || string(got) != "data key" {
-		t.Errorf("Unwrap once it may be used again = %q, %v", got, err)
+// TestTransitRefusals: a version that Vault does not use any more, or has not, is a key that cannot be had
+// now, and what is to be done is said; what Vault did not encrypt is damaged. Where the policy does not let
+// the server read about the key, what cannot be told from another is no damage.
+func TestTransitRefusals(t *testing.T) {
+	type setting map[string]any
+	for _, tt := range []struct {
+		name          string
+		config        setting
+		denied        []string // paths
+		oldest        int
+		spoilt        bool
+		kind          fault.Kind
+		detail, hint  string
+		newer, absent bool // the version is one that there is not; the key is gone
+	}{
+		{name: "spoilt", spoilt: true, kind: fault.Invalid},
+		{name: "below min_encryption_version", config: setting{"min_encryption_version": 2}, spoilt: true, kind: fault.Invalid},
+		{name: "below min_decryption_version", config: setting{"min_decryption_version": 2}, kind: fault.Unavailable, detail: "min_decryption_version is 2", hint: "min_decryption_version=1"},
+		{name: "trimmed", config: setting{"min_decryption_version": 2}, oldest: 2, kind: fault.Unavailable, detail: "trimmed", hint: "backup"},
+		{name: "another key", newer: true, kind: fault.Unavailable, detail: "no version 3", hint: "backup"},
+		{name: "no key", absent: true, kind: fault.Unavailable, detail: "no key one", hint: "backup"},
+		{name: "spoilt, unread", denied: []string{"secret/keys/one"}, spoilt: true, kind: fault.Invalid},
+		{name: "below min_encryption_version, unread", config: setting{"min_encryption_version": 2}, denied: []string{"secret/keys/one"}, spoilt: true, kind: fault.Unavailable, detail: "or the value is damaged", hint: "capability read"},
+		{name: "below min_decryption_version, unread", config: setting{"min_decryption_version": 2}, denied: []string{"secret/keys/one"}, kind: fault.Unavailable, detail: "or the value is damaged", hint: "vault read secret/keys/one"},
+		{name: "who only decrypts", denied: []string{"secret/keys/one", "secret/encrypt/one"}, spoilt: true, kind: fault.Unavailable, detail: "or the value is damaged", hint: "capability read"},
+		{name: "no key, unread", denied: []string{"secret/keys/one"}, absent: true, kind: fault.Unavailable, detail: "or gone", hint: "capability read"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFake(t)
+			a := admin{f.URL, root}
+			a.do(t, "POST", "secret/keys/one", map[string]any{})
+			f.with(func(f *fake) { f.tokens["hvs.some"] = &token{policies: []string{"some"}} })
+			keeper := transitAs(t, f, "hvs.some", "one")
+			wrapped, err := keeper.Wrap(t.Context(), []byte("data key"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.do(t, "POST", "secret/keys/one/rotate", map[string]any{})
+			a.do(t, "POST", "secret/keys/one/config", tt.config)
+			f.with(func(f *fake) {
+				f.deny["some"], f.oldest["secret/one"] = tt.denied, tt.oldest
+				if tt.absent {
+					delete(f.rings, "secret/one")
+				}
+			})
+			if tt.spoilt {
+				wrapped.Octets[len(wrapped.Octets)-1] ^= 1
+			}
+			if tt.newer {
+				wrapped.Key = "transit:secret/one:v3"
+			}
+			_, err = keeper.Unwrap(t.Context(), wrapped)
+			if why := fault.Of(err); why == nil || why.Kind != tt.kind || !strings.Contains(why.Detail, tt.detail) || !strings.Contains(why.Hint, tt.hint) {
+				t.Errorf("Unwrap = %v, want %s with %q and the hint %q", err, tt.kind, tt.detail, tt.hint)
+			}
+			if tt.config["min_decryption_version"] == nil || tt.oldest > 0 {
+				return
+			}
+			a.do(t, "POST", "secret/keys/one/config", map[string]any{"min_decryption_version": 1})
+			if got, err := keeper.Unwrap(t.Context(), wrapped); err != nil || string(got) != "data key" {
+				t.Errorf("Unwrap once it may be used again = %q, %v", got, err)
+			}
+		})
 	}
 }
 
