@@ -9,7 +9,6 @@ import (
 
 	"github.com/portolan-io/portolan/adapters/httpapi"
 	"github.com/portolan-io/portolan/adapters/layer"
-	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/policy"
 	"github.com/portolan-io/portolan/ports/auth"
 )
@@ -32,10 +31,12 @@ func (u *usage) of(key string) *layer.Lately {
 // port returns a port that is told of by how its last call went.
 func (u *usage) port(name, driver, key string) httpapi.Port {
 	lately := u.of(key)
-	return httpapi.Port{Name: name, Driver: driver, Last: func() (time.Time, time.Duration, error) {
-		last := lately.Last()
-		return last.At, last.Took, last.Err
-	}}
+	return httpapi.Port{Name: name, Driver: driver, Last: calling(lately.Last), Failed: calling(lately.Failed)}
+}
+
+// calling returns call as /readyz tells of it.
+func calling(call func() layer.Call) func() httpapi.Call {
+	return func() httpapi.Call { return httpapi.Call(call()) }
 }
 
 // undelivered is for how long telemetry that was not delivered is told of: what is delivered
@@ -43,11 +44,11 @@ func (u *usage) port(name, driver, key string) httpapi.Port {
 const undelivered = 2 * time.Minute
 
 // delivering returns an observer as a port that is failing while what it should deliver is
-// not.
+// not. Of it nothing is noted but what failed.
 func delivering(name, driver string, failed *layer.Lately) httpapi.Port {
-	return httpapi.Port{Name: name, Driver: driver, Ping: func(context.Context) error {
-		if last := failed.Last(); last.Err != nil && time.Since(last.At) < undelivered {
-			return fault.New(fault.Unavailable, "bootstrap.delivering", "telemetry was not delivered").Because(last.Err)
+	return httpapi.Port{Name: name, Driver: driver, Failed: calling(failed.Failed), Ping: func(context.Context) error {
+		if last := failed.Failed(); time.Since(last.At) < undelivered {
+			return last.Err
 		}
 		return nil
 	}}

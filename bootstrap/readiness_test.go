@@ -4,6 +4,12 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/portolan-io/portolan/adapters/httpapi"
+	"github.com/portolan-io/portolan/adapters/layer"
+	"github.com/portolan-io/portolan/core/fault"
 )
 
 // TestReadinessOfUse: what is not asked how it is, is told of by its last use: who is
@@ -55,4 +61,27 @@ development:`, "name: {type: string}", "name: {type: string, encrypted: true}").
 	if _, of, _ := strings.Cut(body, `"name":"keys"`); !strings.Contains(of[:120], `"status":"ok"`) {
 		t.Errorf("behind a reload that left the keys alone they are %s", of[:120])
 	}
+}
+
+// TestDelivering: telemetry is failing for two minutes behind what was not delivered, and what that was
+// is told of as of when it was, also later.
+func TestDelivering(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		failed := &layer.Lately{}
+		port := delivering("telemetry.0", "otel", failed)
+		if err := port.Ping(t.Context()); err != nil || port.Failed() != (httpapi.Call{}) {
+			t.Errorf("while nothing failed: %v, %+v", err, port.Failed())
+		}
+		failed.Note(time.Now(), fault.New(fault.Unavailable, "test", "nobody takes it"))
+		at := time.Now()
+		for _, tt := range []struct {
+			later   time.Duration
+			failing bool
+		}{{0, true}, {2*time.Minute - time.Second, true}, {time.Second, false}, {time.Hour, false}} {
+			time.Sleep(tt.later)
+			if err := port.Ping(t.Context()); (err != nil) != tt.failing || !port.Failed().At.Equal(at) {
+				t.Errorf("%s behind it: %v, and it failed last at %s, want %s", time.Since(at), err, port.Failed().At, at)
+			}
+		}
+	})
 }

@@ -49,10 +49,20 @@ type Port struct {
 
 	Ping func(ctx context.Context) error // asks it whether it is well
 
-	// Last returns when it was last used, how long that took, and why the port failed then:
-	// for those that are not asked, because that would cost money or send a mail. The zero
-	// time is that it was not used yet.
-	Last func() (time.Time, time.Duration, error)
+	// Last returns the last call of it: for those that are not asked, because that would cost
+	// money or send a mail. The zero Call is that it was not used yet.
+	Last func() Call
+
+	// Failed returns the last call of it that failed, the zero Call if none did. nil is that of
+	// the calls of Ping, for as long as the handler lives.
+	Failed func() Call
+}
+
+// A Call of a port is one that ended.
+type Call struct {
+	At   time.Time // when it ended
+	Took time.Duration
+	Err  error // why the port failed, nil if it did not
 }
 
 // pingTimeout is how long a port may take to answer /readyz.
@@ -177,19 +187,21 @@ type failure struct {
 	At    time.Time  `json:"at"`
 }
 
-// failures are the last one of each port. They are safe for concurrent use.
+// failures are the last one of each port that was asked. They are safe for concurrent use.
 type failures struct{ last sync.Map }
 
-// note keeps the failure, if there is one, and returns the last that there was.
-func (f *failures) note(status portStatus) *failure {
-	if status.Error != "" {
-		at := time.Now().UTC()
-		if status.LastUsed != nil {
-			at = *status.LastUsed
+// of returns the last failure of the port, nil if there was none. The status is that of now.
+func (f *failures) of(p Port, status portStatus) *failure {
+	if p.Failed != nil {
+		if failed := p.Failed(); failed.Err != nil {
+			return &failure{fault.KindOf(failed.Err), failed.At.UTC()}
 		}
-		f.last.Store(status.Name, &failure{status.Error, at})
+		return nil
 	}
-	last, _ := f.last.Load(status.Name)
+	if status.Error != "" {
+		f.last.Store(p.Name, &failure{status.Error, time.Now().UTC()})
+	}
+	last, _ := f.last.Load(p.Name)
 	known, _ := last.(*failure)
 	return known
 }
@@ -211,7 +223,7 @@ func (cfg AdminConfig) readiness(x *exchange) error {
 		pings.Go(func() {
 			answer.Ports[i] = port.status(ctx)
 			answer.Ports[i].Needed = i < len(cfg.Ports)
-			answer.Ports[i].LastError = cfg.failed.note(answer.Ports[i])
+			answer.Ports[i].LastError = cfg.failed.of(port, answer.Ports[i])
 		})
 	}
 	pings.Wait()
@@ -239,24 +251,20 @@ func (cfg AdminConfig) readiness(x *exchange) error {
 // status asks the port whether it is well, or how it was when it was last used.
 func (p Port) status(ctx context.Context) portStatus {
 	status := portStatus{Name: p.Name, Driver: p.Driver, Status: "ok", ThresholdMS: pingTimeout.Milliseconds()}
-	var took time.Duration
-	var err error
+	var call Call
 	if p.Ping != nil {
 		begun := time.Now()
-		err = p.Ping(ctx)
-		took = time.Since(begun)
+		call.Err = p.Ping(ctx)
+		call.Took = time.Since(begun)
+	} else if call = p.Last(); call.At.IsZero() {
+		status.Status = "unused"
 	} else {
-		var at time.Time
-		if at, took, err = p.Last(); at.IsZero() {
-			status.Status = "unused"
-		} else {
-			at = at.UTC()
-			status.LastUsed = &at
-		}
+		at := call.At.UTC()
+		status.LastUsed = &at
 	}
-	status.LatencyMS = float64(took.Microseconds()) / 1000
-	if err != nil {
-		status.Status, status.Error = "failing", fault.KindOf(err)
+	status.LatencyMS = float64(call.Took.Microseconds()) / 1000
+	if call.Err != nil {
+		status.Status, status.Error = "failing", fault.KindOf(call.Err)
 	}
 	return status
 }

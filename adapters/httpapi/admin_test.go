@@ -114,26 +114,34 @@ func TestLastError(t *testing.T) {
 	}
 }
 
-// TestLastUsed: a port that is not asked is told of by its last use, as it was then.
+// TestLastUsed: a port that is not asked is told of by its last use, as it was then, and by the last
+// that failed, whenever that was and whether or not somebody asked in between.
 func TestLastUsed(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	failed := fault.New(fault.Unavailable, "x", "kms.internal is down")
-	used := func(at time.Time, err error) func() (time.Time, time.Duration, error) {
-		return func() (time.Time, time.Duration, error) { return at, 12 * time.Millisecond, err }
-	}
+	well := Call{At: at, Took: 12 * time.Millisecond}
+	failed := Call{At: at.Add(-time.Hour), Took: 12 * time.Millisecond, Err: fault.New(fault.Unavailable, "x", "kms.internal is down")}
+	call := func(c Call) func() Call { return func() Call { return c } }
 	w := ask(t, AdminConfig{Optional: []Port{
-		{Name: "mail", Driver: "smtp", Last: func() (time.Time, time.Duration, error) { return time.Time{}, 0, nil }},
-		{Name: "auth.0", Driver: "oidc", Last: used(at, nil)},
-		{Name: "keys", Driver: "vault", Last: used(at, failed)},
+		{Name: "mail", Driver: "smtp", Last: call(Call{}), Failed: call(Call{})},
+		{Name: "auth.0", Driver: "oidc", Last: call(well), Failed: call(failed)},
+		{Name: "keys", Driver: "vault", Last: call(failed), Failed: call(failed)},
+		{Name: "telemetry.0", Driver: "otel", Ping: func(context.Context) error { return nil }, Failed: call(failed)},
 	}}, "GET", "/readyz")
 	var got readyStatus
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
+	for i := range got.Ports {
+		if got.Ports[i].LastUsed == nil {
+			got.Ports[i].LatencyMS = 0
+		}
+	}
+	then := &failure{fault.Unavailable, failed.At}
 	want := readyStatus{"ok", []portStatus{
 		{Name: "mail", Driver: "smtp", Status: "unused", ThresholdMS: 2000},
-		{Name: "auth.0", Driver: "oidc", Status: "ok", LatencyMS: 12, ThresholdMS: 2000, LastUsed: &at},
-		{Name: "keys", Driver: "vault", Status: "failing", LatencyMS: 12, ThresholdMS: 2000, Error: fault.Unavailable, LastUsed: &at, LastError: &failure{fault.Unavailable, at}},
+		{Name: "auth.0", Driver: "oidc", Status: "ok", LatencyMS: 12, ThresholdMS: 2000, LastUsed: &at, LastError: then},
+		{Name: "keys", Driver: "vault", Status: "failing", LatencyMS: 12, ThresholdMS: 2000, Error: fault.Unavailable, LastUsed: &failed.At, LastError: then},
+		{Name: "telemetry.0", Driver: "otel", Status: "ok", ThresholdMS: 2000, LastError: then},
 	}}
 	if diff := cmp.Diff(want, got); diff != "" || w.Code != http.StatusOK {
 		t.Errorf("got %d (-want +got):\n%s", w.Code, diff)

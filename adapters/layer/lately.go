@@ -14,10 +14,10 @@ import (
 	"github.com/portolan-io/portolan/ports/mail"
 )
 
-// Lately is how the last call of a port went: what is known of those that are not asked how
-// they are, since that would cost money or send a mail. Its zero value is that of a port that
-// was not called yet. It is safe for concurrent use.
-type Lately struct{ last atomic.Pointer[Call] }
+// Lately is how the last call of a port went, and the last that failed: what is known of those that are
+// not asked how they are, since that would cost money or send a mail. Its zero value is that of a port
+// that was not called yet. It is safe for concurrent use.
+type Lately struct{ last, failed atomic.Pointer[Call] }
 
 // A Call is one that ended.
 type Call struct {
@@ -27,9 +27,14 @@ type Call struct {
 }
 
 // Last returns the last call, the zero Call if there was none.
-func (l *Lately) Last() Call {
-	if last := l.last.Load(); last != nil {
-		return *last
+func (l *Lately) Last() Call { return noted(&l.last) }
+
+// Failed returns the last call that failed, the zero Call if none did.
+func (l *Lately) Failed() Call { return noted(&l.failed) }
+
+func noted(call *atomic.Pointer[Call]) Call {
+	if known := call.Load(); known != nil {
+		return *known
 	}
 	return Call{}
 }
@@ -46,6 +51,7 @@ func (l *Lately) Note(begun time.Time, err error) {
 	switch fault.KindOf(err) {
 	case fault.Unavailable, fault.Internal, fault.Forbidden:
 		call.Err = err
+		l.failed.Store(call)
 	}
 	l.last.Store(call)
 }

@@ -38,8 +38,8 @@ func (s *slow) Unwrap(context.Context, envelope.Wrapped) ([]byte, error) { retur
 func (s *slow) Send(context.Context, mail.Message) error                 { return s.call() }
 func (s *slow) Close() error                                             { return nil }
 
-// TestLately: of each call of a port it is known when it ended, how long it took, and whether
-// the port failed, which it does not with a caller's mistake.
+// TestLately: of the last call of a port it is known when it ended, how long it took, and whether
+// the port failed, which it does not with a caller's mistake; and so of the last that failed.
 func TestLately(t *testing.T) {
 	down := fault.New(fault.Unavailable, "test", "down")
 	calls := map[string]func(*slow, *layer.Lately) error{
@@ -64,6 +64,7 @@ func TestLately(t *testing.T) {
 				if lately.Last() != (layer.Call{}) {
 					t.Errorf("before the first call it is %+v", lately.Last())
 				}
+				var failed layer.Call
 				for _, step := range []struct {
 					err     error
 					failing bool
@@ -81,6 +82,12 @@ func TestLately(t *testing.T) {
 					last := lately.Last()
 					if (last.Err != nil) != step.failing || last.Took != time.Second || !last.At.Equal(time.Now()) {
 						t.Errorf("behind %v it is %+v", step.err, last)
+					}
+					if step.failing {
+						failed = last
+					}
+					if lately.Failed() != failed {
+						t.Errorf("behind %v the last that failed is %+v, want %+v", step.err, lately.Failed(), failed)
 					}
 				}
 				if _ = call(&slow{fmt.Errorf("given up: %w", context.Canceled), time.Second}, lately); lately.Last().At.Equal(time.Now()) {
