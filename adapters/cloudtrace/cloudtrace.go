@@ -40,8 +40,7 @@ type Config struct {
 	// Endpoint is where to; empty is https://telemetry.googleapis.com
 	Endpoint string `yaml:"endpoint"`
 
-	// Failed is told of what could not be delivered. OpenTelemetry has one such function
-	// for the whole process; nil leaves it as it is.
+	// Failed is told of what could not be delivered; nil writes it to slog.Default.
 	Failed func(error) `yaml:"-"`
 
 	// Key keeps those who send a trace from choosing whether it is recorded: all instances

@@ -36,7 +36,8 @@ func exports(ctx context.Context) (spans.Config, error) {
 		}
 	}
 	if wanted("METRICS") && !strings.EqualFold(os.Getenv("OTEL_METRICS_EXPORTER"), "none") {
-		cfg.Metrics = func(figures sdkmetric.Producer) (sdkmetric.Reader, error) { return reader(ctx, figures) }
+		cfg.Ambient = true // autoexport gives out its readers whole
+		cfg.Metrics = func(figures sdkmetric.Producer, _ func(error)) (sdkmetric.Reader, error) { return reader(ctx, figures) }
 	}
 	return cfg, nil
 }
@@ -45,7 +46,7 @@ func exports(ctx context.Context) (spans.Config, error) {
 // one, and everything else (OpenTelemetry's "Environment Variable Specification").
 func sampler() (sdktrace.Sampler, error) {
 	share := 1.0
-	name, written := os.Getenv("OTEL_TRACES_SAMPLER"), os.Getenv("OTEL_TRACES_SAMPLER_ARG")
+	name, written := strings.ToLower(strings.TrimSpace(os.Getenv("OTEL_TRACES_SAMPLER"))), strings.TrimSpace(os.Getenv("OTEL_TRACES_SAMPLER_ARG"))
 	if strings.HasSuffix(name, "traceidratio") && written != "" {
 		var err error
 		if share, err = strconv.ParseFloat(written, 64); err != nil || !(share >= 0 && share <= 1) {

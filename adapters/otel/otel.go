@@ -16,9 +16,8 @@ import (
 // OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_SDK_DISABLED and their kin.
 // Where none of them asks for an exporter, nothing leaves the process.
 type Config struct {
-	// Failed is told of what could not be delivered. OpenTelemetry has one such
-	// function for the whole process; nil leaves it as it is, which is to write
-	// to standard error.
+	// Failed is told of what could not be delivered, and of the errors of OpenTelemetry that name
+	// no observer; nil writes them to slog.Default.
 	Failed func(error) `yaml:"-"`
 
 	// Key keeps those who send a trace from choosing whether it is recorded: all instances

@@ -263,6 +263,8 @@ func TestSampler(t *testing.T) {
 		{"always_off", "", "nnnn"},
 		{"traceidratio", "", "yyyy"},
 		{"traceidratio", "0", "nnnn"},
+		{" Always_Off ", "", "nnnn"},
+		{"TraceIDRatio", " 0 ", "nnnn"},
 	} {
 		t.Run(tt.sampler+tt.arg, func(t *testing.T) {
 			o := open(t, oteltest.NewReceiver(t, false), "OTEL_TRACES_SAMPLER", tt.sampler, "OTEL_TRACES_SAMPLER_ARG", tt.arg)

@@ -29,8 +29,7 @@ type Config struct {
 	// Writer is where the lines go in place of To, unless it is nil.
 	Writer io.Writer `yaml:"-"`
 
-	// Failed is told of what could not be written. OpenTelemetry has one such function for
-	// the whole process; nil leaves it as it is.
+	// Failed is told of what could not be written; nil writes it to slog.Default.
 	Failed func(error) `yaml:"-"`
 
 	// Key keeps those who send a trace from choosing whether it is recorded: all instances

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	bridge "go.opentelemetry.io/contrib/bridges/prometheus"
-	api "go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
@@ -28,14 +27,23 @@ import (
 
 // Config says where spans and metrics go.
 type Config struct {
-	Spans   sdktrace.SpanExporter                              // nil delivers none
-	Metrics func(sdkmetric.Producer) (sdkmetric.Reader, error) // of the durations and of what the producer has; nil delivers none
-	Sampler sdktrace.Sampler                                   // what is recorded of the spans
-	Key     []byte                                             // of all instances, for traces from outside, see guarded; nil is one of this process
-	About   []attribute.KeyValue                               // who we are, where the environment does not say otherwise
-	Bounds  Bounds                                             // of the spans that wait
-	Failed  func(error)                                        // see New; nil leaves it as it is
-	Several bool                                               // other observers deliver spans too, see several.go
+	Spans   sdktrace.SpanExporter // nil delivers none
+	Sampler sdktrace.Sampler      // what is recorded of the spans
+	Key     []byte                // of all instances, for traces from outside, see guarded; nil is one of this process
+	About   []attribute.KeyValue  // who we are, where the environment does not say otherwise
+	Bounds  Bounds                // of the spans that wait
+	Several bool                  // other observers deliver spans too, see several.go
+
+	// Metrics returns what delivers the durations and what the producer has, and tells failed of what it
+	// could not; nil delivers none.
+	Metrics func(_ sdkmetric.Producer, failed func(error)) (sdkmetric.Reader, error)
+
+	// Failed is told of what could not be delivered; nil writes it to slog.Default.
+	Failed func(error)
+
+	// Ambient says that Metrics cannot tell: what OpenTelemetry's error handler, which is one for the
+	// process, is told of nobody's is told to Failed then.
+	Ambient bool
 }
 
 const scope = "github.com/portolan-io/portolan"
@@ -58,8 +66,6 @@ type Observer struct {
 }
 
 // New returns an observer. It does not wait for the back end, which may come and go.
-// What could not be delivered is told to Failed; OpenTelemetry has one such function for
-// the whole process, which becomes that of the latest observer.
 func New(ctx context.Context, cfg Config) (*Observer, error) {
 	described, err := describe(ctx, cfg.About)
 	if err != nil {
@@ -69,14 +75,12 @@ func New(ctx context.Context, cfg Config) (*Observer, error) {
 		cfg.Key = []byte(rand.Text())
 	}
 	if cfg.Failed == nil {
-		cfg.Failed = api.Handle
-	} else {
-		api.SetErrorHandler(api.ErrorHandlerFunc(cfg.Failed))
+		cfg.Failed = unheard
 	}
 	o := &Observer{Figures: figures.New(), resource: described, failed: cfg.Failed, several: cfg.Several, beginnings: memo.New(beginningOf)}
 	var closers []func(context.Context) error
 	if cfg.Metrics != nil {
-		reader, err := cfg.Metrics(bridge.NewMetricProducer(bridge.WithGatherer(o.Registry())))
+		reader, err := cfg.Metrics(bridge.NewMetricProducer(bridge.WithGatherer(o.Registry())), cfg.Failed)
 		if err != nil {
 			return nil, err
 		}
@@ -92,7 +96,11 @@ func New(ctx context.Context, cfg Config) (*Observer, error) {
 		o.tracer = sdktrace.NewTracerProvider(options...).Tracer(scope)
 		closers = append(closers, o.queue.Shutdown)
 	}
-	o.close = func(ctx context.Context) error { return all(ctx, closers) }
+	forget := ownerless.add(&owner{cfg.Failed, cfg.Ambient})
+	o.close = func(ctx context.Context) error {
+		defer forget()
+		return all(ctx, closers)
+	}
 	return o, nil
 }
 
