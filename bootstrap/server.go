@@ -18,6 +18,7 @@ import (
 	"github.com/portolan-io/portolan/adapters/layer"
 	"github.com/portolan-io/portolan/adapters/otel"
 	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/ports/telemetry"
 )
 
 // writeAllowance is what writing an answer may take on top of making it.
@@ -42,6 +43,7 @@ type server struct {
 	admin    endpoint     // without a handler if it is off
 	shown    *certificate // nil if it speaks plain HTTP
 	unwatch  func()       // ends what looks for another one
+	cut      func(error)  // ends the requests that are being answered, for that cause
 	serving  serving
 	failed   chan error
 	draining *atomic.Bool
@@ -58,13 +60,15 @@ type endpoint struct {
 // How it listens is that of the first.
 func newServer(g *generation, draining *atomic.Bool) *server {
 	s := &server{settings: g.settings, log: g.log, shown: g.shown, draining: draining, failed: make(chan error, 2)}
+	var requests context.Context
+	requests, s.cut = context.WithCancelCause(context.Background())
 	s.serving.now.Store(g)
-	s.public.Server = s.newHTTP(s.serving.handler(func(g *generation) http.Handler { return g.public }))
+	s.public.Server = s.newHTTP(s.serving.handler(func(g *generation) http.Handler { return g.public }), requests)
 	if g.shown != nil {
 		s.public.TLSConfig, s.public.secure = g.shown.config(), true
 	}
 	if g.admin != nil {
-		s.admin.Server = s.newHTTP(s.serving.handler(func(g *generation) http.Handler { return g.admin }))
+		s.admin.Server = s.newHTTP(s.serving.handler(func(g *generation) http.Handler { return g.admin }), requests)
 		s.admin.WriteTimeout = 0 // a profile takes as long as it was asked to
 	}
 	return s
@@ -135,9 +139,11 @@ func adminHandlers(w *watching) map[string]http.Handler {
 	return handlers
 }
 
-func (s *server) newHTTP(handler http.Handler) *http.Server {
+// newHTTP returns a server whose requests are within the context.
+func (s *server) newHTTP(handler http.Handler, requests context.Context) *http.Server {
 	service := s.settings.Service
 	return &http.Server{
+		BaseContext:       func(net.Listener) context.Context { return requests },
 		Handler:           handler,
 		ReadHeaderTimeout: service.HeaderTimeout,
 		ReadTimeout:       service.ReadTimeout,
@@ -230,19 +236,30 @@ func (s *server) drain(ctx context.Context) {
 	}
 }
 
+// cutTime is what is left of a stop for requests that are told that they will not be finished.
+const cutTime = 250 * time.Millisecond
+
 // stop takes no more requests and waits for those that are being answered, as
-// long as ctx allows; what is left then is cut off.
+// long as ctx allows. A little before, what is left is told to end, and answered so; what is
+// left then is cut off.
 func (s *server) stop(ctx context.Context) error {
 	s.draining.Store(true)
 	if s.unwatch != nil {
 		s.unwatch()
 	}
+	patient := ctx
+	if deadline, ok := ctx.Deadline(); ok {
+		var end func()
+		patient, end = context.WithDeadline(ctx, deadline.Add(-cutTime))
+		defer end()
+	}
 	var errs []error
 	for _, e := range []endpoint{s.public, s.admin} {
-		if e.Server == nil || e.listener == nil {
+		if e.Server == nil || e.listener == nil || e.Shutdown(patient) == nil {
 			continue
 		}
-		if err := e.Shutdown(ctx); err != nil {
+		s.cut(telemetry.ErrStopping)
+		if e.Shutdown(ctx) != nil {
 			errs = append(errs, e.Close())
 		}
 	}

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"runtime/debug"
@@ -226,6 +227,9 @@ func (x *exchange) fail(client context.Context, err error) error {
 	gone := false
 	if fault.KindOf(err) == fault.Unavailable {
 		switch {
+		case errors.Is(context.Cause(client), telemetry.ErrStopping):
+			err = fault.New(fault.Unavailable, op, "the server stopped before the request was finished").
+				Coded("stopping").Hinting("try again").Because(err)
 		case client.Err() != nil:
 			gone = true
 			err = fault.New(fault.Unavailable, op, "the client went away").Coded("client-gone").Because(err)

@@ -302,6 +302,21 @@ func TestClientGone(t *testing.T) {
 	}
 }
 
+// TestStopping shows that a request that the server cuts off is told so, and blamed on nobody else.
+func TestStopping(t *testing.T) {
+	ctx, stop := context.WithCancelCause(t.Context())
+	wait := func(inner context.Context) error { stop(telemetry.ErrStopping); <-inner.Done(); return inner.Err() }
+	f := newFixture(t, nil, finding(wait))
+	w := httptest.NewRecorder()
+	f.ServeHTTP(w, httptest.NewRequestWithContext(ctx, "GET", "/v1/products", nil))
+	if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), `"code":"stopping"`) || w.Header().Get("Retry-After") == "" {
+		t.Errorf("got %d %v %s, want 503, stopping and Retry-After", w.Code, w.Header(), w.Body)
+	}
+	if log := f.log.String(); !strings.Contains(log, `"status":503`) {
+		t.Errorf("got the log %s, want 503", log)
+	}
+}
+
 func TestReadiness(t *testing.T) {
 	down := fault.New(fault.Unavailable, "x", "db.internal does not answer")
 	f := newFixture(t, func(c *Config) { c.Ready = func(context.Context) error { return down } })

@@ -41,12 +41,16 @@ func AnswerOf(ctx context.Context) *Answer {
 // nobody is there to act on an error of a kind of [fault.Kinds], and nothing failed.
 const Canceled fault.Kind = "canceled"
 
+// ErrStopping is the cause of a context that the server cancels because it stops: whoever asked is
+// there and was not answered, so that is no Canceled.
+var ErrStopping error = fault.New(fault.Unavailable, "telemetry.ErrStopping", "the server stops") //nolint:errname // it is one of package fault
+
 // KindOf returns the kind of the error that an operation ended with which was started in ctx:
-// Canceled in place of fault.Unavailable if ctx was cancelled, and not merely too late, else that
-// of fault.KindOf, which of nil is empty.
+// Canceled in place of fault.Unavailable if ctx was cancelled, and not merely too late nor with the
+// cause ErrStopping, else that of fault.KindOf, which of nil is empty.
 func KindOf(ctx context.Context, err error) fault.Kind {
 	kind := fault.KindOf(err)
-	if kind == fault.Unavailable && errors.Is(ctx.Err(), context.Canceled) {
+	if kind == fault.Unavailable && errors.Is(ctx.Err(), context.Canceled) && !errors.Is(context.Cause(ctx), ErrStopping) {
 		return Canceled
 	}
 	return kind
@@ -57,8 +61,8 @@ func KindOf(ctx context.Context, err error) fault.Kind {
 // An Observer is safe for concurrent use. It never fails, blocks or panics:
 // what it cannot deliver is lost. What waits to be delivered is bounded, and what
 // found no room or was not taken in time is counted. Of an error it delivers the
-// kind and never the text. What ends as unavailable in a context that was cancelled
-// it delivers as canceled, see [KindOf], and as no failure.
+// kind and never the text. What ends as unavailable in a context that was cancelled,
+// but for [ErrStopping], it delivers as canceled, see [KindOf], and as no failure.
 //
 // One that delivers spans names them by OpenTelemetry's semantic conventions
 // of HTTP and of databases.

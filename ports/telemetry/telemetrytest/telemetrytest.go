@@ -76,7 +76,7 @@ var Cases = []contract.Case[Harness]{
 	{Name: "Broken", Clause: "It never fails, blocks or panics: what it cannot deliver is lost.", Run: broken},
 	{Name: "Stalled", Clause: "What waits to be delivered is bounded, and what found no room or was not taken in time is counted.", Run: stalled},
 	{Name: "Kinds", Clause: "Of an error it delivers the kind and never the text.", Run: kinds},
-	{Name: "Canceled", Clause: "What ends as unavailable in a context that was cancelled it delivers as canceled, see [KindOf], and as no failure.", Run: canceled},
+	{Name: "Canceled", Clause: "What ends as unavailable in a context that was cancelled, but for [ErrStopping], it delivers as canceled, see [KindOf], and as no failure.", Run: canceled},
 	{Name: "Names", Clause: "One that delivers spans names them by OpenTelemetry's semantic conventions of HTTP and of databases.", Run: names},
 	{Name: "Parts", Clause: "What starts in it is a part of op, and of the trace that ctx is part of.", Run: parts},
 	{Name: "Across", Clause: "What starts in it is a part of op, and of the trace that ctx is part of.", Run: across},
@@ -141,6 +141,8 @@ func canceled(t contract.T, h Harness) {
 	defer leave()
 	late, cancel := context.WithDeadline(t.Context(), time.Unix(0, 0))
 	defer cancel()
+	stopped, stop := context.WithCancelCause(t.Context())
+	stop(telemetry.ErrStopping)
 	refused := fault.New(fault.Unavailable, "test", "the statement was cancelled")
 	for _, ended := range []struct {
 		in  context.Context //nolint:containedctx // of a row
@@ -148,6 +150,7 @@ func canceled(t contract.T, h Harness) {
 	}{
 		{gone, context.Canceled}, {gone, refused}, {gone, nil}, {gone, fault.New(fault.NotFound, "test", "there is none")},
 		{late, context.DeadlineExceeded}, {t.Context(), refused}, {t.Context(), context.Canceled},
+		{stopped, context.Canceled}, {stopped, nil},
 	} {
 		_, end := h.Observer.Start(ended.in, find)
 		if ended.in == gone {
@@ -156,7 +159,7 @@ func canceled(t contract.T, h Harness) {
 		end(ended.err)
 	}
 	h.expect(t, map[Ended]int{
-		{find, telemetry.Canceled}: 2, {find, ""}: 1, {find, fault.NotFound}: 1, {find, fault.Unavailable}: 3,
+		{find, telemetry.Canceled}: 2, {find, ""}: 2, {find, fault.NotFound}: 1, {find, fault.Unavailable}: 4,
 	})
 }
 

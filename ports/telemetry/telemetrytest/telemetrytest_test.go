@@ -49,6 +49,9 @@ func (o *observer) Start(ctx context.Context, op telemetry.Op) (context.Context,
 			if o.wrong == "merciless" {
 				kind = fault.KindOf(err)
 			}
+			if o.wrong == "blaming" && kind == fault.Unavailable && ctx.Err() == context.Canceled { //nolint:errorlint // what is wrong with it
+				kind = telemetry.Canceled
+			}
 			if o.wrong == "fragile" && kind == fault.Internal {
 				panic("an error that nobody classified")
 			}
@@ -115,6 +118,7 @@ func TestWrong(t *testing.T) {
 		"lossy":        "Deliver",
 		"once":         "Close",
 		"merciless":    "Canceled",
+		"blaming":      "Canceled",
 	} {
 		t.Run(wrong, func(t *testing.T) {
 			caught := failing(t, func() telemetrytest.Harness { return harness(wrong) })
