@@ -113,20 +113,31 @@ func (cfg AdminConfig) admitted(serve func(x *exchange) error) func(x *exchange)
 			return fault.New(fault.Forbidden, "httpapi.admin", "this listener is for this machine, and is not asked by another name").
 				Coded("wrong-host").Hinting("ask for it at 127.0.0.1 or localhost, or have it listen for others with service.admin")
 		}
-		if err := sites.Check(x.r); err != nil {
+		if err := sites.Check(x.r); err != nil || embedded(x.r) {
 			return fault.New(fault.Forbidden, "httpapi.admin", "a page of another site may not ask for this").Coded("cross-origin").Because(err)
 		}
 		return serve(x)
 	}
 }
 
-// isThisMachine reports whether the Host of a request names the machine that it is made on.
+// embedded reports whether a page of another site has the browser ask, unless it is for a page to
+// look at, which a link leads to (Fetch Metadata Request Headers). An image is enough to have a profile taken.
+func embedded(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "same-origin", "none":
+		return false
+	}
+	return r.Method != http.MethodGet || r.Header.Get("Sec-Fetch-Mode") != "navigate" || r.Header.Get("Sec-Fetch-Dest") != "document"
+}
+
+// isThisMachine reports whether the Host of a request names the machine that it is made on, or is
+// empty, as of HTTP/1.0 and never of a browser.
 func isThisMachine(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
 	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return err == nil && ip.IsLoopback() || strings.EqualFold(host, "localhost")
+	return err == nil && ip.IsLoopback() || host == "" || strings.EqualFold(strings.TrimSuffix(host, "."), "localhost")
 }
 
 // adminTimeout leaves room for a profile of five minutes.

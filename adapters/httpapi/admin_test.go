@@ -172,8 +172,15 @@ func TestAdminIsNotForPages(t *testing.T) {
 		{"a page in a sandbox", "POST", "127.0.0.1:9090", http.Header{"Origin": {"null"}}, 403},
 		{"a name that leads here", "POST", "evil.example:9090", http.Header{"Sec-Fetch-Site": {"same-origin"}}, 403},
 		{"and reads", "GET", "evil.example:9090", nil, 403},
-		{"a link", "GET", "127.0.0.1:9090", http.Header{"Sec-Fetch-Site": {"cross-site"}}, 200},
-		{"no name", "POST", "", nil, 403},
+		{"an image", "GET", "127.0.0.1:9090", http.Header{"Sec-Fetch-Site": {"cross-site"}, "Sec-Fetch-Mode": {"no-cors"}, "Sec-Fetch-Dest": {"image"}}, 403},
+		{"a frame", "GET", "127.0.0.1:9090", http.Header{"Sec-Fetch-Site": {"same-site"}, "Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Dest": {"iframe"}}, 403},
+		{"a link", "GET", "127.0.0.1:9090", http.Header{"Sec-Fetch-Site": {"cross-site"}, "Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Dest": {"document"}}, 200},
+		{"a form", "POST", "127.0.0.1:9090", http.Header{"Sec-Fetch-Site": {"cross-site"}, "Sec-Fetch-Mode": {"navigate"}, "Sec-Fetch-Dest": {"document"}}, 403},
+		{"typed in", "GET", "127.0.0.1:9090", http.Header{"Sec-Fetch-Site": {"none"}}, 200},
+		{"what its own page has", "GET", "127.0.0.1:9090", http.Header{"Sec-Fetch-Site": {"same-origin"}, "Sec-Fetch-Dest": {"script"}}, 200},
+		{"a probe of HTTP/1.0", "GET", "", nil, 200},
+		{"by name, with its dot", "GET", "localhost.:9090", nil, 200},
+		{"a name that ends so", "GET", "evil.localhost:9090", nil, 403},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
