@@ -32,7 +32,7 @@ func (p *program) serve(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	srv := newServer(first, &r.draining)
+	srv := newServer(ctx, first, &r.draining)
 	r.serving = &srv.serving
 	defer func() { err = errors.Join(err, r.close(ctx)) }()
 	first.settings.warnOfLimits(first.limiting, first.log)

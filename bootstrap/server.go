@@ -57,18 +57,18 @@ type endpoint struct {
 }
 
 // newServer returns the server that answers by the generation, and by those that follow it.
-// How it listens is that of the first.
-func newServer(g *generation, draining *atomic.Bool) *server {
+// How it listens is that of the first. Requests have the values of ctx, and go on when it is done.
+func newServer(ctx context.Context, g *generation, draining *atomic.Bool) *server {
 	s := &server{settings: g.settings, log: g.log, shown: g.shown, draining: draining, failed: make(chan error, 2)}
 	var requests context.Context
-	requests, s.cut = context.WithCancelCause(context.Background())
+	requests, s.cut = context.WithCancelCause(context.WithoutCancel(ctx))
 	s.serving.now.Store(g)
-	s.public.Server = s.newHTTP(s.serving.handler(func(g *generation) http.Handler { return g.public }), requests)
+	s.public.Server = s.newHTTP(requests, s.serving.handler(func(g *generation) http.Handler { return g.public }))
 	if g.shown != nil {
 		s.public.TLSConfig, s.public.secure = g.shown.config(), true
 	}
 	if g.admin != nil {
-		s.admin.Server = s.newHTTP(s.serving.handler(func(g *generation) http.Handler { return g.admin }), requests)
+		s.admin.Server = s.newHTTP(requests, s.serving.handler(func(g *generation) http.Handler { return g.admin }))
 		s.admin.WriteTimeout = 0 // a profile takes as long as it was asked to
 	}
 	return s
@@ -140,7 +140,7 @@ func adminHandlers(w *watching) map[string]http.Handler {
 }
 
 // newHTTP returns a server whose requests are within the context.
-func (s *server) newHTTP(handler http.Handler, requests context.Context) *http.Server {
+func (s *server) newHTTP(requests context.Context, handler http.Handler) *http.Server {
 	service := s.settings.Service
 	return &http.Server{
 		BaseContext:       func(net.Listener) context.Context { return requests },

@@ -29,7 +29,7 @@ func TestStopCutsOff(t *testing.T) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		_, _ = io.WriteString(w, string(telemetry.KindOf(r.Context(), r.Context().Err()))) // read by the test
 	})
-	s := newServer(g, new(atomic.Bool))
+	s := newServer(t.Context(), g, new(atomic.Bool))
 	if err := s.start(t.Context()); err != nil {
 		t.Fatal(err)
 	}

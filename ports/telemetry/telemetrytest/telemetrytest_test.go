@@ -49,7 +49,7 @@ func (o *observer) Start(ctx context.Context, op telemetry.Op) (context.Context,
 			if o.wrong == "merciless" {
 				kind = fault.KindOf(err)
 			}
-			if o.wrong == "blaming" && kind == fault.Unavailable && ctx.Err() == context.Canceled { //nolint:errorlint // what is wrong with it
+			if o.wrong == "blaming" && kind == fault.Unavailable && ctx.Err() == context.Canceled {
 				kind = telemetry.Canceled
 			}
 			if o.wrong == "fragile" && kind == fault.Internal {
