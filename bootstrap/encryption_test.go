@@ -235,7 +235,9 @@ func TestUnopenedOverHTTP(t *testing.T) {
 			if code := <-r.exited; code != exitOK {
 				t.Errorf("exit code %d", code)
 			}
-			if text, err := os.ReadFile("log"); err != nil || !strings.Contains(string(text), "it is in name of people: portolan encrypt --collection people --verify") {
+			text, err := os.ReadFile("log")
+			if said := regexp.MustCompile(`"method":"\w+",.*it is in name of people: portolan encrypt --collection people --verify`).FindAllString(string(text), -1); err != nil ||
+				len(said) != 2 || !strings.Contains(said[0], `"GET"`) || !strings.Contains(said[1], `"PATCH"`) {
 				t.Errorf("the log is %s, %v", text, err)
 			}
 		})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -96,7 +97,7 @@ func (l accessLog) levelOf(x *exchange, err error) slog.Level {
 		return l.level
 	case status == http.StatusServiceUnavailable && err != nil && !l.outages.news(fault.Of(err).Code, time.Now()):
 		return l.level
-	case status >= http.StatusInternalServerError:
+	case status >= http.StatusInternalServerError, errors.Is(err, fault.Internal): // also of a write that is refused for what is damaged
 		return slog.LevelError
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		return slog.LevelWarn
