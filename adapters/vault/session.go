@@ -21,7 +21,7 @@ import (
 // ended, however that came, a new one is had by logging in again. All times are counted
 // from Vault's answers by this machine's clock, so that nobody's need be right.
 type session struct {
-	cfg    Config
+	cfg    Access
 	client *api.Client     // without a token
 	ctx    context.Context //nolint:containedctx // of what renews, until end
 	cancel context.CancelFunc
@@ -44,7 +44,7 @@ type life struct {
 	renewable bool
 }
 
-func newSession(cfg Config, client *api.Client) *session {
+func newSession(cfg Access, client *api.Client) *session {
 	s := &session{cfg: cfg, client: client, lives: make(chan life, 1)}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.tends.Go(s.tend)

@@ -67,7 +67,7 @@ func (a admin) harness(t *testing.T) secretstest.Harness {
 	token := made["auth"].(map[string]any)["client_token"].(string)
 	var time clock
 	source, err := vault.Open(t.Context(), vault.Config{
-		Address: a.address, Mount: name, Login: "token", Token: secrets.Fixed(token), Now: time.now,
+		Access: vault.Access{Address: a.address, Login: "token", Token: secrets.Fixed(token)}, Mount: name, Now: time.now,
 	})
 	if err != nil {
 		t.Fatal(err)

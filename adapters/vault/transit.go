@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -14,12 +15,13 @@ import (
 	"github.com/portolan-io/portolan/core/envelope"
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/ports/keys"
-	"github.com/portolan-io/portolan/ports/secrets"
 )
 
-// TransitConfig says which key of a transit engine encrypts data keys, where Vault is, and
-// how it knows the server.
+// TransitConfig says which key of a transit engine encrypts data keys, and how Vault is reached and
+// knows the server.
 type TransitConfig struct {
+	Access
+
 	// Key is the name of the key, which is there already; required.
 	Key string `yaml:"key"`
 
@@ -29,46 +31,6 @@ type TransitConfig struct {
 
 	// Mount is where the transit engine is; empty is transit.
 	Mount string `yaml:"mount"`
-
-	// Address is the URL of Vault, such as https://vault.example.com:8200; required.
-	// Only on this machine, as that of an agent is, may it begin with http.
-	Address string `yaml:"address"`
-
-	// Namespace is that of Vault Enterprise or HCP; empty is the root.
-	Namespace string `yaml:"namespace"`
-
-	// CAFile names a file with the certificates, in PEM, of those who may sign Vault's;
-	// empty are those that the system trusts.
-	CAFile string `yaml:"ca_file"`
-
-	// Login is how: by a token, or by approle, kubernetes or jwt for a token that lasts
-	// a while; required.
-	Login string `yaml:"login" jsonschema:"enum=token,enum=approle,enum=kubernetes,enum=jwt"`
-
-	// AuthMount is where the login method is mounted; empty is its name.
-	AuthMount string `yaml:"auth_mount"`
-
-	// Token is the token itself, of the login by token, as ${VAULT_TOKEN}.
-	Token secrets.Value `yaml:"token"`
-
-	// TokenFile names a file with the token, which is read again when the token has ended.
-	TokenFile string `yaml:"token_file"`
-
-	// Role is the role of the login by kubernetes or jwt.
-	Role string `yaml:"role"`
-
-	// JWTFile names the file with the token to log in with, which is read at each login;
-	// empty is that of the Kubernetes service account.
-	JWTFile string `yaml:"jwt_file"`
-
-	// RoleID is the role of the login by approle.
-	RoleID string `yaml:"role_id"`
-
-	// SecretID is the secret of that role, as ${VAULT_SECRET_ID}.
-	SecretID secrets.Value `yaml:"secret_id"`
-
-	// SecretIDFile names a file with the secret of that role, which is read at each login.
-	SecretIDFile string `yaml:"secret_id_file"`
 }
 
 // A Transit is a keys.Keeper over one transit engine.
@@ -84,18 +46,7 @@ var _ keys.Keeper = (*Transit)(nil)
 // OpenTransit returns the keeper, which logs in with the first data key. The caller closes
 // it.
 func OpenTransit(_ context.Context, cfg TransitConfig) (*Transit, error) {
-	if cfg.Mount == "" {
-		cfg.Mount = "transit"
-	}
-	at := Config{
-		Address: cfg.Address, Namespace: cfg.Namespace, Mount: cfg.Mount, CAFile: cfg.CAFile, Login: cfg.Login, AuthMount: cfg.AuthMount,
-		Token: cfg.Token, TokenFile: cfg.TokenFile, Role: cfg.Role, JWTFile: cfg.JWTFile,
-		RoleID: cfg.RoleID, SecretID: cfg.SecretID, SecretIDFile: cfg.SecretIDFile,
-	}
-	at.complete()
-	if err := at.check(); err != nil {
-		return nil, err
-	}
+	cfg.Mount = cmp.Or(cfg.Mount, "transit")
 	all := append([]string{cfg.Key}, cfg.Previous...)
 	for _, name := range all {
 		if !keyNames.MatchString(name) {
@@ -103,11 +54,11 @@ func OpenTransit(_ context.Context, cfg TransitConfig) (*Transit, error) {
 				Hinting("vault list %s/keys lists those that there are", cfg.Mount)
 		}
 	}
-	client, err := at.client()
+	session, err := cfg.open(cfg.Mount)
 	if err != nil {
 		return nil, err
 	}
-	return &Transit{session: newSession(at, client), mount: cfg.Mount, keys: all}, nil
+	return &Transit{session: session, mount: cfg.Mount, keys: all}, nil
 }
 
 // keyNames are names of keys of a transit engine.

@@ -121,7 +121,7 @@ func (a admin) keeping(t *testing.T) keystest.Harness {
 	open := func(key string, previous ...string) func(t contract.T) keys.Keeper {
 		return func(t contract.T) keys.Keeper {
 			keeper, err := vault.OpenTransit(t.Context(), vault.TransitConfig{
-				Address: a.address, Mount: name, Login: "token", Token: secrets.Fixed(token), Key: key, Previous: previous,
+				Access: vault.Access{Address: a.address, Login: "token", Token: secrets.Fixed(token)}, Mount: name, Key: key, Previous: previous,
 			})
 			if err != nil {
 				t.Fatalf("%v", err)
@@ -171,7 +171,7 @@ func transitOver(t *testing.T, f *fake, key string) *vault.Transit {
 // transitAs is transitOver with another token.
 func transitAs(t *testing.T, f *fake, token, key string) *vault.Transit {
 	t.Helper()
-	keeper, err := vault.OpenTransit(t.Context(), vault.TransitConfig{Address: f.URL, Mount: "secret", Login: "token", Token: secrets.Fixed(token), Key: key})
+	keeper, err := vault.OpenTransit(t.Context(), vault.TransitConfig{Access: vault.Access{Address: f.URL, Login: "token", Token: secrets.Fixed(token)}, Mount: "secret", Key: key})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,7 +285,7 @@ func TestTransitKeyDeleted(t *testing.T) {
 }
 
 func TestTransitOpen(t *testing.T) {
-	right := vault.TransitConfig{Address: "https://vault.example.com", Login: "token", Token: secrets.Fixed(root), Key: "one"}
+	right := vault.TransitConfig{Access: vault.Access{Address: "https://vault.example.com", Login: "token", Token: secrets.Fixed(root)}, Key: "one"}
 	for name, change := range map[string]func(*vault.TransitConfig){
 		"no key":         func(c *vault.TransitConfig) { c.Key = "" },
 		"no name":        func(c *vault.TransitConfig) { c.Key = "one/../two" },

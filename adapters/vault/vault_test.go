@@ -49,13 +49,13 @@ func write(t *testing.T, text string) string {
 // logins are all ways in, each with what is right.
 func logins(t *testing.T) map[string]vault.Config {
 	return map[string]vault.Config{
-		"token":          {Login: "token", Token: secrets.Fixed(root)},
-		"token file":     {Login: "token", TokenFile: write(t, root+"\n")},
-		"approle":        {Login: "approle", RoleID: "shop", SecretID: secrets.Fixed("hidden-secret-id")},
-		"approle file":   {Login: "approle", RoleID: "shop", SecretIDFile: write(t, "hidden-secret-id\n")},
-		"kubernetes":     {Login: "kubernetes", Role: "shop", JWTFile: write(t, "service-account.for.vault")},
-		"jwt":            {Login: "jwt", Role: "shop", JWTFile: write(t, "workload.for.vault")},
-		"jwt, elsewhere": {Login: "jwt", AuthMount: "kubernetes", Role: "shop", JWTFile: write(t, "service-account.for.vault")},
+		"token":          {Access: vault.Access{Login: "token", Token: secrets.Fixed(root)}},
+		"token file":     {Access: vault.Access{Login: "token", TokenFile: write(t, root+"\n")}},
+		"approle":        {Access: vault.Access{Login: "approle", RoleID: "shop", SecretID: secrets.Fixed("hidden-secret-id")}},
+		"approle file":   {Access: vault.Access{Login: "approle", RoleID: "shop", SecretIDFile: write(t, "hidden-secret-id\n")}},
+		"kubernetes":     {Access: vault.Access{Login: "kubernetes", Role: "shop", JWTFile: write(t, "service-account.for.vault")}},
+		"jwt":            {Access: vault.Access{Login: "jwt", Role: "shop", JWTFile: write(t, "workload.for.vault")}},
+		"jwt, elsewhere": {Access: vault.Access{Login: "jwt", AuthMount: "kubernetes", Role: "shop", JWTFile: write(t, "service-account.for.vault")}},
 	}
 }
 
@@ -75,12 +75,12 @@ func TestLogins(t *testing.T) {
 // another audience. Neither the error nor what it tells a log shows any of them.
 func TestRefusedLogins(t *testing.T) {
 	for name, cfg := range map[string]vault.Config{
-		"token":           {Login: "token", Token: secrets.Fixed("hidden-token")},
-		"approle":         {Login: "approle", RoleID: "shop", SecretID: secrets.Fixed("hidden-other")},
-		"another mount":   {Login: "approle", AuthMount: "absent", RoleID: "shop", SecretID: secrets.Fixed("hidden-secret-id")},
-		"wrong audience":  {Login: "jwt", Role: "shop", JWTFile: write(t, "hidden.for.somebody-else")},
-		"no file":         {Login: "jwt", Role: "shop", JWTFile: "/absent"},
-		"an empty secret": {Login: "approle", RoleID: "shop", SecretID: secrets.Fixed("\n")},
+		"token":           {Access: vault.Access{Login: "token", Token: secrets.Fixed("hidden-token")}},
+		"approle":         {Access: vault.Access{Login: "approle", RoleID: "shop", SecretID: secrets.Fixed("hidden-other")}},
+		"another mount":   {Access: vault.Access{Login: "approle", AuthMount: "absent", RoleID: "shop", SecretID: secrets.Fixed("hidden-secret-id")}},
+		"wrong audience":  {Access: vault.Access{Login: "jwt", Role: "shop", JWTFile: write(t, "hidden.for.somebody-else")}},
+		"no file":         {Access: vault.Access{Login: "jwt", Role: "shop", JWTFile: "/absent"}},
+		"an empty secret": {Access: vault.Access{Login: "approle", RoleID: "shop", SecretID: secrets.Fixed("\n")}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := open(t, newFake(t), cfg).Secret(t.Context(), db)
@@ -141,7 +141,7 @@ func TestTokenFileChanges(t *testing.T) {
 	f.with(func(f *fake) { f.tokens["hvs.first"] = &token{}; f.tokens["hvs.second"] = &token{} })
 	path := write(t, "hvs.first")
 	var time clock
-	source := open(t, f, vault.Config{Login: "token", TokenFile: path, Now: time.now})
+	source := open(t, f, vault.Config{Access: vault.Access{Login: "token", TokenFile: path}, Now: time.now})
 	for _, next := range []string{"hvs.second", ""} {
 		if got, err := source.Secret(t.Context(), db); err != nil || got != hidden {
 			t.Fatalf("Secret = %q, %v; want %s", got, err, hidden)
@@ -160,7 +160,7 @@ func TestRenewal(t *testing.T) {
 	for _, renewable := range []bool{true, false} {
 		f := newFake(t)
 		f.with(func(f *fake) { f.tokens["hvs.short"] = &token{lease: 1, renewable: renewable} })
-		source := open(t, f, vault.Config{Login: "token", Token: secrets.Fixed("hvs.short")})
+		source := open(t, f, vault.Config{Access: vault.Access{Login: "token", Token: secrets.Fixed("hvs.short")}})
 		if _, err := source.Secret(t.Context(), db); err != nil {
 			t.Fatal(err)
 		}
@@ -203,7 +203,7 @@ func TestAilments(t *testing.T) {
 			f.with(func(f *fake) { f.tokens["hvs.known"] = &token{} })
 			told := make(chan error, 10)
 			var time clock
-			source := open(t, f, vault.Config{Login: "token", Token: secrets.Fixed("hvs.known"), Now: time.now, Failed: func(err error) { told <- err }})
+			source := open(t, f, vault.Config{Access: vault.Access{Login: "token", Token: secrets.Fixed("hvs.known")}, Now: time.now, Failed: func(err error) { told <- err }})
 			if _, err := source.Secret(t.Context(), db); err != nil {
 				t.Fatal(err)
 			}
@@ -230,7 +230,7 @@ func TestAilments(t *testing.T) {
 // TestRetryAfterIsWaitedFor has Vault refuse once, and say when to ask again.
 func TestRetryAfterIsWaitedFor(t *testing.T) {
 	f := newFake(t)
-	source := open(t, f, vault.Config{Login: "approle", RoleID: "shop", SecretID: secrets.Fixed("hidden-secret-id")})
+	source := open(t, f, vault.Config{Access: vault.Access{Login: "approle", RoleID: "shop", SecretID: secrets.Fixed("hidden-secret-id")}})
 	f.with(func(f *fake) { f.status, f.header, f.body = 429, http.Header{"Retry-After": {"1"}}, `{}` })
 	got := make(chan error, 1)
 	go func() {
@@ -249,7 +249,7 @@ func TestRetryAfterIsWaitedFor(t *testing.T) {
 // TestWhoLeaves cancels while Vault takes its time, and closes then.
 func TestWhoLeaves(t *testing.T) {
 	f := newFake(t)
-	source := open(t, f, vault.Config{Login: "token", Token: secrets.Fixed(root)})
+	source := open(t, f, vault.Config{Access: vault.Access{Login: "token", Token: secrets.Fixed(root)}})
 	f.with(func(f *fake) { f.waiting = make(chan struct{}) })
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(20*time.Millisecond, cancel)
@@ -272,7 +272,7 @@ func TestNamespaceAndAuthority(t *testing.T) {
 	}))
 	defer server.Close()
 	ca := write(t, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})))
-	cfg := vault.Config{Address: server.URL, Namespace: "shop/eu", Login: "token", Token: secrets.Fixed(root), CAFile: ca}
+	cfg := vault.Config{Access: vault.Access{Address: server.URL, Namespace: "shop/eu", Login: "token", Token: secrets.Fixed(root), CAFile: ca}}
 	if got, err := open(t, f, cfg).Secret(t.Context(), db); err != nil || got != hidden {
 		t.Errorf("Secret = %q, %v; want %s", got, err, hidden)
 	}
@@ -287,7 +287,7 @@ func TestNamespaceAndAuthority(t *testing.T) {
 // the field of references that name none, and a version that was deleted.
 func TestValues(t *testing.T) {
 	f := newFake(t)
-	source := open(t, f, vault.Config{Login: "token", Token: secrets.Fixed(root), Field: "pem"})
+	source := open(t, f, vault.Config{Access: vault.Access{Login: "token", Token: secrets.Fixed(root)}, Field: "pem"})
 	f.with(func(f *fake) {
 		f.engines["secret"]["tls"] = []any{nil, map[string]any{"pem": "-----BEGIN\nKEY\n", "port": 12345678901234567890.0, "list": []any{1.0}}}
 	})
@@ -316,22 +316,22 @@ func TestOpenRefusals(t *testing.T) {
 	token := secrets.Fixed(root)
 	const https = "https://vault.example.com:8200"
 	for name, cfg := range map[string]vault.Config{
-		"no address":          {Login: "token", Token: token},
-		"no URL":              {Address: "vault.example.com:8200", Login: "token", Token: token},
-		"in the clear":        {Address: "http://vault.example.com:8200", Login: "token", Token: token},
-		"a path":              {Address: https + "/v1/secret", Login: "token", Token: token},
-		"a password":          {Address: "https://me:it@vault.example.com", Login: "token", Token: token},
-		"no login":            {Address: https, Token: token},
-		"another login":       {Address: https, Login: "ldap", Token: token},
-		"no token":            {Address: https, Login: "token"},
-		"two tokens":          {Address: https, Login: "token", Token: token, TokenFile: "/token"},
-		"no role":             {Address: https, Login: "kubernetes"},
-		"no secret id":        {Address: https, Login: "approle", RoleID: "shop"},
-		"two secret ids":      {Address: https, Login: "approle", RoleID: "shop", SecretID: token, SecretIDFile: "/id"},
-		"a mount that climbs": {Address: https, Login: "token", Token: token, Mount: "../sys"},
-		"an auth mount":       {Address: https, Login: "jwt", Role: "shop", AuthMount: "a/../b"},
-		"no authority":        {Address: https, Login: "token", Token: token, CAFile: "/absent"},
-		"an odd authority":    {Address: https, Login: "token", Token: token, CAFile: write(t, "no certificate")},
+		"no address":          {Access: vault.Access{Login: "token", Token: token}},
+		"no URL":              {Access: vault.Access{Address: "vault.example.com:8200", Login: "token", Token: token}},
+		"in the clear":        {Access: vault.Access{Address: "http://vault.example.com:8200", Login: "token", Token: token}},
+		"a path":              {Access: vault.Access{Address: https + "/v1/secret", Login: "token", Token: token}},
+		"a password":          {Access: vault.Access{Address: "https://me:it@vault.example.com", Login: "token", Token: token}},
+		"no login":            {Access: vault.Access{Address: https, Token: token}},
+		"another login":       {Access: vault.Access{Address: https, Login: "ldap", Token: token}},
+		"no token":            {Access: vault.Access{Address: https, Login: "token"}},
+		"two tokens":          {Access: vault.Access{Address: https, Login: "token", Token: token, TokenFile: "/token"}},
+		"no role":             {Access: vault.Access{Address: https, Login: "kubernetes"}},
+		"no secret id":        {Access: vault.Access{Address: https, Login: "approle", RoleID: "shop"}},
+		"two secret ids":      {Access: vault.Access{Address: https, Login: "approle", RoleID: "shop", SecretID: token, SecretIDFile: "/id"}},
+		"a mount that climbs": {Access: vault.Access{Address: https, Login: "token", Token: token}, Mount: "../sys"},
+		"an auth mount":       {Access: vault.Access{Address: https, Login: "jwt", Role: "shop", AuthMount: "a/../b"}},
+		"no authority":        {Access: vault.Access{Address: https, Login: "token", Token: token, CAFile: "/absent"}},
+		"an odd authority":    {Access: vault.Access{Address: https, Login: "token", Token: token, CAFile: write(t, "no certificate")}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if source, err := vault.Open(t.Context(), cfg); !errors.Is(err, fault.Invalid) {
