@@ -344,3 +344,42 @@ func TestOddNames(t *testing.T) {
 		})
 	}
 }
+
+// TestNoLongerEncrypted refuses a field that is encrypted no more as long as the table holds what was.
+func TestNoLongerEncrypted(t *testing.T) {
+	store := openAt(t, servers.PostgreSQL(t))
+	of := func(encrypted bool) *schema.Collection {
+		c, err := schema.New(schema.Spec{Name: "sealed", ID: "id", Fields: []schema.FieldSpec{
+			{Name: "id", Type: "string"}, {Name: "ssn", Type: "string", Max: "11", Encrypted: encrypted},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	before, after := of(true).AtRest(), of(false)
+	if err := store.Ensure(t.Context(), []*schema.Collection{before}); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Ensure(t.Context(), []*schema.Collection{after}); err != nil {
+		t.Errorf("while nothing is encrypted: %v", err)
+	}
+	fields := []record.Value{record.String("a"), record.Null, record.Bytes([]byte{1, 2})}
+	outcomes, err := store.Apply(t.Context(), []repository.Mutation{{Op: repository.Put, Collection: before, ID: "a", Revision: "1", Fields: fields}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = store.Check(t.Context(), []*schema.Collection{after})
+	if why := fault.Of(err); why == nil || why.Kind != fault.Conflict || len(why.Places) != 1 || why.Places[0].Pointer != "sealed/ssn" || why.Places[0].Code != "encrypted-values" {
+		t.Errorf("Check = %v, want %s at sealed/ssn", err, fault.Conflict)
+	}
+	if err := store.Ensure(t.Context(), []*schema.Collection{before}); err != nil {
+		t.Errorf("while it is encrypted: %v", err)
+	}
+	if _, err := store.Apply(t.Context(), []repository.Mutation{{Op: repository.Delete, Collection: before, ID: "a", If: repository.At(outcomes[0].Revision)}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Ensure(t.Context(), []*schema.Collection{after}); err != nil {
+		t.Errorf("behind the last encrypted value: %v", err)
+	}
+}

@@ -42,6 +42,9 @@ func (c *Collection) SealedFor(position int) int {
 	return -1
 }
 
+// SealedName returns the name of the field of AtRest that holds what is encrypted of the field.
+func (f *Field) SealedName() string { return f.Name + sealedSuffix }
+
 // Emptied reports whether, of a collection as AtRest returns it, the field at the position is an
 // encrypted one, which is null in every record that is written.
 func (c *Collection) Emptied(position int) bool { return slices.Contains(c.sealed, position) }
@@ -64,7 +67,7 @@ func (c *Collection) rest() *Collection {
 		if f := &kept.Fields[i]; f.Encrypted {
 			f.Encrypted, f.Required = false, false
 			kept.sealed = append(kept.sealed, i)
-			kept.Fields = append(kept.Fields, Field{Name: c.Fields[i].Name + sealedSuffix, Type: record.BytesType})
+			kept.Fields = append(kept.Fields, Field{Name: c.Fields[i].SealedName(), Type: record.BytesType})
 		}
 	}
 	for i := range kept.Fields {
@@ -82,7 +85,7 @@ func (b *builder) checkEncrypted() {
 			continue
 		}
 		pointer := "fields/" + f.Name + "/encrypted"
-		_, taken := b.positions[f.Name+sealedSuffix]
+		_, taken := b.positions[f.SealedName()]
 		switch {
 		case i == b.ID:
 			b.wrong(pointer, "misplaced-rule", "the id cannot be encrypted, because records are found by it")
@@ -91,7 +94,7 @@ func (b *builder) checkEncrypted() {
 		case f.Derive != "":
 			b.wrong(pointer, "misplaced-rule", "a derived field cannot be encrypted, because what it is derived from is not")
 		case taken:
-			b.wrong(pointer, "duplicate-name", "what is encrypted is stored as %s, which is the name of another field", f.Name+sealedSuffix)
+			b.wrong(pointer, "duplicate-name", "what is encrypted is stored as %s, which is the name of another field", f.SealedName())
 		case len(f.Name)+len(sealedSuffix) > maxNameLength:
 			b.wrong(pointer, "invalid-name", "the name of an encrypted field has at most %d characters", maxNameLength-len(sealedSuffix))
 		}

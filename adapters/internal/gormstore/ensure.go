@@ -172,6 +172,9 @@ func (m *migration) collection(c *schema.Collection) error {
 		existing = &Existing{}
 	} else {
 		m.compare(t, existing)
+		if err := m.compareSealed(t, existing); err != nil {
+			return err
+		}
 	}
 	m.indexes(t, existing)
 	return nil
@@ -270,6 +273,27 @@ func (m *migration) compareColumn(t *table, field int, found *Column) {
 	default:
 		m.keep(t, field)
 	}
+}
+
+// compareSealed objects to a field that is encrypted no more while the table has values of it that are:
+// they would be read as null, and be lost with the next write.
+func (m *migration) compareSealed(t *table, existing *Existing) error {
+	for i := range t.Fields {
+		f := &t.Fields[i]
+		name := f.SealedName()
+		if _, declared := t.Position(name); declared || existing.column(name) == nil || m.types[typeKey{t.path, name}] != record.BytesType.String() {
+			continue
+		}
+		var held []int
+		if err := m.db.Table(t.path).Select("1").Where(m.dialect.quote(name) + " IS NOT NULL").Limit(1).Scan(&held).Error; err != nil {
+			return err
+		}
+		if len(held) > 0 {
+			m.object(t.Collection, f.Name, "encrypted-values", "the column %s of %s holds encrypted values of %s, which would be lost: leave it encrypted: true, or export the collection and import it into another",
+				name, t.path, f.Name)
+		}
+	}
+	return nil
 }
 
 // indexes collects the indexes that the table lacks.
