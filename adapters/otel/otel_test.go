@@ -3,16 +3,23 @@ package otel_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	collectorv1 "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	tracesv1 "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/portolan-io/portolan/adapters/otel"
 	"github.com/portolan-io/portolan/adapters/otel/oteltest"
+	"github.com/portolan-io/portolan/adapters/stdout"
 	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/ports/contract"
 	"github.com/portolan-io/portolan/ports/telemetry"
@@ -294,6 +301,63 @@ func TestSampler(t *testing.T) {
 		if _, err := otel.Open(t.Context(), otel.Config{}); !errors.Is(err, fault.Invalid) {
 			t.Errorf("Open with the sampler %v = %v, want %s", wrong, err, fault.Invalid)
 		}
+	}
+}
+
+// TestFailedIsItsOwn: what a collector does not take, of spans or of metrics, in whole or in part, is told to
+// the observer that sent it, and not to one that was opened later.
+func TestFailedIsItsOwn(t *testing.T) {
+	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/v1/traces" {
+			http.Error(w, "no metrics", http.StatusBadRequest)
+			return
+		}
+		text, err := proto.Marshal(&collectorv1.ExportTraceServiceResponse{PartialSuccess: &collectorv1.ExportTracePartialSuccess{RejectedSpans: 1, ErrorMessage: "a quota"}})
+		if err != nil {
+			t.Error(err)
+		}
+		w.Header().Set("Content-Type", "application/x-protobuf")
+		_, _ = w.Write(text) // who left does not read
+	}))
+	defer collector.Close()
+	var mu sync.Mutex
+	heard := map[string]string{}
+	hears := func(who string) func(error) {
+		return func(err error) {
+			mu.Lock()
+			defer mu.Unlock()
+			heard[who] += err.Error() + "\n"
+		}
+	}
+	shut(open(t, nil)) // which forgets the surroundings
+	for name, value := range map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": collector.URL, "OTEL_METRIC_EXPORT_INTERVAL": "20", "OTEL_BSP_SCHEDULE_DELAY": "1"} {
+		t.Setenv(name, value)
+	}
+	first, err := otel.Open(t.Context(), otel.Config{Failed: hears("first")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer shut(first)
+	later, err := stdout.Open(t.Context(), stdout.Config{Writer: io.Discard, Failed: hears("later")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = later.Close(context.Background()) }()
+	_, end := first.Start(t.Context(), telemetry.Op{Port: "http", Name: "GET /{collection}"})
+	end(nil)
+	said := func(who string) string {
+		mu.Lock()
+		defer mu.Unlock()
+		return heard[who]
+	}
+	for range 1000 {
+		if strings.Contains(said("first"), "a quota") && strings.Contains(said("first"), "400") {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	if !strings.Contains(said("first"), "a quota") || !strings.Contains(said("first"), "400") || said("later") != "" {
+		t.Errorf("the one that sent it hears %q, the other one %q", said("first"), said("later"))
 	}
 }
 

@@ -46,8 +46,9 @@ func (o *owners) add(who *owner) (remove func()) {
 }
 
 // Handle tells the latest owner that is ambient, or else the latest, of an error that was told to none.
+// That a reader was ended while it collected, which it tells too, is none.
 func (o *owners) Handle(err error) {
-	if errors.As(err, new(*told)) {
+	if errors.As(err, new(*told)) || errors.Is(err, context.Canceled) {
 		return
 	}
 	o.mu.Lock()
