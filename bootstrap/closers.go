@@ -8,7 +8,7 @@ import (
 )
 
 // closeTime is how long adapters may take to deliver what they hold.
-const closeTime = time.Second
+const closeTime = 2 * time.Second
 
 // closers are what is to be closed at the end, in the reverse of the order in
 // which it was opened.
@@ -38,13 +38,19 @@ func (c *closers) addClose(end func() error) {
 }
 
 // close closes everything once, however often it is called, and also if ctx is
-// done. What can be told how long it may take gets closeTime in all.
+// done. What can be told how long it may take gets half of what is left until then, so that
+// something is left for what is closed behind it; without a time in ctx that is closeTime in all.
 func (c *closers) close(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
-	defer cancel()
+	end, ok := ctx.Deadline()
+	if !ok {
+		end = time.Now().Add(closeTime)
+	}
+	ctx = context.WithoutCancel(ctx)
 	var errs []error
-	for _, end := range slices.Backward(c.functions) {
-		errs = append(errs, end(ctx))
+	for _, closing := range slices.Backward(c.functions) {
+		within, cancel := context.WithTimeout(ctx, time.Until(end)/2)
+		errs = append(errs, closing(within))
+		cancel()
 	}
 	c.functions = nil
 	return errors.Join(errs...)

@@ -146,7 +146,7 @@ func (p *program) serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Serve the API",
 		Long: `Serve the API until interrupted. A first interrupt stops in good order within
-8 seconds: not ready at once, accepting for service.drain_delay, then finishing
+9 seconds: not ready at once, accepting for service.drain_delay, then finishing
 what is being answered. A second one stops at once.`,
 		Example: "  portolan serve\n  PORT=9000 portolan serve -c portolan.yaml",
 		Args:    exactly(),

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/portolan-io/portolan/adapters/httpapi"
 )
@@ -21,7 +22,7 @@ type generation struct {
 	watching      *watching
 	log           *slog.Logger
 	opened        *closers
-	work          []func() // ends what goes on beside requests
+	resting       func() // ends what goes on beside requests, of one that leads
 
 	asked    atomic.Int64 // requests and imports that go by it now; far below 0 when none may any more
 	replaced atomic.Bool  // another one answers what comes
@@ -91,26 +92,33 @@ func (g *generation) lead(ctx context.Context) {
 		g.log.Error("some figures are not told", "error", err)
 	}
 	g.uploads.begin(ctx, g)
-	g.work = []func(){sweeping(ctx, g.api, sweepEvery, g.log), rereading(ctx, g.rereads)}
+	sweeps, rereads := sweeping(ctx, g.api, sweepEvery, g.log), rereading(ctx, g.rereads)
+	g.resting = sync.OnceFunc(func() { sweeps(); rereads() })
 }
 
-// rest ends what goes on beside requests.
+// rest ends what goes on beside requests, and waits until it has. It is safe for concurrent use
+// once the generation leads.
 func (g *generation) rest() {
-	for _, end := range g.work {
-		end()
+	if g.resting != nil {
+		g.resting()
 	}
-	g.work = nil
 }
 
-// close waits until nobody is answered any more, for as long as ctx allows, and lets go of
-// everything.
+// close waits until nobody is answered any more, for half of the time that ctx allows, and lets go
+// of everything.
 func (g *generation) close(ctx context.Context) error {
 	g.rest()
 	g.replaced.Store(true)
 	g.end()
+	patient := ctx
+	if end, ok := ctx.Deadline(); ok {
+		var cancel func()
+		patient, cancel = context.WithTimeout(ctx, time.Until(end)/2)
+		defer cancel()
+	}
 	select {
 	case <-g.gone:
-	case <-ctx.Done():
+	case <-patient.Done():
 		g.idle() // what is left is cut off
 	}
 	return g.opened.close(ctx)

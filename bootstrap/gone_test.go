@@ -2,15 +2,23 @@ package bootstrap
 
 import (
 	"context"
+	"io"
 	"net/http"
+	"net/url"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/portolan-io/portolan/adapters/memory"
+	"github.com/portolan-io/portolan/adapters/otel/oteltest"
+	"github.com/portolan-io/portolan/core/fault"
 	"github.com/portolan-io/portolan/core/query"
 	"github.com/portolan-io/portolan/ports/repository"
+	"github.com/portolan-io/portolan/ports/telemetry"
+	"github.com/portolan-io/portolan/ports/telemetry/telemetrytest"
+	"github.com/portolan-io/portolan/test/servers"
 )
 
 // A waiting store has lists wait, once it is armed, until whoever asks for them has gone.
@@ -68,5 +76,64 @@ func TestClientGoneIsNoFailure(t *testing.T) {
 		if want := strings.Contains(name, "canceled"); is != want {
 			t.Errorf("it is told %t that %s, want %t", is, name, want)
 		}
+	}
+}
+
+// TestStopsWithoutItsDatabase stops a server whose database hangs under a request: that is told so, and
+// counted as not answered, and the process ends in its time, which is less than pgx takes to leave such a
+// database.
+func TestStopsWithoutItsDatabase(t *testing.T) {
+	t.Chdir(t.TempDir())
+	dsn, err := url.Parse(servers.PostgreSQL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := oteltest.NewReceiver(t, false)
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", back.URL)
+	faults := servers.FaultsTo(t, dsn.Host)
+	dsn.Host = faults.Address
+	write(t, "portolan.yaml", strings.NewReplacer("repository: {driver: memory}", `repository: {driver: postgres, postgres: {dsn: "`+dsn.String()+`"}}`,
+		"cache: {driver: memory}\n", "", "prometheus", "otlp").Replace(reloadable))
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	r := run(t, "key", func(out io.Writer) int {
+		p := &program{out: out, err: io.Discard, env: os.LookupEnv, drivers: builtin()}
+		return p.run(ctx, []string{"serve"})
+	})
+	api := r.line("API")
+	if status, body := r.do(http.MethodGet, api+"/things", "", nil); status != http.StatusOK {
+		t.Fatalf("%d %s", status, body)
+	}
+	faults.Hang()
+	type answer struct {
+		status int
+		body   string
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		status, body := r.do(http.MethodGet, api+"/things", "", nil)
+		answered <- answer{status, body}
+	}()
+	time.Sleep(100 * time.Millisecond) // for it to arrive
+	interrupt()
+	select {
+	case got := <-answered:
+		if got.status != http.StatusServiceUnavailable || !strings.Contains(got.body, `"code":"stopping"`) {
+			t.Errorf("the request is answered %d %s", got.status, got.body)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the request is not answered")
+	}
+	select {
+	case code := <-r.exited:
+		if code != exitFailed { // since the others could not be told that it is gone
+			t.Errorf("exit code %d", code)
+		}
+		asked := telemetry.Op{Port: "http", Name: "GET /v1/{collection}", Collection: "things"}
+		if ended := back.Ended(); ended[telemetrytest.Ended{Op: asked, Kind: fault.Unavailable}] != 1 {
+			t.Errorf("what was cut off is told of as %v", ended)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("the process waits for its database")
 	}
 }

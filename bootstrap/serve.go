@@ -12,7 +12,7 @@ import (
 )
 
 // stopTime is how long a stop may take until the listeners are closed. With
-// closeTime for the ports it is eight seconds, which is less than what the
+// closeTime for the ports it is nine seconds, which is less than what the
 // platforms allow before they kill.
 const stopTime = 7 * time.Second
 
@@ -50,7 +50,9 @@ func (p *program) serve(ctx context.Context) (err error) {
 	unwatch := r.watch(ctx, watchEvery)
 	return srv.untilStopped(ctx, first.log, func(within context.Context) error {
 		unwatch()
-		imports := srv.serving.now.Load().uploads // stops first: it has the longest way to its end
+		last := srv.serving.now.Load()
+		go last.rest()          // a database that hangs lets go of it a second later
+		imports := last.uploads // stops first: it has the longest way to its end
 		return errors.Join(imports.stop(within), srv.stop(within))
 	})
 }

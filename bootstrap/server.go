@@ -236,8 +236,9 @@ func (s *server) drain(ctx context.Context) {
 	}
 }
 
-// cutTime is what is left of a stop for requests that are told that they will not be finished.
-const cutTime = 250 * time.Millisecond
+// cutTime is what is left of a stop, or half of what is left then, for requests that are told that they
+// will not be finished: more than a database is given to end what it was told to cancel.
+const cutTime = 1500 * time.Millisecond
 
 // stop takes no more requests and waits for those that are being answered, as
 // long as ctx allows. A little before, what is left is told to end, and answered so; what is
@@ -250,7 +251,7 @@ func (s *server) stop(ctx context.Context) error {
 	patient := ctx
 	if deadline, ok := ctx.Deadline(); ok {
 		var end func()
-		patient, end = context.WithDeadline(ctx, deadline.Add(-cutTime))
+		patient, end = context.WithDeadline(ctx, deadline.Add(-min(cutTime, time.Until(deadline)/2)))
 		defer end()
 	}
 	var errs []error

@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"context"
 	"errors"
+	"github.com/portolan-io/portolan/core/fault"
 )
 
 // alone does task while no server that runs beside this process answers from its
@@ -62,7 +63,12 @@ func (c caches) follow(ctx context.Context, opened *closers) (end func(), err er
 	if c.presence == nil {
 		return func() {}, nil
 	}
-	opened.add(c.presence.Close) // also of one that began to enter
+	opened.add(func(ctx context.Context) error { // also of one that began to enter
+		if err := c.presence.Close(ctx); err != nil {
+			return fault.New(fault.KindOf(err), "bootstrap.follow", "the other instances could not be told that this one is gone; they wait for it for a few seconds").Because(err)
+		}
+		return nil
+	})
 	if err := c.presence.Enter(ctx); err != nil {
 		return nil, err
 	}

@@ -33,14 +33,14 @@ func (a *API) Hold(ctx context.Context, who policy.Principal) (release func(cont
 	if err := w.enter(ctx); err != nil {
 		stop()
 		<-entered
-		return nil, errors.Join(err, w.leave(ctx))
+		return nil, errors.Join(err, w.leave(context.WithoutCancel(ctx)))
 	}
 	a.writer.Store(w)
 	return func(ctx context.Context) error {
 		stop()
 		<-entered
 		a.writer.Store(nil)
-		return w.leave(ctx)
+		return w.leave(context.WithoutCancel(ctx))
 	}, nil
 }
 

@@ -182,7 +182,7 @@ func (w *writer) drain(ctx context.Context) error {
 
 // leave ends the writer's row.
 func (w *writer) leave(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveIn)
+	ctx, cancel := context.WithTimeout(ctx, leaveIn)
 	defer cancel()
 	_, err := w.store.Apply(ctx, []repository.Mutation{{Op: repository.Delete, Collection: modeSchema, ID: w.id}})
 	return err

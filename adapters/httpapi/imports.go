@@ -126,6 +126,7 @@ func (s *server) begin(x *exchange, format ingest.Format) (*core.Upload, error) 
 func (s *server) pour(x *exchange, up *core.Upload, compressed coding) error {
 	limit := s.uploads.MaxOctets()
 	body := &patient{
+		ctx:  x.r.Context(),
 		body: http.MaxBytesReader(x.w, x.r.Body, limit), control: http.NewResponseController(x.w),
 		stall: s.stall, answer: x.site.timeout, end: x.begun.Add(uploadTime),
 	}
@@ -171,6 +172,7 @@ func (s *server) overlong() error {
 // A patient body gives the client time for as long as octets arrive, in place of
 // the deadlines that ordinary requests have as a whole.
 type patient struct {
+	ctx     context.Context //nolint:containedctx // of the request, which the body is a part of
 	body    io.Reader
 	control *http.ResponseController
 	stall   time.Duration // how long the client may pause
@@ -186,6 +188,9 @@ func (p *patient) Read(b []byte) (int, error) {
 	// Writers that are no connections have no deadlines, and need none.
 	_ = p.control.SetReadDeadline(now.Add(p.stall))
 	_ = p.control.SetWriteDeadline(now.Add(p.stall + p.answer))
+	if stopping(p.ctx) { // behind the deadline, which breakOff may have set before
+		return 0, os.ErrDeadlineExceeded
+	}
 	return p.body.Read(b)
 }
 

@@ -2,16 +2,19 @@ package httpapi
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/portolan-io/portolan/core"
+	"github.com/portolan-io/portolan/ports/telemetry"
 )
 
 // TestImportOnConnection sends bodies as clients do that break off, lie or are
@@ -78,6 +81,66 @@ func TestImportOnConnection(t *testing.T) {
 			}
 			if more := len(f.files(t)) - before; (more == 1) != (tt.status == http.StatusAccepted) {
 				t.Errorf("%d files more", more)
+			}
+		})
+	}
+}
+
+// TestStoppingWithinBody: who still sends a body when the server cuts off is told so, and not that the body
+// is incomplete.
+func TestStoppingWithinBody(t *testing.T) {
+	for name, h2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2": true} {
+		t.Run(name, func(t *testing.T) {
+			f := newImportFixture(t, 0, true)
+			requests, stop := context.WithCancelCause(t.Context())
+			defer stop(nil)
+			server := httptest.NewUnstartedServer(f)
+			server.EnableHTTP2 = h2
+			server.Config.BaseContext = func(net.Listener) context.Context { return requests }
+			server.StartTLS()
+			t.Cleanup(server.Close)
+			sent := map[string]http.Header{
+				"PUT /v1/categories/1":        {"Content-Type": {typeJSON}},
+				"POST /v1/categories":         {"Content-Type": {typeJSON}, "Content-Encoding": {"gzip"}},
+				"POST /v1/categories/$import": {"Content-Type": {typeCSV}},
+			}
+			answers := make(chan string, len(sent))
+			packed := compressed(t, []byte("id,name\n"))
+			var arrived sync.WaitGroup
+			for what, header := range sent {
+				method, path, _ := strings.Cut(what, " ")
+				body, rest := io.Pipe()
+				defer rest.Close()
+				request, err := http.NewRequestWithContext(t.Context(), method, server.URL+path, body)
+				if err != nil {
+					t.Fatal(err)
+				}
+				request.Header = header
+				request.Header.Set("X-API-Key", "ada")
+				arrived.Go(func() { _, _ = rest.Write(packed[:12]) }) // when it returns somebody reads
+				go func() {
+					response, err := server.Client().Do(request)
+					if err != nil {
+						answers <- what + " " + err.Error()
+						return
+					}
+					defer response.Body.Close()
+					text, _ := io.ReadAll(response.Body) // what is missing is seen
+					answers <- fmt.Sprintf("%s is answered %s %d %s", what, response.Proto, response.StatusCode, text)
+				}()
+			}
+			arrived.Wait()
+			time.Sleep(50 * time.Millisecond) // for the handlers to read on
+			stop(telemetry.ErrStopping)
+			for range sent {
+				select {
+				case answer := <-answers:
+					if !strings.Contains(answer, " 503 ") || !strings.Contains(answer, `"code":"stopping"`) || strings.Contains(answer, "HTTP/2") != h2 {
+						t.Error(answer)
+					}
+				case <-time.After(10 * time.Second):
+					t.Fatal("not all are answered")
+				}
 			}
 		})
 	}

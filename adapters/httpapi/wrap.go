@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -110,6 +111,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer limited.end()
 	ctx, end := s.observer.Start(limited, x.op())
 	x.r = x.r.WithContext(ctx)
+	defer x.breakOff(r)()
 	if preflight := x.crossOrigin(); preflight {
 		err = nil // whatever is at the path, the request itself will be told
 	} else {
@@ -224,19 +226,18 @@ func (x *exchange) perform() (err error) {
 // metrics should have it.
 func (x *exchange) fail(client context.Context, err error) error {
 	const op = "httpapi.fail"
-	gone := false
-	if fault.KindOf(err) == fault.Unavailable {
-		switch {
-		case errors.Is(context.Cause(client), telemetry.ErrStopping):
-			err = fault.New(fault.Unavailable, op, "the server stopped before the request was finished").
-				Coded("stopping").Hinting("try again").Because(err)
-		case client.Err() != nil:
-			gone = true
-			err = fault.New(fault.Unavailable, op, "the client went away").Coded("client-gone").Because(err)
-		case x.r.Context().Err() != nil:
-			err = fault.New(fault.Unavailable, op, "the request was not finished within %s", x.site.timeout).
-				Coded("timeout").Hinting("ask for less at once, or try again later").Because(err)
-		}
+	gone, unavailable := false, fault.KindOf(err) == fault.Unavailable
+	switch {
+	case stopping(client) && (unavailable || errors.Is(err, os.ErrDeadlineExceeded)): // see breakOff
+		err = fault.New(fault.Unavailable, op, "the server stopped before the request was finished").
+			Coded("stopping").Hinting("try again").Because(err)
+	case !unavailable:
+	case client.Err() != nil:
+		gone = true
+		err = fault.New(fault.Unavailable, op, "the client went away").Coded("client-gone").Because(err)
+	case x.r.Context().Err() != nil:
+		err = fault.New(fault.Unavailable, op, "the request was not finished within %s", x.site.timeout).
+			Coded("timeout").Hinting("ask for less at once, or try again later").Because(err)
 	}
 	if x.status != 0 {
 		return err
@@ -248,6 +249,23 @@ func (x *exchange) fail(client context.Context, err error) error {
 		x.status = statusClientGone
 	}
 	return err
+}
+
+// stopping reports whether the server cuts the request off.
+func stopping(ctx context.Context) bool { return errors.Is(context.Cause(ctx), telemetry.ErrStopping) }
+
+// breakOff has nobody wait any more for the rest of the body once the server cuts the request off: who
+// reads it does not see the context. The function that it returns ends that.
+func (x *exchange) breakOff(r *http.Request) (end func()) {
+	if r.ContentLength == 0 {
+		return func() {}
+	}
+	stop := context.AfterFunc(r.Context(), func() {
+		if stopping(r.Context()) {
+			_ = http.NewResponseController(x.w).SetReadDeadline(time.Unix(1, 0)) // a writer without deadlines is no connection
+		}
+	})
+	return func() { stop() }
 }
 
 // statusClientGone is what the log shows for a request whose client went away

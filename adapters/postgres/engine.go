@@ -317,13 +317,25 @@ func (e *engine) Closed() bool {
 	}
 }
 
-// Close waits for what is running, and closes all connections.
+// Close waits for what is running, and closes all connections. Those of a server that does not answer,
+// to which pgx says goodbye for 15 seconds, end without being waited for.
 func (e *engine) Close() (err error) {
 	e.once.Do(func() {
 		close(e.done)
-		e.replica.close()
-		err = e.db.Close()
-		e.pool.Close()
+		closed := make(chan error, 1)
+		go func() {
+			e.replica.close()
+			err := e.db.Close()
+			e.pool.Close()
+			closed <- err
+		}()
+		select {
+		case err = <-closed:
+		case <-time.After(goodbye):
+		}
 	})
 	return err
 }
+
+// goodbye is how long Close waits.
+const goodbye = 500 * time.Millisecond
