@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/portolan-io/portolan/core/envelope"
 	"github.com/portolan-io/portolan/core/fault"
@@ -81,12 +82,10 @@ func (c *collection) merges(position int, value json.RawMessage) bool {
 
 // unopened says what helps who writes a record of which a value does not open that would have to stay. One
 // that is damaged is fault.Conflict here, because unlike who reads it the caller can do something; one whose key
-// cannot be had may be well, and nobody is told to write over it. Who may not see the record is not told of it,
-// and who may not see the field not its name.
+// cannot be had may be well, and nobody is told to write over it, nor over another before that is known. Who may
+// not see the record is not told of it, and who may not see the field not its name.
 func (a *API) unopened(ctx context.Context, id record.ID, ch change, err error) error {
-	const hint = "who gives each encrypted field a value or null, in the patch or with PUT, need not know what it was; and the record can be deleted"
-	why := *fault.Of(err)
-	if why.Code != envelope.CodeUnavailable && why.Code != envelope.CodeDamaged {
+	if code := fault.Of(err).Code; code != envelope.CodeUnavailable && code != envelope.CodeDamaged {
 		return err
 	}
 	current, exists, failed := a.read(ctx, ch.c, id, ch.c.deciding(nothing))
@@ -96,16 +95,35 @@ func (a *API) unopened(ctx context.Context, id record.ID, ch change, err error) 
 	if err := ch.unseen(current, exists); err != nil {
 		return err
 	}
-	if why.Code == envelope.CodeUnavailable {
-		return why.Hinting("try again later")
-	}
-	detail := why.Detail
+	damaged, hidden := []string{}, false
 	for i := range ch.c.Fields {
-		if ch.c.Fields[i].Encrypted && ch.needs(i) && (!ch.may.reads || isSet(ch.may.read.Hidden, i)) {
-			detail = "a value of an encrypted field of " + ch.c.Name + " is not what was stored there"
+		if !ch.c.Fields[i].Encrypted || !ch.needs(i) {
+			continue
+		}
+		_, _, failed := a.read(ctx, ch.c, id, ch.c.deciding(func(position int) bool { return position == i }))
+		switch {
+		case failed == nil:
+		case fault.Of(failed).Code == envelope.CodeUnavailable:
+			why := *fault.Of(failed) // which others may have been given too
+			return why.Hinting("try again later")
+		case fault.Of(failed).Code != envelope.CodeDamaged:
+			return failed
+		case !ch.may.reads || isSet(ch.may.read.Hidden, i):
+			hidden = true
+		default:
+			damaged = append(damaged, ch.c.Fields[i].Name)
 		}
 	}
-	return fault.New(fault.Conflict, "core.write", "%s, and this write would keep it", detail).Coded(envelope.CodeDamaged).Hinting(hint).Because(err)
+	if len(damaged) == 0 && !hidden { // somebody wrote it meanwhile
+		return fault.New(fault.Stale, "core.write", "the record has changed meanwhile")
+	}
+	detail, what := "a value of an encrypted field of "+ch.c.Name, "what does not open"
+	if !hidden {
+		what = strings.Join(damaged, " and ")
+		detail = what + " of this record"
+	}
+	return fault.New(fault.Conflict, "core.write", "%s is not what was stored there, and this write would keep it", detail).Coded(envelope.CodeDamaged).
+		Hinting("give %s another value or null, in the patch or with PUT, or delete the record", what).Because(err)
 }
 
 // A closing seals what is kept of a write with an idempotency key. The digest of its body

@@ -250,6 +250,12 @@ func TestKeysGone(t *testing.T) {
 // spoil has the sealed values of patient 1 no longer open.
 func (h *hospital) spoil(t *testing.T, fields ...string) {
 	t.Helper()
+	h.flip(t, func(sealed []byte) int { return len(sealed) - 1 }, fields...)
+}
+
+// flip changes an octet of the sealed values of patient 1.
+func (h *hospital) flip(t *testing.T, which func(sealed []byte) int, fields ...string) {
+	t.Helper()
 	patients := h.api.Served()[1].Schema
 	kept := patients.AtRest()
 	rows, err := h.below.Get(t.Context(), query.View{Collection: kept, Needs: kept.All()}, []record.ID{"1"})
@@ -259,7 +265,7 @@ func (h *hospital) spoil(t *testing.T, fields ...string) {
 	for _, name := range fields {
 		position, _ := patients.Position(name)
 		octets := []byte(rows[0].Values[patients.Sealed(position)].AsString())
-		octets[len(octets)-1] ^= 1
+		octets[which(octets)] ^= 1
 		rows[0].Values[patients.Sealed(position)] = record.Bytes(octets)
 	}
 	_, err = h.below.Apply(t.Context(), []repository.Mutation{{Op: repository.Put, Collection: kept, ID: "1", Revision: "spoilt", Fields: rows[0].Values}})
@@ -358,6 +364,27 @@ func TestWritesWithoutTheOldKey(t *testing.T) {
 	}
 	if err := h.api.Delete(t.Context(), operator, "patients", "1", core.How{}); err != nil {
 		t.Errorf("Delete = %v", err)
+	}
+}
+
+// TestDamagedBesideAKeyThatIsAway: of a record with one value that is damaged, and another whose key cannot be had
+// now, nobody is told to write over any of them.
+func TestDamagedBesideAKeyThatIsAway(t *testing.T) {
+	for _, spoilt := range []string{"ssn", "file"} {
+		h := newHospital(t)
+		create(t, h.api, "patients", patientOne)
+		h.flip(t, func([]byte) int { return 0 }, spoilt) // of which no key is asked
+		h.now.pass(envelope.KeyFor)
+		h.key(fault.New(fault.Unavailable, "test", "nobody is there"))
+		_, err := h.api.Patch(t.Context(), operator, "patients", "1", []byte(`{"ward_id":null}`), core.How{})
+		if why := fault.Of(err); why == nil || why.Code != envelope.CodeUnavailable || why.Hint != "try again later" {
+			t.Errorf("with %s damaged Patch = %v, want %s", spoilt, err, envelope.CodeUnavailable)
+		}
+		h.key(nil)
+		_, err = h.api.Patch(t.Context(), operator, "patients", "1", []byte(`{"ward_id":null}`), core.How{})
+		if why := fault.Of(err); why == nil || why.Kind != fault.Conflict || !strings.HasPrefix(why.Hint, "give "+spoilt+" another value or null") {
+			t.Errorf("once the key is there Patch = %v, want %s of %s alone", err, fault.Conflict, spoilt)
+		}
 	}
 }
 
