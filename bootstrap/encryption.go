@@ -122,12 +122,17 @@ func (p *program) encrypt(ctx context.Context, s *served, o encryptOptions) erro
 		fmt.Fprintf(p.err, "%s: stopped behind %d records; run it again to go on\n", c.Name, done.Records)
 		return err
 	}
-	err = p.printResealed(o, done)
-	if err == nil && !o.dry && !o.verify && !o.leave {
+	if err = p.printResealed(o, done); err != nil {
+		return err
+	}
+	if !o.dry && !o.verify && !o.leave {
 		err = s.scrub(ctx)
 	}
-	if err != nil || done.Damaged == 0 {
+	if done.Damaged == 0 || ctx.Err() != nil {
 		return err
+	}
+	if err != nil {
+		p.report(err)
 	}
 	return fault.New(fault.Conflict, "bootstrap.encrypt", "of %d records of %s values do not open, and stay as they are", done.Damaged, c.Name).
 		Hinting("name the key under keys that they were encrypted with, if there is one; else restore the records, give the fields another value with PATCH or PUT, or delete them")
@@ -143,7 +148,7 @@ func (s *served) scrub(ctx context.Context) error {
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	return fault.New(fault.KindOf(err), "bootstrap.encrypt", "everything is encrypted, but the files of the database still keep what was overwritten").
+	return fault.New(fault.KindOf(err), "bootstrap.encrypt", "what could be is encrypted, but the files of the database still keep what was overwritten").
 		Hinting("run it again when nobody reads or writes for long").Because(err)
 }
 
@@ -185,7 +190,11 @@ func (p *program) printResealed(o encryptOptions, done layer.Resealed) error {
 		besides = fmt.Sprintf("; %d were left to whoever wrote them meanwhile", done.Overtaken)
 	}
 	if done.Damaged > 0 {
-		besides += fmt.Sprintf("; %d have values that do not open", done.Damaged)
+		least := "at least "
+		if o.verify {
+			least = ""
+		}
+		besides += fmt.Sprintf("; %s%d have values that do not open", least, done.Damaged)
 	}
 	fmt.Fprintf(p.out, "%s: of %d records %d were not encrypted and %d were under an older key; %d %s%s\n",
 		o.collection, done.Records, done.Plain, done.Older, done.Rewritten, did, besides)

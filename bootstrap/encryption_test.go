@@ -2,6 +2,7 @@ package bootstrap
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -10,6 +11,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	_ "github.com/ncruces/go-sqlite3/driver"
 
 	"github.com/portolan-io/portolan/adapters/layer"
 )
@@ -142,30 +145,61 @@ func TestEncryptUnopened(t *testing.T) {
 	}
 }
 
-// TestEncryptBehindUnopened: what was in clear is taken out of the files also where values do not open.
+// TestEncryptBehindUnopened: what was in clear is taken out of the files also where values do not open, but not
+// by a dry run or while somebody reads, and then both are told.
 func TestEncryptBehindUnopened(t *testing.T) {
-	const canary = "canary-4711"
+	const canary, unopened, kept = "canary-4711", "name the key under keys", "the files of the database still keep what was overwritten"
 	t.Chdir(t.TempDir())
 	t.Setenv("FIELD_KEY", "q7Jd0ZV1wM4nT8sXbL2cRkYgHuPeAoFi")
 	c := newProgram(t)
-	write(t, "portolan.yaml", clinic)
+	quick := strings.Replace(clinic, "{path: clinic.db}", "{path: clinic.db, busy_timeout: 50ms}", 1)
+	write(t, "portolan.yaml", quick)
 	write(t, "clear.ndjson", `{"id":1,"name":"`+canary+`"}`+"\n")
 	c.must(t, "import", "clear.ndjson", "--into", "patients")
-	write(t, "portolan.yaml", strings.Replace(clinic, "max: 40", "max: 40, encrypted: true", 1))
+	write(t, "portolan.yaml", strings.Replace(quick, "max: 40", "max: 40, encrypted: true", 1))
 	write(t, "lost.ndjson", `{"id":2,"name":"ann"}`+"\n")
 	c.must(t, "import", "lost.ndjson", "--into", "patients")
 	t.Setenv("FIELD_KEY", "Zp3vKx9Qe5WmTf1LhYbN7sRuGdJcAoXi")
-	for _, kept := range []bool{true, false} {
-		args := []string{"encrypt", "--collection", "patients"}
-		if kept {
-			args = append(args, "--leave-freed")
-		}
-		if code, out, errs := c.do(t, args...); code != exitFailed || !strings.Contains(out, "; 1 have values that do not open") || !strings.Contains(errs, "name the key under keys") {
-			t.Errorf("%v: exit code %d\n%s%s", args, code, out, errs)
-		}
-		if strings.Contains(databaseFiles(t), canary) != kept {
-			t.Errorf("behind %v the files keep what was in clear: %t, want %t", args, !kept, kept)
-		}
+	for _, tt := range []struct {
+		name, flag string
+		read, keep bool
+		says       string
+	}{
+		{"it stores again", "--leave-freed", false, true, "at least 1 have values"},
+		{"a dry run", "--dry-run", false, true, "at least 1 have values"},
+		{"looking", "--verify", false, true, "; 1 have values"},
+		{"while somebody reads", "", true, true, "at least 1 have values"},
+		{"while nobody does", "", false, false, "at least 1 have values"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			db, err := sql.Open("sqlite3", "file:clinic.db")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			if tt.read {
+				reading, err := db.Begin()
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer func() { _ = reading.Rollback() }()
+				var n int
+				if err := reading.QueryRow("SELECT count(*) FROM sqlite_master").Scan(&n); err != nil {
+					t.Fatal(err)
+				}
+			}
+			args := []string{"encrypt", "--collection", "patients"}
+			if tt.flag != "" {
+				args = append(args, tt.flag)
+			}
+			code, out, errs := c.do(t, args...)
+			if code != exitFailed || !strings.Contains(out, tt.says) || !strings.Contains(errs, unopened) || strings.Contains(errs, kept) != tt.read {
+				t.Errorf("%v: exit code %d\n%s%s", args, code, out, errs)
+			}
+			if strings.Contains(databaseFiles(t), canary) != tt.keep {
+				t.Errorf("behind %v the files keep what was in clear: %t, want %t", args, !tt.keep, tt.keep)
+			}
+		})
 	}
 }
 

@@ -36,7 +36,11 @@ func newGeneration(s *served, shown *certificate, uploads *importing, l limiting
 	if err := s.checkUnsigned(log); err != nil {
 		return nil, err
 	}
-	fits := &fitting{store: s.store, collections: s.api.Schemas()}
+	used, err := usageOf(opened)
+	if err != nil {
+		return nil, err
+	}
+	needed := s.needed(used)
 	config := s.httpConfig(w, log)
 	config.Audit, config.LogKey = noted.to, noted.key
 	config.AuditAuthentication = auditOf(s.settings.Audit.Authentication)
@@ -45,14 +49,12 @@ func newGeneration(s *served, shown *certificate, uploads *importing, l limiting
 		if err := in.accepting(ctx); err != nil {
 			return err
 		}
-		if err := s.store.Ping(ctx); err != nil {
-			return err
+		for _, port := range needed {
+			if err := port.Ping(ctx); err != nil {
+				return err
+			}
 		}
-		return fits.ping(ctx)
-	}
-	used, err := usageOf(opened)
-	if err != nil {
-		return g, err
+		return nil
 	}
 	if g.public, err = httpapi.New(config); err != nil || s.settings.Service.Admin == "off" {
 		return g, err
@@ -62,10 +64,7 @@ func newGeneration(s *served, shown *certificate, uploads *importing, l limiting
 		handlers[reloadPath] = in.reload
 	}
 	g.admin, err = httpapi.NewAdmin(httpapi.AdminConfig{
-		Ports: []httpapi.Port{
-			{Name: "repository", Driver: s.settings.Repository.Driver, Ping: s.store.Ping},
-			{Name: "migrations", Driver: s.settings.Repository.Driver, Ping: fits.ping},
-		},
+		Ports:    needed,
 		Optional: s.optional(l, noted, w, used),
 		Loopback: isLoopback(s.settings.Service.Admin),
 		Ready:    in.accepting,

@@ -34,6 +34,18 @@ func (u *usage) port(name, driver, key string) httpapi.Port {
 	return httpapi.Port{Name: name, Driver: driver, Last: calling(lately.Last), Failed: calling(lately.Failed)}
 }
 
+// asked returns a port that is asked how it is by whoever wants to know: what it failed with last is what
+// any of them met.
+func (u *usage) asked(name, driver, key string, ping func(context.Context) error) httpapi.Port {
+	lately := u.of(key)
+	return httpapi.Port{Name: name, Driver: driver, Failed: calling(lately.Failed), Ping: func(ctx context.Context) error {
+		begun := time.Now()
+		err := ping(ctx)
+		lately.NoteOwn(begun, err)
+		return err
+	}}
+}
+
 // calling returns call as /readyz tells of it.
 func calling(call func() layer.Call) func() httpapi.Call {
 	return func() httpapi.Call { return httpapi.Call(call()) }
@@ -54,21 +66,28 @@ func delivering(name, driver string, failed *layer.Lately) httpapi.Port {
 	}}
 }
 
+// needed returns the ports without which the server is not ready.
+func (s *served) needed(used *usage) []httpapi.Port {
+	driver, key := s.settings.Repository.Driver, s.settings.repository.key()
+	fits := &fitting{store: s.store, collections: s.api.Schemas()}
+	return []httpapi.Port{used.asked("repository", driver, key, s.store.Ping), used.asked("migrations", driver, "migrations "+key, fits.ping)}
+}
+
 // optional returns the ports without which requests are answered all the same, or most of
 // them.
 func (s *served) optional(l limiting, noted *auditing, w *watching, used *usage) []httpapi.Port {
 	var ports []httpapi.Port
 	if s.cache.ping != nil {
-		ports = append(ports, httpapi.Port{Name: "cache", Driver: s.settings.Cache.Driver, Ping: s.cache.ping})
+		ports = append(ports, used.asked("cache", s.settings.Cache.Driver, s.settings.cache.key(), s.cache.ping))
 	}
 	if s.settings.secret != nil {
-		ports = append(ports, httpapi.Port{Name: "secrets", Driver: s.settings.Secrets.Driver, Ping: func(ctx context.Context) error {
+		ports = append(ports, used.asked("secrets", s.settings.Secrets.Driver, s.settings.secrets.key(), func(ctx context.Context) error {
 			_, err := s.settings.secret(ctx)
 			return err
-		}})
+		}))
 	}
 	if l.ping != nil {
-		ports = append(ports, httpapi.Port{Name: "limit", Driver: s.settings.Limit.Driver, Ping: l.ping})
+		ports = append(ports, used.asked("limit", s.settings.Limit.Driver, s.settings.limit.key(), l.ping))
 	}
 	for i, driver := range s.settings.auth {
 		ports = append(ports, used.port(join("auth", index(i)), driver.name, driver.key()))

@@ -1,15 +1,19 @@
 package bootstrap
 
 import (
+	"context"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/portolan-io/portolan/adapters/httpapi"
 	"github.com/portolan-io/portolan/adapters/layer"
+	"github.com/portolan-io/portolan/adapters/memory"
 	"github.com/portolan-io/portolan/core/fault"
+	"github.com/portolan-io/portolan/ports/repository"
 )
 
 // TestReadinessOfUse: what is not asked how it is, is told of by its last use: who is
@@ -84,4 +88,66 @@ func TestDelivering(t *testing.T) {
 			}
 		}
 	})
+}
+
+// An ailing store cannot be reached while down is set.
+type ailing struct {
+	repository.Store
+	down *atomic.Bool
+}
+
+func (a ailing) Ping(ctx context.Context) error {
+	if a.down.Load() {
+		return fault.New(fault.Unavailable, "test", "nobody is there")
+	}
+	return a.Store.Ping(ctx)
+}
+
+// TestLastErrorOfAsked: what the repository failed with last is told by the full /readyz also when a probe of the
+// public side met it, and behind a reload; and what a port failed with that is not asked, when it is well again.
+func TestLastErrorOfAsked(t *testing.T) {
+	t.Chdir(t.TempDir())
+	down := new(atomic.Bool)
+	driver := Repository("ailing", func(ctx context.Context, cfg memory.Config) (repository.Store, error) {
+		store, err := memory.Open(ctx, cfg)
+		return ailing{store, down}, err
+	})
+	text := strings.Replace(reloadable, "repository: {driver: memory}", "repository: {driver: ailing}", 1)
+	r, api, admin := serveFor(t, text, driver)
+	root := strings.TrimSuffix(api, "/v1")
+	const failed = `"lastError":{"error":"unavailable","at":"20`
+	of := func() string {
+		_, body := r.do(http.MethodGet, admin+"/readyz", "", nil)
+		_, repository, _ := strings.Cut(body, `{"name":"repository"`)
+		repository, _, _ = strings.Cut(repository, `{"name":"migrations"`)
+		return repository
+	}
+	if told := of(); strings.Contains(told, "lastError") || !strings.Contains(told, `"status":"ok"`) {
+		t.Errorf("at first the repository is %s", told)
+	}
+	down.Store(true)
+	if status, body := r.do(http.MethodGet, root+"/readyz", "", nil); status != http.StatusServiceUnavailable {
+		t.Errorf("the public side answers %d %s", status, body)
+	}
+	down.Store(false)
+	if told := of(); !strings.Contains(told, failed) || !strings.Contains(told, `"status":"ok"`) {
+		t.Errorf("well again it is %s", told)
+	}
+	if status, answer := r.reload(t, admin, strings.Replace(text, "kind: {type: int}", "kind: {type: int, max: 9}", 1)); status != http.StatusOK {
+		t.Fatalf("the reload answers %d %v", status, answer)
+	}
+	if told := of(); !strings.Contains(told, failed) {
+		t.Errorf("behind a reload it is %s", told)
+	}
+}
+
+// TestUsagePort: a port that is not asked is told of by its last call, and by the last that failed.
+func TestUsagePort(t *testing.T) {
+	used := &usage{}
+	port := used.port("keys", "local", "keys local")
+	used.of("keys local").Note(time.Now(), fault.New(fault.Unavailable, "test", "nobody is there"))
+	used.of("keys local").Note(time.Now(), nil)
+	if last, failed := port.Last(), port.Failed(); last.Err != nil || last.At.IsZero() || failed.Err == nil || failed.At.IsZero() {
+		t.Errorf("the last call is %+v, and the last that failed %+v", last, failed)
+	}
 }

@@ -57,7 +57,7 @@ type endpoint struct {
 }
 
 // newServer returns the server that answers by the generation, and by those that follow it.
-// How it listens is that of the first. Requests have the values of ctx, and go on when it is done.
+// How it listens is that of the first. Requests go on when ctx is done.
 func newServer(ctx context.Context, g *generation, draining *atomic.Bool) *server {
 	s := &server{settings: g.settings, log: g.log, shown: g.shown, draining: draining, failed: make(chan error, 2)}
 	var requests context.Context

@@ -132,7 +132,7 @@ func newWatching(ctx context.Context, s *settings, log *slog.Logger, opened *clo
 		failed := &layer.Lately{}
 		w.ports = append(w.ports, delivering(join("telemetry", index(i)), driver.name, failed))
 		undelivered := func(err error) {
-			failed.Note(time.Now(), fault.New(fault.Unavailable, "bootstrap.undelivered", "telemetry was not delivered").Because(err))
+			failed.NoteOwn(time.Now(), fault.New(fault.Unavailable, "bootstrap.undelivered", "telemetry was not delivered").Because(err))
 			log.Warn("telemetry was not delivered", "driver", driver.name, "error", err)
 		}
 		driver.settings = equipped(driver.settings, map[string]any{

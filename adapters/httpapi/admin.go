@@ -35,8 +35,6 @@ type AdminConfig struct {
 	// /docs and /openapi.json are here.
 	Site Config
 
-	failed *failures
-
 	// Handlers answer for the paths that they are listed under, /metrics or
 	// /docs; a path that ends in a slash takes all below it, /debug/pprof/.
 	Handlers map[string]http.Handler
@@ -53,8 +51,8 @@ type Port struct {
 	// money or send a mail. The zero Call is that it was not used yet.
 	Last func() Call
 
-	// Failed returns the last call of it that failed, the zero Call if none did. nil is that of
-	// the calls of Ping, for as long as the handler lives.
+	// Failed returns the last call of it that failed, the zero Call if none did. Of a port without
+	// it that is not told.
 	Failed func() Call
 }
 
@@ -73,7 +71,6 @@ const pingTimeout = 2 * time.Second
 // for those who reach it. It is safe for concurrent use. NewAdmin returns
 // fault.Invalid if a path is no template of gorilla/mux.
 func NewAdmin(cfg AdminConfig) (http.Handler, error) {
-	cfg.failed = new(failures)
 	resources := []*resource{
 		{template: "/livez", methods: map[string]operation{http.MethodGet: {serve: live, open: true}}},
 		{template: readyPath, methods: map[string]operation{http.MethodGet: {serve: cfg.readiness, open: true}}},
@@ -121,13 +118,18 @@ func (cfg AdminConfig) admitted(serve func(x *exchange) error) func(x *exchange)
 }
 
 // embedded reports whether a page of another site has the browser ask, unless it is for a page to
-// look at, which a link leads to (Fetch Metadata Request Headers). An image is enough to have a profile taken.
+// look at, to which somebody follows a link (Fetch Metadata Request Headers). An image, or a page that is
+// fetched in case it is wanted, is enough to have a profile taken.
 func embedded(r *http.Request) bool {
+	if r.Header.Get("Sec-Purpose") != "" {
+		return true
+	}
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "", "same-origin", "none":
 		return false
 	}
-	return r.Method != http.MethodGet || r.Header.Get("Sec-Fetch-Mode") != "navigate" || r.Header.Get("Sec-Fetch-Dest") != "document"
+	followed := r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document" && r.Header.Get("Sec-Fetch-User") == "?1"
+	return r.Method != http.MethodGet || !followed
 }
 
 // isThisMachine reports whether the Host of a request names the machine that it is made on, or is
@@ -198,23 +200,16 @@ type failure struct {
 	At    time.Time  `json:"at"`
 }
 
-// failures are the last one of each port that was asked. They are safe for concurrent use.
-type failures struct{ last sync.Map }
-
-// of returns the last failure of the port, nil if there was none. The status is that of now.
-func (f *failures) of(p Port, status portStatus) *failure {
-	if p.Failed != nil {
-		if failed := p.Failed(); failed.Err != nil {
-			return &failure{fault.KindOf(failed.Err), failed.At.UTC()}
-		}
+// lastError returns what the port failed with last, nil if that is not known.
+func (p Port) lastError() *failure {
+	if p.Failed == nil {
 		return nil
 	}
-	if status.Error != "" {
-		f.last.Store(p.Name, &failure{status.Error, time.Now().UTC()})
+	failed := p.Failed()
+	if failed.Err == nil {
+		return nil
 	}
-	last, _ := f.last.Load(p.Name)
-	known, _ := last.(*failure)
-	return known
+	return &failure{fault.KindOf(failed.Err), failed.At.UTC()}
 }
 
 // readyStatus is the body of the full /readyz.
@@ -234,7 +229,7 @@ func (cfg AdminConfig) readiness(x *exchange) error {
 		pings.Go(func() {
 			answer.Ports[i] = port.status(ctx)
 			answer.Ports[i].Needed = i < len(cfg.Ports)
-			answer.Ports[i].LastError = cfg.failed.of(port, answer.Ports[i])
+			answer.Ports[i].LastError = port.lastError()
 		})
 	}
 	pings.Wait()

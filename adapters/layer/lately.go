@@ -43,14 +43,23 @@ func noted(call *atomic.Pointer[Call]) Call {
 // token that is forged, is none of the port; and of a call that the caller gave up nothing is
 // known.
 func (l *Lately) Note(begun time.Time, err error) {
+	switch fault.KindOf(err) {
+	case fault.Unavailable, fault.Internal, fault.Forbidden:
+		l.NoteOwn(begun, err)
+	default:
+		l.NoteOwn(begun, nil)
+	}
+}
+
+// NoteOwn is Note of a call that nobody's mistake can have failed but the port's, as one that asks it
+// how it is.
+func (l *Lately) NoteOwn(begun time.Time, err error) {
 	if errors.Is(err, context.Canceled) {
 		return
 	}
 	now := time.Now()
-	call := &Call{At: now, Took: now.Sub(begun)}
-	switch fault.KindOf(err) {
-	case fault.Unavailable, fault.Internal, fault.Forbidden:
-		call.Err = err
+	call := &Call{At: now, Took: now.Sub(begun), Err: err}
+	if err != nil {
 		l.failed.Store(call)
 	}
 	l.last.Store(call)

@@ -31,6 +31,8 @@ type fake struct {
 	oldest  map[string]int      // the oldest of them that was not trimmed, by path; 0 is any
 	least   map[string]int      // the oldest of them that is used, by path; 0 is any
 	floor   map[string]int      // the oldest of them that encrypts, by path; 0 is any
+	loose   bool                // a key encrypts by versions by which it does not decrypt
+	mute    bool                // nothing is said of keys
 	waiting chan struct{}       // what holds answers up, if it is not nil
 
 	status int         // answered to everything but administration, if it is not 0

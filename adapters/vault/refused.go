@@ -18,7 +18,7 @@ func (t *Transit) refused(ctx context.Context, op, name, version string) error {
 	number, _ := strconv.Atoi(version[1:])
 	ring, err := t.ring(ctx, op, name)
 	switch {
-	case errors.Is(err, fault.Forbidden), errors.Is(err, errRefused):
+	case errors.Is(err, fault.Forbidden):
 		return t.probe(ctx, op, name, number)
 	case err != nil:
 		return err

@@ -35,6 +35,10 @@ func (f *fake) transit(w http.ResponseWriter, path string, body map[string]any) 
 			answer(w, 404, `{"errors":[]}`)
 			return true
 		}
+		if f.mute {
+			answerJSON(w, 200, map[string]any{"data": map[string]any{}})
+			return true
+		}
 		answerJSON(w, 200, map[string]any{"data": map[string]any{
 			"min_available_version": f.oldest[at], "min_decryption_version": max(1, f.least[at]), "latest_version": len(f.rings[at]),
 		}})
@@ -59,7 +63,7 @@ func (f *fake) transit(w http.ResponseWriter, path string, body map[string]any) 
 		if wanted, ok := body["key_version"].(float64); ok {
 			version = int(wanted)
 		}
-		if version < 1 || version > len(f.rings[at]) || version < max(f.least[at], f.floor[at]) {
+		if version < 1 || version > len(f.rings[at]) || version < f.floor[at] || version < f.least[at] && !f.loose {
 			answer(w, 400, `{"errors":["no such key version"]}`)
 			return true
 		}
@@ -214,16 +218,20 @@ func TestTransitRefusals(t *testing.T) {
 		kind          fault.Kind
 		detail, hint  string
 		newer, absent bool // the version is one that there is not; the key is gone
+		loose, mute   bool // it encrypts by versions that do not decrypt; it says nothing of the key
 	}{
 		{name: "spoilt", spoilt: true, kind: fault.Invalid},
 		{name: "below min_encryption_version", config: setting{"min_encryption_version": 2}, spoilt: true, kind: fault.Invalid},
 		{name: "below min_decryption_version", config: setting{"min_decryption_version": 2}, kind: fault.Unavailable, detail: "min_decryption_version is 2", hint: "min_decryption_version=1"},
+		{name: "the oldest, below min_decryption_version", config: setting{"min_decryption_version": 2}, oldest: 1, kind: fault.Unavailable, detail: "min_decryption_version is 2", hint: "min_decryption_version=1"},
 		{name: "trimmed", config: setting{"min_decryption_version": 2}, oldest: 2, kind: fault.Unavailable, detail: "trimmed", hint: "backup"},
 		{name: "another key", newer: true, kind: fault.Unavailable, detail: "no version 3", hint: "backup"},
 		{name: "no key", absent: true, kind: fault.Unavailable, detail: "no key one", hint: "backup"},
 		{name: "spoilt, unread", denied: []string{"secret/keys/one"}, spoilt: true, kind: fault.Invalid},
 		{name: "below min_encryption_version, unread", config: setting{"min_encryption_version": 2}, denied: []string{"secret/keys/one"}, spoilt: true, kind: fault.Unavailable, detail: "or the value is damaged", hint: "capability read"},
 		{name: "below min_decryption_version, unread", config: setting{"min_decryption_version": 2}, denied: []string{"secret/keys/one"}, kind: fault.Unavailable, detail: "or the value is damaged", hint: "vault read secret/keys/one"},
+		{name: "below min_decryption_version, unread, but it encrypts", config: setting{"min_decryption_version": 2}, denied: []string{"secret/keys/one"}, loose: true, kind: fault.Unavailable, detail: "or the value is damaged", hint: "vault read secret/keys/one"},
+		{name: "an answer of nothing", spoilt: true, mute: true, kind: fault.Unavailable, detail: "not that of a transit engine", hint: "mount"},
 		{name: "who only decrypts", denied: []string{"secret/keys/one", "secret/encrypt/one"}, spoilt: true, kind: fault.Unavailable, detail: "or the value is damaged", hint: "capability read"},
 		{name: "no key, unread", denied: []string{"secret/keys/one"}, absent: true, kind: fault.Unavailable, detail: "or gone", hint: "capability read"},
 	} {
@@ -241,6 +249,7 @@ func TestTransitRefusals(t *testing.T) {
 			a.do(t, "POST", "secret/keys/one/config", tt.config)
 			f.with(func(f *fake) {
 				f.deny["some"], f.oldest["secret/one"] = tt.denied, tt.oldest
+				f.loose, f.mute = tt.loose, tt.mute
 				if tt.absent {
 					delete(f.rings, "secret/one")
 				}
@@ -255,7 +264,7 @@ func TestTransitRefusals(t *testing.T) {
 			if why := fault.Of(err); why == nil || why.Kind != tt.kind || !strings.Contains(why.Detail, tt.detail) || !strings.Contains(why.Hint, tt.hint) {
 				t.Errorf("Unwrap = %v, want %s with %q and the hint %q", err, tt.kind, tt.detail, tt.hint)
 			}
-			if tt.config["min_decryption_version"] == nil || tt.oldest > 0 {
+			if tt.config["min_decryption_version"] == nil || tt.oldest > 1 {
 				return
 			}
 			a.do(t, "POST", "secret/keys/one/config", map[string]any{"min_decryption_version": 1})
