@@ -38,12 +38,12 @@ func (c *closers) addClose(end func() error) {
 }
 
 // close closes everything once, however often it is called, and also if ctx is
-// done. What can be told how long it may take gets half of what is left until then, so that
-// something is left for what is closed behind it; without a time in ctx that is closeTime in all.
+// done. What can be told how long it may take gets half of what is left of closeTime, or of what
+// ctx has if that is less, so that something is left for what is closed behind it.
 func (c *closers) close(ctx context.Context) error {
-	end, ok := ctx.Deadline()
-	if !ok {
-		end = time.Now().Add(closeTime)
+	end := time.Now().Add(closeTime)
+	if earlier, ok := ctx.Deadline(); ok && earlier.Before(end) {
+		end = earlier
 	}
 	ctx = context.WithoutCancel(ctx)
 	var errs []error

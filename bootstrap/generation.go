@@ -22,7 +22,7 @@ type generation struct {
 	watching      *watching
 	log           *slog.Logger
 	opened        *closers
-	resting       func() // ends what goes on beside requests, of one that leads
+	resting       atomic.Pointer[func()] // ends what goes on beside requests, of one that leads
 
 	asked    atomic.Int64 // requests and imports that go by it now; far below 0 when none may any more
 	replaced atomic.Bool  // another one answers what comes
@@ -92,14 +92,15 @@ func (g *generation) lead(ctx context.Context) {
 	}
 	g.uploads.begin(ctx, g)
 	sweeps, rereads := sweeping(ctx, g.api, sweepEvery, g.log), rereading(ctx, g.rereads)
-	g.resting = sync.OnceFunc(func() { sweeps(); rereads() })
+	end := sync.OnceFunc(func() { sweeps(); rereads() })
+	g.resting.Store(&end)
 }
 
-// rest ends what goes on beside requests, and waits until it has. It is safe for concurrent use
-// once the generation leads.
+// rest ends what goes on beside requests, if there is any yet, and waits until it has. It is safe
+// for concurrent use.
 func (g *generation) rest() {
-	if g.resting != nil {
-		g.resting()
+	if end := g.resting.Load(); end != nil {
+		(*end)()
 	}
 }
 

@@ -34,11 +34,16 @@ func (u *usage) port(name, driver, key string) httpapi.Port {
 	return httpapi.Port{Name: name, Driver: driver, Last: calling(lately.Last), Failed: calling(lately.Failed)}
 }
 
+// patience is how long a port may take to say how it is.
+const patience = 2 * time.Second
+
 // asked returns a port that is asked how it is by whoever wants to know: what it failed with last is what
-// any of them met.
+// any of them met, also one that did not wait for it, as probes have less patience.
 func (u *usage) asked(name, driver, key string, ping func(context.Context) error) httpapi.Port {
 	lately := u.of(key)
 	return httpapi.Port{Name: name, Driver: driver, Failed: calling(lately.Failed), Ping: func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+		defer cancel()
 		begun := time.Now()
 		err := ping(ctx)
 		lately.NoteOwn(begun, err)

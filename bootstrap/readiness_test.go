@@ -151,3 +151,23 @@ func TestUsagePort(t *testing.T) {
 		t.Errorf("the last call is %+v, and the last that failed %+v", last, failed)
 	}
 }
+
+// TestAskedByTheImpatient: a probe that does not wait for a port that hangs has it noted all the same.
+func TestAskedByTheImpatient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		used := &usage{}
+		port := used.asked("repository", "postgres", "a key", func(ctx context.Context) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		ctx, leave := context.WithTimeout(t.Context(), time.Second)
+		defer leave()
+		begun := time.Now()
+		if err := port.Ping(ctx); fault.KindOf(err) != fault.Unavailable || time.Since(begun) != patience {
+			t.Errorf("Ping = %v after %s, want %s after %s", err, time.Since(begun), fault.Unavailable, patience)
+		}
+		if failed := port.Failed(); fault.KindOf(failed.Err) != fault.Unavailable {
+			t.Errorf("it failed last with %+v", failed)
+		}
+	})
+}

@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"context"
 	"errors"
+
 	"github.com/portolan-io/portolan/core/fault"
 )
 

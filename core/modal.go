@@ -119,8 +119,8 @@ func (m *Modal) rely(view modeView, epoch record.Revision) {
 	m.view.Store(&view)
 }
 
-// Close tells the others that this process writes nothing any more. It is called
-// when Run has returned and the last write has.
+// Close tells the others that this process writes nothing any more, for as long as ctx
+// allows. It is called when Run has returned and the last write has.
 func (m *Modal) Close(ctx context.Context) error {
 	var idle error
 	if m.armed != "" {

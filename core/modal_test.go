@@ -46,6 +46,38 @@ func (s *durable) Apply(ctx context.Context, batch []repository.Mutation) ([]rep
 	return s.Store.Apply(ctx, batch)
 }
 
+// A hanging store takes what is written, once it is armed, and answers when nobody waits any more.
+type hanging struct {
+	*durable
+	armed atomic.Bool
+}
+
+func (s *hanging) Apply(ctx context.Context, batch []repository.Mutation) ([]repository.Outcome, error) {
+	if s.armed.Load() {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return s.durable.Apply(ctx, batch)
+}
+
+// TestLeavesInTime: a process that cannot tell the others that it is gone tries for as long as it may.
+func TestLeavesInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &hanging{durable: &durable{Store: newStore(t)}}
+		newAPI(t, store) // which makes what it stores in
+		modal := server(t, store)
+		time.Sleep(time.Minute) // until it answers from its cache
+		modal.kill()
+		store.armed.Store(true)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		begun := time.Now()
+		if err := modal.modal.Close(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != time.Second {
+			t.Errorf("Close = %v after %s, want %v after a second", err, time.Since(begun), context.DeadlineExceeded)
+		}
+	})
+}
+
 // onStores runs the test, in time of its own, over stores that processes share:
 // open returns what one of them opens.
 func onStores(t *testing.T, test func(t *testing.T, open func() repository.Store)) {

@@ -90,12 +90,12 @@ func passed(then time.Time, d time.Duration) bool {
 	return now.Sub(then) >= d || now.Round(0).Sub(then.Round(0)) >= d
 }
 
-// Close tells the others that this process writes nothing any more.
+// Close tells the others that this process writes nothing any more, for as long as ctx allows.
 func (p *Presence) Close(ctx context.Context) error { return p.writer.leave(ctx) }
 
 // idle ends the epoch that this process set, after which nobody relies on anything.
 func (p *Presence) idle(ctx context.Context, epoch record.Revision) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveIn)
+	ctx, cancel := context.WithTimeout(ctx, leaveIn)
 	defer cancel()
 	now := mode{exists: true, epoch: epoch}
 	_, err := p.writer.store.Apply(ctx, []repository.Mutation{now.put(modeIdle, epoch)})

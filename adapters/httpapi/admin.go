@@ -111,7 +111,8 @@ func (cfg AdminConfig) admitted(serve func(x *exchange) error) func(x *exchange)
 				Coded("wrong-host").Hinting("ask for it at 127.0.0.1 or localhost, or have it listen for others with service.admin")
 		}
 		if err := sites.Check(x.r); err != nil || embedded(x.r) {
-			return fault.New(fault.Forbidden, "httpapi.admin", "a page of another site may not ask for this").Coded("cross-origin").Because(err)
+			return fault.New(fault.Forbidden, "httpapi.admin", "a page of another site may not ask for this").Coded("cross-origin").
+				Hinting("type the address in, or paste it").Because(err)
 		}
 		return serve(x)
 	}
@@ -121,7 +122,7 @@ func (cfg AdminConfig) admitted(serve func(x *exchange) error) func(x *exchange)
 // look at, to which somebody follows a link (Fetch Metadata Request Headers). An image, or a page that is
 // fetched in case it is wanted, is enough to have a profile taken.
 func embedded(r *http.Request) bool {
-	if r.Header.Get("Sec-Purpose") != "" {
+	if r.Header.Get("Sec-Purpose") != "" || r.Header.Get("Purpose") != "" {
 		return true
 	}
 	switch r.Header.Get("Sec-Fetch-Site") {

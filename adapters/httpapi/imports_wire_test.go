@@ -3,11 +3,14 @@ package httpapi
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -143,6 +146,61 @@ func TestStoppingWithinBody(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestStoppingBehindAnswers cuts off while requests with bodies end: what watches for the cut has no say over a
+// writer whose handler has returned, which of HTTP/2 would be a panic that nobody recovers.
+func TestStoppingBehindAnswers(t *testing.T) {
+	for range 10 {
+		f := newImportFixture(t, 0, true)
+		requests, stop := context.WithCancelCause(t.Context())
+		server := httptest.NewUnstartedServer(f)
+		server.EnableHTTP2 = true
+		server.Config.BaseContext = func(net.Listener) context.Context { return requests }
+		server.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that the cut ends
+		server.StartTLS()
+		client, stopped := server.Client(), make(chan struct{})
+		var senders sync.WaitGroup
+		for range 32 {
+			senders.Go(func() {
+				for {
+					select {
+					case <-stopped:
+						return
+					default:
+					}
+					request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, server.URL+"/v1/categories/1", strings.NewReader(`{"name":"a"}`))
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					request.Header = http.Header{"X-Api-Key": {"ada"}, "Content-Type": {typeJSON}}
+					if response, err := client.Do(request); err == nil { // else it was cut off
+						_ = response.Body.Close()
+					}
+				}
+			})
+		}
+		time.Sleep(30 * time.Millisecond)
+		stop(telemetry.ErrStopping)
+		time.Sleep(20 * time.Millisecond)
+		close(stopped)
+		senders.Wait()
+		server.Close()
+	}
+}
+
+// TestPatientStops: behind the cut no more is read, whatever deadline was set last.
+func TestPatientStops(t *testing.T) {
+	ctx, stop := context.WithCancelCause(t.Context())
+	body := &patient{ctx: ctx, body: strings.NewReader("more"), control: http.NewResponseController(httptest.NewRecorder()), stall: time.Minute, end: time.Now().Add(time.Hour)}
+	if n, err := body.Read(make([]byte, 1)); n != 1 || err != nil {
+		t.Errorf("Read = %d, %v", n, err)
+	}
+	stop(telemetry.ErrStopping)
+	if n, err := body.Read(make([]byte, 1)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("behind the cut Read = %d, %v, want %v", n, err, os.ErrDeadlineExceeded)
 	}
 }
 

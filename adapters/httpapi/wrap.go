@@ -255,17 +255,24 @@ func (x *exchange) fail(client context.Context, err error) error {
 func stopping(ctx context.Context) bool { return errors.Is(context.Cause(ctx), telemetry.ErrStopping) }
 
 // breakOff has nobody wait any more for the rest of the body once the server cuts the request off: who
-// reads it does not see the context. The function that it returns ends that.
+// reads it does not see the context. The function that it returns ends that, before the handler
+// does, behind which a writer of HTTP/2 is nobody's.
 func (x *exchange) breakOff(r *http.Request) (end func()) {
 	if r.ContentLength == 0 {
 		return func() {}
 	}
-	stop := context.AfterFunc(r.Context(), func() {
-		if stopping(r.Context()) {
+	ctx, over := r.Context(), make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(over)
+		if stopping(ctx) {
 			_ = http.NewResponseController(x.w).SetReadDeadline(time.Unix(1, 0)) // a writer without deadlines is no connection
 		}
 	})
-	return func() { stop() }
+	return func() {
+		if !stop() {
+			<-over
+		}
+	}
 }
 
 // statusClientGone is what the log shows for a request whose client went away

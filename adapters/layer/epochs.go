@@ -123,10 +123,10 @@ func (d *Distributed) Run(ctx context.Context) {
 	}
 }
 
-// Close tells the others that this instance writes nothing any more. It is called
-// when Run has returned and the last write has.
+// Close tells the others that this instance writes nothing any more, for as long as ctx
+// allows. It is called when Run has returned and the last write has.
 func (d *Distributed) Close(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveIn)
+	ctx, cancel := context.WithTimeout(ctx, leaveIn)
 	defer cancel()
 	now := d.seen.Load()
 	d.seen.Store(&sight{epoch: now.epoch})

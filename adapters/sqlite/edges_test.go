@@ -262,3 +262,21 @@ func TestNoLongerEncrypted(t *testing.T) {
 		t.Errorf("behind the last encrypted value: %v", err)
 	}
 }
+
+// TestFieldCalledSealed: a column that is left of a field with such a name, which was not encrypted, is in nobody's way.
+func TestFieldCalledSealed(t *testing.T) {
+	store := openTest(t, testPath(t))
+	id, note, sealed := schema.FieldSpec{Name: "id", Type: "string"}, schema.FieldSpec{Name: "note", Type: "string"}, schema.FieldSpec{Name: "note_sealed", Type: "string"}
+	both := collection(t, schema.Spec{Name: "things", ID: "id", Fields: []schema.FieldSpec{id, note, sealed}})
+	if err := store.Ensure(t.Context(), []*schema.Collection{both}); err != nil {
+		t.Fatal(err)
+	}
+	fields := []record.Value{record.String("a"), record.Null, record.String("with wax")}
+	if _, err := store.Apply(t.Context(), []repository.Mutation{{Op: repository.Put, Collection: both, ID: "a", Revision: "1", Fields: fields}}); err != nil {
+		t.Fatal(err)
+	}
+	one := collection(t, schema.Spec{Name: "things", ID: "id", Fields: []schema.FieldSpec{id, note}})
+	if err := store.Ensure(t.Context(), []*schema.Collection{one}); err != nil {
+		t.Error(err)
+	}
+}
