@@ -3,6 +3,7 @@ package datastore
 import (
 	"context"
 	"errors"
+	"io"
 	"strings"
 
 	"cloud.google.com/go/datastore"
@@ -40,7 +41,7 @@ var classes = map[codes.Code]class{
 	codes.InvalidArgument:    {fault.Invalid, "refused", "Datastore does not take this", "a record has at most 1 MiB there, and an id at most 1500 octets"},
 }
 
-// codeOf returns the status that the error is, Unknown if it is none.
+// codeOf returns the status that the error is or means, Unknown if it is none.
 func codeOf(err error) codes.Code {
 	if err == nil {
 		return codes.OK
@@ -56,7 +57,10 @@ func codeOf(err error) codes.Code {
 			}
 		}
 	}
-	said, _ := status.FromError(err)
+	said, ok := status.FromError(err)
+	if !ok && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) {
+		return codes.Unavailable // gRPC says so of an answer that is cut off at some places
+	}
 	if said.Code() == codes.InvalidArgument && strings.Contains(strings.ToLower(said.Message()), "transaction") {
 		return codes.Aborted // it took too long, or others came between
 	}

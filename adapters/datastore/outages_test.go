@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
+	"io"
 	"testing"
 	"time"
 
@@ -135,5 +137,20 @@ func TestLostTransaction(t *testing.T) {
 		if got := codeOf(status.Error(codes.InvalidArgument, text)); got != want {
 			t.Errorf("%s is %s, want %s", text, got, want)
 		}
+	}
+}
+
+// TestAnswerCutOff: what gRPC returns of an answer that is cut off, which is no status at some places, is an outage.
+func TestAnswerCutOff(t *testing.T) {
+	for _, err := range []error{io.EOF, io.ErrUnexpectedEOF, fmt.Errorf("commit: %w", io.EOF), status.Error(codes.Unavailable, "EOF")} {
+		if got := classify("test", err); got.Kind != fault.Unavailable || got.Code != "unreachable" {
+			t.Errorf("%v is %v, want %s", err, got, fault.Unavailable)
+		}
+		if got := unsent("test", err); !errors.Is(got, fault.Unavailable) && !errors.Is(got, err) {
+			t.Errorf("unsent, %v is %v", err, got)
+		}
+	}
+	if got := classify("test", status.Error(codes.Unknown, "odd")); got.Kind != fault.Internal {
+		t.Errorf("what nobody knows is %v, want %s", got, fault.Internal)
 	}
 }
