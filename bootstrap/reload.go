@@ -254,8 +254,11 @@ func (r *reloader) tell(ctx context.Context, why string) {
 }
 
 // stampNow tells of which files the document is now, of what size, and since when, as stamp
-// does of when they were read.
+// does of when they were read. That of the program, which has no file, is always the same.
 func (doc *document) stampNow() string {
+	if doc.stamp == "" {
+		return ""
+	}
 	stamp := stampOf(doc.name)
 	for _, pattern := range doc.patterns {
 		paths, _ := filepath.Glob(pattern) // it was read by this pattern

@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -270,5 +271,28 @@ func TestReloadDuringAnImport(t *testing.T) {
 	}
 	if job.Loaded != many {
 		t.Errorf("%d rows were imported, want %d", job.Loaded, many)
+	}
+}
+
+// TestStampNow: a document is another one when its file is, and that of the program never.
+func TestStampNow(t *testing.T) {
+	t.Chdir(t.TempDir())
+	p := &program{out: io.Discard, err: io.Discard, env: os.LookupEnv, drivers: builtin()}
+	own, err := p.document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if now := own.stampNow(); now != own.stamp {
+		t.Errorf("the configuration of the program is taken for another one: %q, and was %q", now, own.stamp)
+	}
+	write(t, "portolan.yaml", reloadable)
+	read, err := readDocument("portolan.yaml", os.LookupEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same := read.stampNow() == read.stamp
+	write(t, "portolan.yaml", reloadable+"# more\n")
+	if !same || read.stampNow() == read.stamp {
+		t.Errorf("a file is taken for another one: %t, and once it is: %t", !same, read.stampNow() != read.stamp)
 	}
 }
