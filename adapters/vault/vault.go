@@ -1,7 +1,7 @@
 // Package vault takes secrets from a KV engine, version 2, of HashiCorp Vault, and has a
 // transit engine encrypt data keys. Start at [OpenTransit] for the latter, and else at
 // [Open]; access.go is where Vault is and how it knows the server, session.go how that logs in
-// and stays so, and errors.go what Vault's answers mean.
+// and stays so, errors.go what Vault's answers mean, and refused.go why it did not decrypt.
 package vault
 
 import (
